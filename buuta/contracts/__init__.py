@@ -1,0 +1,1 @@
+"""The contracts of `schemas/avro/`: load, encode, decode."""

@@ -1,0 +1,76 @@
+"""A Confluent-compatible schema registry, met once at the start and once for each new number."""
+
+from collections.abc import Iterable
+
+import httpx
+
+from buuta.contracts.schemas import Schema, parse, schema
+from buuta.errors import Retry, SchemaMismatch
+
+
+class SchemaRegistry:
+    """Numbers for our schemas, and schemas for numbers that others wrote.
+
+    Subjects follow the RecordNameStrategy (`vn.buuta.ScanEvent`), since one topic holds several
+    record types. Look-ups are made by `prepare` and `learn`; the codec itself never waits.
+    """
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+        self._ids: dict[str, int] = {}
+        self._schemas: dict[int, Schema] = {}
+
+    def id_of(self, name: str) -> int | None:
+        """The number under which our schema is registered."""
+        return self._ids.get(name)
+
+    def schema_of(self, schema_id: int) -> Schema | None:
+        """The schema of that number, if it was learnt."""
+        return self._schemas.get(schema_id)
+
+    async def prepare(self, names: Iterable[str]) -> None:
+        """Register our schemas.
+
+        Raises:
+            SchemaMismatch: the registry holds a version that ours is not compatible with.
+            Retry: the registry cannot be reached.
+        """
+        for name in names:
+            ours = schema(name)
+            answer = await self._call(
+                "POST", f"/subjects/{ours.full_name}/versions", {"schema": ours.text}
+            )
+            if answer.status_code in (409, 422):
+                raise SchemaMismatch(
+                    f"the schema registry refuses {ours.full_name}: {answer.text[:300]}; "
+                    "a new version must stay backward and forward compatible"
+                )
+            if answer.status_code != 200:
+                raise Retry(f"the schema registry answers {answer.status_code}")
+            number = int(answer.json()["id"])
+            self._ids[name] = number
+            self._schemas[number] = ours
+
+    async def learn(self, values: Iterable[bytes | None]) -> None:
+        """Fetch the schemas of all numbers in these records that we have not met.
+
+        An unknown number stays unknown: its records become dead letters.
+
+        Raises:
+            Retry: the registry cannot be reached.
+        """
+        new = {
+            int.from_bytes(value[1:5], "big")
+            for value in values
+            if value and value[:1] == b"\x00" and len(value) >= 5
+        } - self._schemas.keys()
+        for number in new:
+            answer = await self._call("GET", f"/schemas/ids/{number}")
+            if answer.status_code == 200:
+                self._schemas[number] = parse(answer.json()["schema"])
+
+    async def _call(self, method: str, path: str, body: object = None) -> httpx.Response:
+        try:
+            return await self._client.request(method, path, json=body)
+        except httpx.HTTPError as away:
+            raise Retry(f"the schema registry cannot be reached: {type(away).__name__}") from away

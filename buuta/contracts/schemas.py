@@ -1,0 +1,70 @@
+"""The schemas, and the fingerprint that tells one from another on the wire."""
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import fastavro
+
+NAMES: Final = (
+    "ScanEvent",
+    "ParcelRegistration",
+    "DeadlinePassed",
+    "ParcelMilestone",
+    "NotificationOutcome",
+)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """One Avro schema: its JSON text, its parsed form, and its CRC-64-AVRO fingerprint (8 bytes)."""
+
+    name: str
+    text: str
+    parsed: Any
+    fingerprint: bytes
+
+    @property
+    def full_name(self) -> str:
+        """Namespace and name, the subject in a schema registry (RecordNameStrategy)."""
+        return f"vn.buuta.{self.name}"
+
+
+def parse(text: str) -> Schema:
+    """Build a `Schema` from JSON text.
+
+    Raises:
+        fastavro.schema.SchemaParseException: for text that is no Avro schema.
+    """
+    definition = json.loads(text)
+    parsed = fastavro.parse_schema(definition)
+    canonical = fastavro.schema.to_parsing_canonical_form(definition)
+    digest = fastavro.schema.fingerprint(canonical, "CRC-64-AVRO")
+    # The single-object encoding carries the fingerprint with the least byte first (Avro 1.11).
+    return Schema(definition["name"], text, parsed, bytes.fromhex(digest))
+
+
+@cache
+def schema(name: str) -> Schema:
+    """The current schema of that name from `schemas/avro/`."""
+    return parse((_folder() / f"{name}.avsc").read_text(encoding="utf-8"))
+
+
+def _folder() -> Path:
+    installed = Path(str(resources.files("buuta.contracts"))) / "avro"
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "schemas" / "avro"
+
+
+@cache
+def by_fingerprint() -> dict[bytes, Schema]:
+    """Every schema we know, by fingerprint: readers look the writer's schema up here."""
+    return {schema(name).fingerprint: schema(name) for name in NAMES}
+
+
+def folder() -> Path:
+    """Where the schema files lie, for tools that read them as files."""
+    return Path(os.path.abspath(_folder()))

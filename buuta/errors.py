@@ -1,0 +1,71 @@
+"""The errors of Buuta; the class tells the runtime what to do, the message tells the person.
+
+    BuutaError
+    ├── Retry                   try the same again later; nothing is wrong with the data
+    │   ├── KafkaAway           Kafka did not acknowledge in time
+    │   └── DatabaseAway        PostgreSQL cannot be reached or is shutting down
+    ├── Reject                  this item is wrong; its neighbours go on
+    │   ├── BadItem             a report that breaks a rule; carries a machine code and a field
+    │   ├── Undecodable         bytes that no schema of ours reads
+    │   └── Forbidden           a key that is unknown, or that is not for this carrier or shipper
+    └── Stop                    going on would do harm; the process must end
+        ├── BadSettings         a variable that is missing or wrong
+        ├── Fenced              another worker owns this partition now
+        └── SchemaMismatch      contracts in the registry and in the code do not fit
+"""
+
+
+class BuutaError(Exception):
+    """The root of all errors that Buuta raises on purpose."""
+
+
+class Retry(BuutaError):
+    """The same attempt may succeed later."""
+
+
+class KafkaAway(Retry):
+    """Kafka did not acknowledge in time."""
+
+
+class DatabaseAway(Retry):
+    """PostgreSQL cannot be reached or is shutting down."""
+
+
+class Reject(BuutaError):
+    """This item is wrong; its neighbours go on."""
+
+
+class BadItem(Reject):
+    """A report that breaks a rule.
+
+    `code` is for machines and stable; `field` names the place in the item; the message says what to fix.
+    """
+
+    def __init__(self, code: str, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.field = field
+
+
+class Undecodable(Reject):
+    """Bytes that no schema of ours reads."""
+
+
+class Forbidden(Reject):
+    """A key that is unknown, or that is not for this carrier or shipper."""
+
+
+class Stop(BuutaError):
+    """Going on would do harm; the process must end."""
+
+
+class BadSettings(Stop):
+    """A setting that is missing or wrong; the message names the variable, its value and what it wants."""
+
+
+class Fenced(Stop):
+    """Another worker has taken the partition over; this one must not write to it."""
+
+
+class SchemaMismatch(Stop):
+    """The contracts in the registry and in the code do not fit."""

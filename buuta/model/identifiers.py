@@ -1,0 +1,69 @@
+"""Numbers, parcel keys and event ids."""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from buuta.errors import BadItem
+
+NUMBER: Final = re.compile(r"[A-Z0-9][A-Z0-9._/-]{2,49}")
+CARRIER: Final = re.compile(r"[a-z][a-z0-9]{1,15}")
+S10: Final = re.compile(r"[A-Z]{2}\d{9}[A-Z]{2}")
+S10_WEIGHTS: Final = (8, 6, 4, 2, 3, 5, 9, 7)
+
+
+def normalise_number(raw: str) -> str:
+    """Upper-case the tracking number and take its spaces out; UPU S10 asks for both.
+
+    Raises:
+        BadItem: `number_invalid`, when 3 to 50 letters, digits or ``. _ / -`` do not remain.
+    """
+    number = "".join(raw.split()).upper()
+    if not NUMBER.fullmatch(number):
+        raise BadItem(
+            "number_invalid",
+            "a tracking number has 3 to 50 letters, digits or . _ / - and begins with a letter or digit",
+            "number",
+        )
+    return number
+
+
+def parcel_key(carrier: str, number: str) -> str:
+    """The key of a parcel's log: `carrier:number`, both normalised."""
+    return f"{carrier}:{number}"
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """Carrier and number of a parcel key."""
+    carrier, _, number = key.partition(":")
+    return carrier, number
+
+
+def event_id(carrier: str, identity: Sequence[str]) -> str:
+    """The id of a scan: 32 hex digits of SHA-256 over the carrier's identity columns.
+
+    The columns are taken after normalisation (number, raw code, UTC time, raw place), so one event
+    that comes through two doors gets one id. JSON keeps `["a","bc"]` and `["ab","c"]` apart.
+    """
+    text = json.dumps([carrier, *identity], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def s10_check_digit(serial: str) -> int:
+    """The check digit of an 8-digit UPU S10 serial (S10 standard: weights 8 6 4 2 3 5 9 7)."""
+    remainder = 11 - sum(
+        int(digit) * weight for digit, weight in zip(serial, S10_WEIGHTS, strict=True)
+    ) % 11
+    return {10: 0, 11: 5}.get(remainder, remainder)
+
+
+def s10_flag(number: str) -> str | None:
+    """`"check_digit"` where an S10 number fails its check, else None; a flag, never a refusal.
+
+    VNPost-EMS prints a failing sample in its own documents, so refusing would lose real parcels.
+    """
+    if not S10.fullmatch(number):
+        return None
+    return None if s10_check_digit(number[2:10]) == int(number[10]) else "check_digit"

@@ -1,0 +1,80 @@
+"""A milestone: a change worth telling."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class MilestoneKind(StrEnum):
+    """What a parcel's history can imply, worth a customer's attention."""
+
+    ACCEPTED = "accepted"
+    IN_TRANSIT = "in_transit"
+    CUSTOMS_HOLD = "customs_hold"
+    HELD = "held"
+    OUT_FOR_DELIVERY = "out_for_delivery"
+    ATTEMPT_FAILED = "attempt_failed"
+    READY_AT_POINT = "ready_at_point"
+    DELIVERED = "delivered"
+    RETURNING = "returning"
+    RETURNED = "returned"
+    CANCELLED = "cancelled"
+    DAMAGED = "damaged"
+    LOST = "lost"
+
+
+class Action(StrEnum):
+    """What happened to a milestone of the live set.
+
+    `retold` says a standing milestone again because somebody registered since it joined.
+    """
+
+    JOINED = "joined"
+    AMENDED = "amended"
+    RETRACTED = "retracted"
+    RETOLD = "retold"
+
+
+class Milestone(NamedTuple):
+    """A member of a parcel's live set: kind and ordinal are its identity, the rest its content.
+
+    `ordinal` counts from 1: the second failed attempt is `(attempt_failed, 2)`.
+    """
+
+    kind: str
+    ordinal: int
+    status: str
+    reason: str | None
+    delivery_mode: str | None
+    occurred_at: int
+    offset_minutes: int
+    facility: str | None
+    province: str | None
+    commune: str | None
+    event_id: str
+
+
+class ParcelMilestone(NamedTuple):
+    """One `ParcelMilestone` record: an action on a milestone, numbered by the parcel.
+
+    `sequence` counts the records of a parcel from 1 without a gap, so a consumer that has seen
+    number n has seen all below it. `milestone_id` is `parcel key + "#" + sequence`.
+    """
+
+    milestone_id: str
+    carrier: str
+    number: str
+    sequence: int
+    action: str
+    kind: str
+    ordinal: int
+    status: str
+    reason: str | None
+    delivery_mode: str | None
+    occurred_at: int
+    offset_minutes: int
+    facility: str | None
+    province: str | None
+    commune: str | None
+    event_id: str
+    registration_id: str | None
+    promised_at: int | None

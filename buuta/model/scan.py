@@ -1,0 +1,57 @@
+"""A scan: what a carrier reports. And a registration: what a shipper declares."""
+
+from typing import Final, NamedTuple
+
+
+class Scan(NamedTuple):
+    """One `ScanEvent`, field for field; its order is also the order of the `scans` table.
+
+    Enumerated fields hold the plain symbol (`buuta.model.statuses` names them): 10,000 scans a
+    second leave no time for enum look-ups. Times are UTC milliseconds. Nothing here is personal.
+    """
+
+    event_id: str
+    carrier: str
+    number: str
+    status: str
+    reason: str | None
+    delivery_mode: str | None
+    provisional: bool
+    corrects_event_id: str | None
+    correction_kind: str | None
+    occurred_at: int
+    offset_minutes: int
+    offset_source: str
+    received_at: int
+    facility: str | None
+    province: str | None
+    commune: str | None
+    attempt: int | None
+    distance_bucket: str | None
+    proof_present: bool | None
+    raw_code: str
+    door: str
+    mapping_version: str
+
+
+SCAN_FIELDS: Final = Scan._fields
+
+
+class Registration(NamedTuple):
+    """One `ParcelRegistration`: the impersonal part of what a shipper declared.
+
+    `version` grows with every change; the greatest version holds. `withdrawn` ends the messages.
+    """
+
+    registration_id: str
+    version: int
+    carrier: str
+    number: str
+    shipper: str
+    province: str | None
+    commune: str | None
+    promised_at: int | None
+    language: str
+    channels: list[str]
+    withdrawn: bool
+    registered_at: int

@@ -1,0 +1,1 @@
+"""PostgreSQL: pools, migrations, the vault that holds personal data."""

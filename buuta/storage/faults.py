@@ -1,0 +1,26 @@
+"""What an error of PostgreSQL asks for, by its SQLSTATE class."""
+
+from typing import Final
+
+import asyncpg
+
+AWAY: Final = ("08", "53", "57", "40", "25", "55")
+"""Connection, resources, operator's hand, rollback, timed-out transaction, object not ready."""
+BAD_DATA: Final = ("22", "23")
+"""Data exception and integrity violation: the row is wrong, and no retry will make it right."""
+
+
+def is_away(error: BaseException) -> bool:
+    """The same attempt may succeed when PostgreSQL is back."""
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "")[:2] in AWAY
+    return isinstance(
+        error, OSError | TimeoutError | asyncpg.InterfaceError
+    ) and not isinstance(error, asyncpg.DataError)
+
+
+def is_bad_data(error: BaseException) -> bool:
+    """The row cannot be stored, whenever it is tried; asyncpg says so of what it cannot encode."""
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "")[:2] in BAD_DATA
+    return isinstance(error, asyncpg.DataError | UnicodeEncodeError)

@@ -1,0 +1,1 @@
+"""Kafka by the chunk: the Faust transport, the worker that commits chunks, producers, topics."""

@@ -1,0 +1,51 @@
+"""A chunk: what one fetch brought from one partition, and the positions that it covers."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+
+class Record(Protocol):
+    """What a chunk needs of a Kafka record."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Records of one partition at positions [start, next), in their order.
+
+    `next` is the position to read on from; a chunk may hold fewer records than positions, since a
+    log may have gaps (transaction markers, compaction).
+    """
+
+    topic: str
+    partition: int
+    start: int
+    next: int
+    records: Sequence[Record]
+
+    @property
+    def values(self) -> list[bytes | None]:
+        """The values as received."""
+        return [record.value for record in self.records]
+
+    def trim(self, position: int) -> "Chunk":
+        """The part that begins at `position`; what lies before it is applied already."""
+        if position <= self.start:
+            return replace(self, start=position)
+        kept = [record for record in self.records if record.offset >= position]
+        return replace(self, start=position, records=kept)
+
+    def only(self, places: Collection[int]) -> "Chunk":
+        """The same positions with just the records at these places."""
+        return replace(self, records=[self.records[place] for place in sorted(places)])
+
+
+def chunk_of(topic: str, partition: int, records: Sequence[Record]) -> Chunk:
+    """Wrap what one fetch brought."""
+    return Chunk(topic, partition, records[0].offset, records[-1].offset + 1, records)

@@ -1,0 +1,73 @@
+"""The progress row: position, fence and pending records of a partition, in PostgreSQL.
+
+It is what makes a chunk count once (docs/decisions/0002). One transaction a chunk locks the row,
+checks fence and position, writes the state and moves the position. Whoever takes a partition over
+raises the fence first, so a worker that was frozen and thaws finds itself fenced and writes nothing.
+"""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from buuta.streaming.chunk import Chunk
+from buuta.streaming.producer import Pair
+
+TAKE_OVER = """
+insert into progress as p (consumer, topic, partition, position, fence)
+values ($1, $2, $3, $4, 1)
+on conflict (consumer, topic, partition) do update set fence = p.fence + 1
+returning position, fence, pending_keys, pending_values
+"""
+LOCK = """
+select position, fence from progress
+where consumer = $1 and topic = $2 and partition = $3 for update
+"""
+MOVE = """
+update progress set position = $4, last_checksum = $5, pending_keys = $6, pending_values = $7,
+  moved_at = now()
+where consumer = $1 and topic = $2 and partition = $3
+"""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A partition as its new owner finds it."""
+
+    position: int
+    fence: int
+    pending: Sequence[Pair]
+
+
+class ProgressRows:
+    """The progress rows of one consumer on one topic."""
+
+    def __init__(self, consumer: str, topic: str) -> None:
+        self.consumer = consumer
+        self.topic = topic
+
+    async def take_over(self, con: Any, first: Mapping[int, int]) -> dict[int, Taken]:
+        """Fence earlier owners off and return where each partition stands.
+
+        `first` holds the first position that the log still has, for partitions that are new here.
+        Waits for a transaction of the earlier owner that is under way.
+        """
+        taken = {}
+        for partition, earliest in sorted(first.items()):
+            row = await con.fetchrow(TAKE_OVER, self.consumer, self.topic, partition, earliest)
+            pending = list(zip(row["pending_keys"], row["pending_values"], strict=True))
+            taken[partition] = Taken(row["position"], row["fence"], pending)
+        return taken
+
+    async def lock(self, con: Any, partition: int) -> tuple[int, int]:
+        """Position and fence of a partition, locked until the transaction ends."""
+        row = await con.fetchrow(LOCK, self.consumer, self.topic, partition)
+        return row["position"], row["fence"]
+
+    async def move(self, con: Any, chunk: Chunk, pending: Sequence[Pair]) -> None:
+        """Move the position past the chunk and keep what is to be published after the commit."""
+        last = (chunk.records[-1].value if chunk.records else None) or b""
+        await con.execute(
+            MOVE, self.consumer, self.topic, chunk.partition, chunk.next, zlib.crc32(last),
+            [key for key, _ in pending], [value for _, value in pending],
+        )  # fmt: skip

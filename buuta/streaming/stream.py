@@ -1,0 +1,73 @@
+"""Wiring Faust to a chunk worker: one agent, one actor a partition."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import structlog
+
+from buuta.settings import SharedSettings
+from buuta.streaming.transport import ChunkApp, ChunkSchema
+from buuta.streaming.worker import ChunkWorker
+
+log = structlog.get_logger()
+CHUNK_RECORDS = 4000
+CHUNKS_AHEAD = 16
+
+
+def build_app(settings: SharedSettings, worker: ChunkWorker) -> ChunkApp:
+    """A Faust app whose one agent hands each partition's chunks to the worker."""
+    progress = worker.parts.progress
+    servers = ";".join(f"chunks://{server}" for server in settings.kafka.split(","))
+    session = settings.kafka_session_timeout
+    app = ChunkApp(
+        f"buuta-{progress.consumer}",
+        broker=servers,
+        store="memory://",
+        web_enabled=False,
+        topic_disable_leader=True,
+        broker_max_poll_records=CHUNK_RECORDS,
+        stream_buffer_maxsize=CHUNKS_AHEAD,
+        broker_session_timeout=session,
+        broker_heartbeat_interval=session / 4,
+        broker_request_timeout=max(30.0, 2 * session),
+        consumer_auto_offset_reset="earliest",
+        stream_wait_empty=False,
+        worker_redirect_stdouts=False,
+    )
+    app.take_over = worker.take_over
+    topic = app.topic(progress.topic, schema=ChunkSchema(), acks=False)
+
+    @app.agent(topic, name=progress.consumer, isolated_partitions=True)
+    async def chunks(stream: Any) -> None:
+        worker.log = app.consumer
+        async for chunk in stream:
+            await worker.handle(chunk)
+
+    return app
+
+
+@contextlib.asynccontextmanager
+async def running(
+    settings: SharedSettings, worker: ChunkWorker, failed: "asyncio.Future[None]"
+) -> AsyncIterator[ChunkApp]:
+    """Run the worker on Faust; if Faust crashes, `failed` says why."""
+    app = build_app(settings, worker)
+    app.finalize()
+    watcher = asyncio.create_task(_watch(app, failed))
+    starting = asyncio.create_task(app.maybe_start())
+    try:
+        yield app
+    finally:
+        watcher.cancel()
+        starting.cancel()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(app.stop(), 5)
+        await worker.stop()
+
+
+async def _watch(app: ChunkApp, failed: "asyncio.Future[None]") -> None:
+    await app.wait_until_stopped()
+    if not failed.done():
+        failed.set_exception(app.crash_reason or RuntimeError("the stream processor ended"))

@@ -1,0 +1,102 @@
+"""A Faust transport whose unit of delivery is a chunk (entry point `faust.transports`, `chunks`).
+
+Faust spends 230 microseconds on passing one message on. Handed a chunk of 4,000, it spends that on
+the chunk. Everything else stays Faust's: agents, groups, rebalancing, flow control. The two places
+that differ: `_getmany` wraps each partition's records into one, and `seek_to_committed` asks
+PostgreSQL, where position and state are committed together, and not Kafka.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import faust
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+from buuta.streaming.chunk import Chunk, chunk_of
+
+TakeOver = Callable[[Mapping[int, int]], Awaitable[Mapping[int, int]]]
+"""Given the first position of each partition now assigned, the position to read it from."""
+
+
+class ChunkSchema(faust.Schema):  # type: ignore[misc]
+    """Hands the chunk through as it is: decoding is the worker's, by columns."""
+
+    def loads_key(self, app: Any, message: Any, **_: Any) -> None:
+        """A chunk has no key."""
+
+    def loads_value(self, app: Any, message: Any, **_: Any) -> Chunk:
+        """The chunk itself."""
+        chunk: Chunk = message.value
+        return chunk
+
+
+class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
+    """Delivers each partition fetch as one message that holds a `Chunk`."""
+
+    async def _getmany(self, active_partitions: Any, timeout: float) -> dict[TP, list[Chunk]]:
+        fetched = await super()._getmany(active_partitions, timeout)
+        return {
+            tp: [chunk_of(tp.topic, tp.partition, records)]
+            for tp, records in fetched.items()
+            if records
+        }
+
+    def _to_message(self, tp: TP, record: Chunk) -> Any:
+        return ConsumerMessage(
+            record.topic, record.partition, record.start, 0.0, 0, [], None, record,
+            None, 0, 0, tp, generation_id=self.app.consumer_generation_id,
+        )  # fmt: skip
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Take every assigned partition over from PostgreSQL, and read on from there."""
+        assigned = list(self.assignment())
+        if not assigned:
+            return {}
+        earliest = await self.earliest_offsets(*assigned)
+        first = {tp.partition: offset for tp, offset in earliest.items()}
+        taken = await self.app.take_over(first)
+        positions = {tp: taken[tp.partition] for tp in assigned if tp.partition in taken}
+        await self.seek_wait(positions)
+        return positions
+
+    async def reread(self, chunk: Chunk, position: int) -> None:
+        """Fetch the chunk's partition again from `position`."""
+        await self.seek_wait({TP(chunk.topic, chunk.partition): position})
+
+    async def hint(self, chunk: Chunk) -> None:
+        """Tell Kafka how far we are, for lag monitors; PostgreSQL holds the truth."""
+        await self._thread.hint({TP(chunk.topic, chunk.partition): chunk.next})
+
+    def _new_consumer_thread(self) -> "ChunkConsumerThread":
+        return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """The thread that talks to Kafka; a refused hint is no reason to die."""
+
+    async def hint(self, positions: Mapping[TP, int]) -> None:
+        """Commit positions as a hint; what Kafka thinks of it does not matter."""
+        await self.call_thread(self._hint, positions)
+
+    async def _hint(self, positions: Mapping[TP, int]) -> None:
+        assigned = {tp: at for tp, at in positions.items() if tp in self.assignment()}
+        try:
+            await self._ensure_consumer().commit(
+                {driver.ensure_aiokafka_TP(tp): (at, "") for tp, at in assigned.items()}
+            )
+        except driver.KafkaError as refused:
+            self.log.debug("Kafka refused the position hint: %r", refused)
+
+
+class ChunkTransport(driver.Transport):  # type: ignore[misc]
+    """`chunks://host:port`: Kafka through aiokafka, by the chunk."""
+
+    Consumer = ChunkConsumer
+
+
+class ChunkApp(faust.App):  # type: ignore[misc]
+    """A Faust app whose partitions start from where `take_over` says."""
+
+    take_over: TakeOver

@@ -1,0 +1,269 @@
+"""The chunk worker: takes chunks one by one per partition and commits each exactly once.
+
+What it guarantees, and how (docs/delivery.md tells it at length):
+
+- a chunk's effects and its position are one PostgreSQL transaction;
+- the records it tells leave after the commit and before the next chunk's commit, from `pending`;
+- a partition's new owner fences the old one and tells what was pending before it reads on;
+- what cannot be read or stored becomes a dead letter alone; what is only away is waited for.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import structlog
+
+from buuta.contracts.codec import Codec
+from buuta.contracts.columns import Decoded, decode_chunk
+from buuta.errors import Fenced, Retry
+from buuta.storage.faults import is_away, is_bad_data
+from buuta.streaming.chunk import Chunk
+from buuta.streaming.dead_letters import DeadLetters
+from buuta.streaming.producer import Pair, Producer
+from buuta.streaming.progress import ProgressRows
+from buuta.telemetry import metrics
+from buuta.telemetry.health import Readiness
+
+log = structlog.get_logger()
+Apply = Callable[[Any, Chunk, Decoded], Awaitable[Sequence[Pair]]]
+"""Writes a chunk's effects in the given transaction; returns the records to tell after it."""
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 5.0
+
+
+class Log(Protocol):
+    """What the worker asks of the consumer behind it."""
+
+    async def reread(self, chunk: Chunk, position: int) -> None:
+        """Fetch the chunk's partition again from `position`."""
+
+    async def hint(self, chunk: Chunk) -> None:
+        """Tell Kafka how far we are; nobody relies on it."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a chunk worker stands on."""
+
+    pool: Any
+    producer: Producer
+    codec: Codec
+    progress: ProgressRows
+    dead_letters: DeadLetters
+    told_topic: str
+    expected: frozenset[str]
+    readiness: Readiness
+
+
+class _NotContiguous(Exception):
+    """The chunk begins after the position."""
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+
+
+class ChunkWorker:
+    """Applies chunks; `apply` is the user's logic, a plain callable."""
+
+    def __init__(self, parts: Parts, apply: Apply, failed: "asyncio.Future[None]") -> None:
+        self.parts = parts
+        self.log: Log | None = None
+        self._apply = apply
+        self._failed = failed
+        self._fences: dict[int, int] = {}
+        self._positions: dict[int, int] = {}
+        self._telling: dict[int, asyncio.Task[None]] = {}
+        self._gaps: dict[int, tuple[int, int]] = {}
+
+    async def take_over(self, first: Mapping[int, int]) -> dict[int, int]:
+        """Own these partitions: fence others off, tell what they left pending, return positions."""
+        progress = self.parts.progress
+        taken = await self._until_reached(lambda: self._fence(first))
+        for partition, found in taken.items():
+            self._fences[partition] = found.fence
+            self._positions[partition] = found.position
+            self._gaps.pop(partition, None)
+            self._tell(partition, found.pending)
+        self.parts.readiness.reached("partitions")
+        log.info("partitions_taken", consumer=progress.consumer, positions=self._positions.copy())
+        return {partition: found.position for partition, found in taken.items()}
+
+    async def _fence(self, first: Mapping[int, int]) -> dict[int, Any]:
+        async with self.parts.pool.acquire() as con, con.transaction():
+            return await self.parts.progress.take_over(con, first)
+
+    async def handle(self, chunk: Chunk) -> None:
+        """Apply one chunk; never raises, since Faust goes on past an event whose agent raised."""
+        try:
+            await self._until_reached(lambda: self._step(chunk))
+        except Fenced as why:
+            self._count("fenced")
+            log.warning("chunk_fenced", partition=chunk.partition, why=str(why))
+        except Exception as why:
+            log.exception("chunk_failed", partition=chunk.partition, start=chunk.start)
+            if not self._failed.done():
+                self._failed.set_exception(why)
+
+    async def _until_reached(self, attempt: Callable[[], Awaitable[Any]]) -> Any:
+        """Try until neither PostgreSQL nor Kafka is away; readiness says what is waited for."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                result = await attempt()
+            except Exception as why:
+                if not (isinstance(why, Retry) or is_away(why)):
+                    raise
+                part = "kafka" if isinstance(why, Retry) else "database"
+                self.parts.readiness.waits(part, f"{type(why).__name__}: retried in {pause:.1f} s")
+                self._count("retried")
+                log.warning("retry", part=part, error=type(why).__name__, pause=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                self.parts.readiness.reached("kafka")
+                self.parts.readiness.reached("database")
+                return result
+
+    async def _step(self, chunk: Chunk) -> None:
+        chunk = self._trimmed(chunk, self._positions[chunk.partition])
+        if not chunk.records:
+            return
+        started = time.perf_counter()
+        decoded = self._decode(chunk)
+        await self._bury(chunk, decoded.dead)
+        try:
+            told = await self._commit(chunk, decoded)
+        except _NotContiguous as gap:
+            await self._reread(chunk, gap.position)
+            return
+        except Exception as why:
+            if not is_bad_data(why):
+                raise
+            await self._without_poison(chunk, why)
+            return
+        self._tell(chunk.partition, told)
+        await self._committed(chunk, started)
+
+    def _trimmed(self, chunk: Chunk, position: int) -> Chunk:
+        if chunk.next <= position:
+            self._count("skipped")
+            return replace(chunk, records=())
+        if chunk.start < position:
+            self._count("trimmed")
+            return chunk.trim(position)
+        return chunk
+
+    def _decode(self, chunk: Chunk) -> Decoded:
+        return decode_chunk(self.parts.codec, chunk.values, self.parts.expected)
+
+    async def _bury(self, chunk: Chunk, dead: Mapping[int, str]) -> None:
+        if dead:
+            await self.parts.dead_letters.keep(chunk, dead)
+            metrics.DEAD_LETTERS.labels(self.parts.progress.consumer).inc(len(dead))
+
+    async def _commit(self, chunk: Chunk, decoded: Decoded) -> Sequence[Pair]:
+        """One transaction: lock, check, apply, move; what was pending before is told by then."""
+        await self._told(chunk.partition)
+        async with self.parts.pool.acquire() as con, con.transaction():
+            await self._check(con, chunk)
+            told = await self._apply(con, chunk, decoded)
+            await self.parts.progress.move(con, chunk, told)
+        return told
+
+    async def _check(self, con: Any, chunk: Chunk) -> None:
+        """Only the partition's owner may go on, and only from where the partition stands."""
+        position, fence = await self.parts.progress.lock(con, chunk.partition)
+        if fence != self._fences[chunk.partition]:
+            raise Fenced(f"partition {chunk.partition} has another owner now")
+        self._positions[chunk.partition] = position
+        if chunk.start < position:
+            raise Retry("the position moved: trim and try again")
+        if chunk.start > position and self._gaps.get(chunk.partition) != (position, chunk.start):
+            raise _NotContiguous(position)
+
+    async def _reread(self, chunk: Chunk, position: int) -> None:
+        """Seek back; a gap that is still there at the second reading is the log's own."""
+        self._gaps[chunk.partition] = (position, chunk.start)
+        self._count("reread")
+        assert self.log is not None
+        await self.log.reread(chunk, position)
+
+    async def _without_poison(self, chunk: Chunk, why: Exception) -> None:
+        """Find the records that PostgreSQL cannot hold, make them dead letters, commit the rest."""
+        self._count("bisected")
+        poison = await self._poison(chunk, list(range(len(chunk.records))))
+        reason = f"PostgreSQL cannot store it: {type(why).__name__}"
+        await self._bury(chunk, dict.fromkeys(poison, reason))
+        rest = chunk.only(set(range(len(chunk.records))) - set(poison))
+        told = await self._commit(rest, self._decode(rest))
+        self._tell(chunk.partition, told)
+        await self._committed(chunk, time.perf_counter())
+
+    async def _poison(self, chunk: Chunk, places: list[int]) -> list[int]:
+        if await self._storable(chunk.only(places)):
+            return []
+        if len(places) == 1:
+            return places
+        half = len(places) // 2
+        return [
+            *await self._poison(chunk, places[:half]),
+            *await self._poison(chunk, places[half:]),
+        ]
+
+    async def _storable(self, part: Chunk) -> bool:
+        """Whether a part of a chunk can be stored: tried in a transaction that is rolled back."""
+        decoded = self._decode(part)
+        async with self.parts.pool.acquire() as con:
+            trial = con.transaction()
+            await trial.start()
+            try:
+                await self._apply(con, part, decoded)
+            except Exception as why:
+                if not is_bad_data(why):
+                    raise
+                return False
+            finally:
+                await trial.rollback()
+        return True
+
+    def _tell(self, partition: int, pairs: Sequence[Pair]) -> None:
+        """Begin to tell; the next commit of this partition waits for the end of it."""
+        earlier = self._telling.get(partition)
+        if pairs:
+            self._telling[partition] = asyncio.create_task(self._publish(partition, pairs, earlier))
+
+    async def _publish(
+        self, partition: int, pairs: Sequence[Pair], earlier: "asyncio.Task[None] | None"
+    ) -> None:
+        if earlier is not None:
+            await earlier
+        topic = self.parts.told_topic
+        await self._until_reached(lambda: self.parts.producer.send_to(topic, partition, pairs))
+
+    async def _told(self, partition: int) -> None:
+        telling = self._telling.get(partition)
+        if telling is not None:
+            await asyncio.shield(telling)
+
+    async def stop(self) -> None:
+        """Wait for what is being told; what does not get out stays pending for the next owner."""
+        if self._telling:
+            _, late = await asyncio.wait(self._telling.values(), timeout=3)
+            for task in late:
+                task.cancel()
+
+    async def _committed(self, chunk: Chunk, started: float) -> None:
+        consumer = self.parts.progress.consumer
+        self._positions[chunk.partition] = chunk.next
+        self._count("committed")
+        metrics.CHUNK_SECONDS.labels(consumer).observe(time.perf_counter() - started)
+        metrics.CHUNK_RECORDS.labels(consumer).observe(len(chunk.records))
+        metrics.POSITION.labels(consumer, str(chunk.partition)).set(chunk.next)
+        if self.log is not None:
+            await self.log.hint(chunk)
+
+    def _count(self, event: str) -> None:
+        metrics.CHUNK_EVENTS.labels(self.parts.progress.consumer, event).inc()

@@ -1,0 +1,1 @@
+"""Metrics, logs, health: what operations see of a service."""

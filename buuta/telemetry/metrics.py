@@ -1,0 +1,53 @@
+"""Every metric of Buuta, in one place; names carry their unit, labels are bounded and never personal."""
+
+from prometheus_client import Counter, Gauge, Histogram, Info
+
+BUILD = Info("buuta_build", "Version of the code and of its rules.")
+WAITING = Gauge("buuta_waiting", "1 while the service waits for this part.", ["part"])
+
+INGEST_ITEMS = Counter(
+    "buuta_ingest_items_total",
+    "Items that came in, by what became of them.",
+    ["carrier", "door", "result"],
+)
+INGEST_UNKNOWN_CODES = Counter(
+    "buuta_ingest_unknown_codes_total", "Reports set aside for an unknown code.", ["carrier", "code"]
+)
+INGEST_ACCEPT_SECONDS = Histogram(
+    "buuta_ingest_accept_seconds", "From the request to Kafka's acknowledgement.", ["door"]
+)
+
+CHUNK_RECORDS = Histogram(
+    "buuta_chunk_records", "Records in a committed chunk.", ["consumer"],
+    buckets=(1, 10, 100, 500, 1000, 2000, 4000, 8000),
+)  # fmt: skip
+CHUNK_SECONDS = Histogram(
+    "buuta_chunk_seconds", "From taking a chunk up to its commit.", ["consumer"]
+)
+POSITION = Gauge("buuta_position_records", "Committed position.", ["consumer", "partition"])
+LAG = Gauge("buuta_lag_records", "Records between position and log end.", ["consumer", "partition"])
+DEAD_LETTERS = Counter(
+    "buuta_dead_letters_total", "Records that could not be read or stored.", ["consumer"]
+)
+CHUNK_EVENTS = Counter(
+    "buuta_chunk_events_total",
+    "What befell chunks: committed, skipped, trimmed, reread, fenced, retried, bisected.",
+    ["consumer", "event"],
+)
+
+TRACKER_SCANS = Counter(
+    "buuta_tracker_scans_total", "Scans folded, by the way they took.", ["path"]
+)
+TRACKER_MILESTONES = Counter(
+    "buuta_tracker_milestones_total", "Milestone records told.", ["action"]
+)
+
+NOTIFIER_MESSAGES = Counter(
+    "buuta_notifier_messages_total", "Messages by what became of them.", ["channel", "state"]
+)
+NOTIFIER_SUBMIT_SECONDS = Histogram(
+    "buuta_notifier_submit_seconds", "A provider's time to answer.", ["channel"]
+)
+
+PORTAL_REQUESTS = Counter("buuta_portal_requests_total", "Answers by page.", ["page", "status"])
+PORTAL_WATCHERS = Gauge("buuta_portal_watchers", "Open live tracking pages.")

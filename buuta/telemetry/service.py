@@ -1,0 +1,95 @@
+"""Running a service: logs, HTTP, signals, and an end within ten seconds of SIGTERM."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import structlog
+import uvicorn
+
+from buuta.errors import BadSettings, Stop
+from buuta.settings import Settings, SharedSettings, load
+from buuta.telemetry import logs
+
+log = structlog.get_logger()
+GRACE_SECONDS = 10
+Failed = asyncio.Future[None]
+Wire = Callable[[Settings], AbstractAsyncContextManager[tuple[Any, Failed]]]
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, without hands on the process's signals: the service has them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def http(app: Any, settings: SharedSettings) -> AsyncIterator[int]:
+    """Serve an ASGI app on the settings' host and port; yields the port."""
+    listener = socket.create_server((settings.host, settings.port))
+    port: int = listener.getsockname()[1]
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield port
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def main(name: str, kind: type[Settings], wire: Wire[Settings]) -> int:
+    """Run a service until SIGTERM, SIGINT or a failure; returns the exit code."""
+    try:
+        settings = load(kind)
+    except BadSettings as wrong:
+        print(wrong, file=sys.stderr)  # noqa: T201 - logs are not configured yet
+        return 2
+    logs.configure(name, settings.log_level)
+    return asyncio.run(_run(name, settings, wire))
+
+
+async def _run(name: str, settings: Settings, wire: Wire[Settings]) -> int:
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    try:
+        async with wire(settings) as (app, failed), http(app, settings) as port:
+            log.info("started", host=settings.host, port=port)
+            await _first(asked.wait(), _outcome(failed))
+            log.info("stopping")
+            loop.call_later(GRACE_SECONDS, _give_up, name)
+        return 1 if failed.done() else 0
+    except Stop as why:
+        log.critical("stopped", why=str(why))
+        return 1
+
+
+async def _outcome(failed: Failed) -> None:
+    try:
+        await asyncio.shield(failed)
+    except Exception as why:
+        log.critical("failed", why=f"{type(why).__name__}: {why}", exc_info=why)
+
+
+async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+
+
+def _give_up(name: str) -> None:
+    log.critical("stop_overdue", service=name, seconds=GRACE_SECONDS)
+    sys.stderr.flush()
+    signal.raise_signal(signal.SIGKILL)

@@ -1,0 +1,1 @@
+"""The deployed programs of Buuta; one folder each, each alike."""

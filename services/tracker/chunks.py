@@ -1,0 +1,175 @@
+"""A chunk of parcel events, applied in one transaction: load, fold, write, tell.
+
+Two paths lead through a chunk. Fast: a scan later than the greatest business time ever known for its
+key takes one step of the fold; it cannot be a duplicate, for a duplicate is not later than itself.
+Slow: for everything else, ties too, and for keys with a registration, the parcel is folded anew from
+its history and the chunk's own scans; what changed in its live set is told.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from buuta.contracts.codec import Codec
+from buuta.contracts.columns import Decoded, Group, encode_rows
+from buuta.model.identifiers import parcel_key
+from buuta.model.milestone import Action, ParcelMilestone
+from buuta.model.scan import SCAN_FIELDS, Registration, Scan
+from buuta.streaming.chunk import Chunk
+from buuta.streaming.producer import Pair
+from buuta.telemetry import metrics
+from services.tracker import storage
+from services.tracker.domain.fold import distinct, fold, step
+from services.tracker.domain.parcel import CellChanges, Contribution, Parcel, contribution
+from services.tracker.domain.tell import difference, numbered, retold
+
+EXPECTED: Final = frozenset({"ScanEvent", "ParcelRegistration", "DeadlinePassed"})
+NEVER: Final = -(1 << 63)
+
+
+class ChunkFold:
+    """The work on one chunk; `apply` is what a chunk worker calls."""
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
+
+    async def apply(self, con: Any, chunk: Chunk, decoded: Decoded) -> Sequence[Pair]:
+        """Write a chunk's effects in the transaction of `con`; returns the milestones to tell."""
+        scans = [Scan(*row) for row in _rows(decoded, "ScanEvent", SCAN_FIELDS)]
+        registrations = _registrations(decoded)
+        keys = [f"{scan.carrier}:{scan.number}" for scan in scans]
+        stored = await storage.load_parcels(con, {*keys, *registrations})
+        work = _Work(stored, _slow_keys(keys, scans, stored) | registrations.keys())
+        fast = work.take_fast(keys, scans)
+        await work.take_slow(con, registrations)
+        await storage.delete_scans(con, work.replaced)
+        await storage.insert_scans(con, [*fast, *work.added])
+        await work.write(con, chunk.partition)
+        _count(len(fast), len(scans) - len(fast), work.told)
+        return self._encoded(work.told)
+
+    def _encoded(self, told: Sequence[ParcelMilestone]) -> list[Pair]:
+        values = encode_rows(self._codec, "ParcelMilestone", told)
+        keys = (parcel_key(each.carrier, each.number).encode() for each in told)
+        return list(zip(keys, values, strict=True))
+
+
+class _Work:
+    """What a chunk changes, while it is being worked out."""
+
+    def __init__(self, stored: dict[str, Parcel], slow: Iterable[str]) -> None:
+        self._stored = stored
+        self._parcels = dict(stored)
+        self._slow = set(slow)
+        self._own: dict[str, list[Scan]] = defaultdict(list)
+        self._before = {key: _contribution(key, parcel) for key, parcel in stored.items()}
+        self.told: list[ParcelMilestone] = []
+        self.added: list[Scan] = []
+        self.replaced: list[Scan] = []
+
+    def take_fast(self, keys: Sequence[str], scans: Sequence[Scan]) -> list[Scan]:
+        """Step the scans of fast keys; returns them. The scans of slow keys wait."""
+        fast = []
+        slow, parcels, told = self._slow, self._parcels, self.told
+        for key, scan in zip(keys, scans, strict=True):
+            if key in slow:
+                self._own[key].append(scan)
+                continue
+            parcel = parcels.get(key)
+            if parcel is None:
+                parcel = parcels[key] = Parcel()
+            milestone = step(parcel, scan)
+            if milestone is not None:
+                change = ((Action.JOINED, milestone),)
+                told.extend(numbered(scan.carrier, scan.number, parcel, change))
+            fast.append(scan)
+        return fast
+
+    async def take_slow(self, con: Any, registrations: dict[str, list[Registration]]) -> None:
+        """Fold the slow keys anew, from history and the chunk's own scans."""
+        history = await storage.load_history(con, self._slow)
+        for key in sorted(self._slow):
+            self._refold(key, history.get(key, []), registrations.get(key, ()))
+
+    def _refold(
+        self, key: str, known: Sequence[Scan], registrations: Iterable[Registration]
+    ) -> None:
+        own = self._own[key]
+        parcel = self._parcels.setdefault(key, Parcel())
+        renewed = [each for each in registrations if parcel.register(each)]
+        _, before = fold(known)
+        after, live = fold([*known, *own])
+        parcel.adopt(after)
+        changes = difference(before, live)
+        if renewed and parcel.registration_id is not None:
+            changes += retold(live, changes)
+        carrier, _, number = key.partition(":")
+        self.told += numbered(carrier, number, parcel, changes)
+        self._keep(distinct(known), distinct([*known, *own]))
+
+    def _keep(self, known: dict[str, Scan], all_scans: dict[str, Scan]) -> None:
+        """Note which rows of history to add, and which copies an earlier-received one replaces."""
+        for event_id, scan in all_scans.items():
+            if known.get(event_id) != scan:
+                self.added.append(scan)
+                if event_id in known:
+                    self.replaced.append(scan)
+
+    async def write(self, con: Any, slot: int) -> None:
+        """Write states and rate cells."""
+        changes = CellChanges()
+        for key, parcel in self._parcels.items():
+            changes.move(self._before.get(key), _contribution(key, parcel))
+        stored = self._stored
+        new = [(key, parcel) for key, parcel in self._parcels.items() if key not in stored]
+        await storage.insert_parcels(con, slot, new)
+        await storage.update_parcels(con, [*self._stored.items()])
+        await storage.add_to_cells(con, slot, changes.counts)
+
+
+def _contribution(key: str, parcel: Parcel) -> Contribution | None:
+    return contribution(key.partition(":")[0], parcel)
+
+
+def _rows(decoded: Decoded, schema: str, names: Sequence[str]) -> list[tuple[Any, ...]]:
+    """The records of one schema in the order of the log, whatever framing each came in."""
+    groups: list[Group] = [group for group in decoded.groups if group.schema == schema]
+    if len(groups) == 1:
+        return list(groups[0].rows(names))
+    placed = [
+        (place, row)
+        for group in groups
+        for place, row in zip(group.places, group.rows(names), strict=True)
+    ]
+    return [row for _, row in sorted(placed, key=lambda each: each[0])]
+
+
+def _registrations(decoded: Decoded) -> dict[str, list[Registration]]:
+    by_key: dict[str, list[Registration]] = defaultdict(list)
+    for row in _rows(decoded, "ParcelRegistration", Registration._fields):
+        registration = Registration(*row)
+        by_key[parcel_key(registration.carrier, registration.number)].append(registration)
+    return by_key
+
+
+def _slow_keys(
+    keys: Sequence[str], scans: Sequence[Scan], stored: dict[str, Parcel]
+) -> set[str]:
+    """Keys with a scan that is not later than all known before it, the chunk's earlier ones too."""
+    greatest = {key: parcel.greatest_at for key, parcel in stored.items()}
+    slow = set()
+    for key, scan in zip(keys, scans, strict=True):
+        known = greatest.get(key)
+        if known is not None and scan.occurred_at <= known:
+            slow.add(key)
+        else:
+            greatest[key] = scan.occurred_at
+    return slow
+
+
+def _count(fast: int, slow: int, told: Sequence[ParcelMilestone]) -> None:
+    metrics.TRACKER_SCANS.labels("fast").inc(fast)
+    metrics.TRACKER_SCANS.labels("slow").inc(slow)
+    for action in Action:
+        count = sum(1 for each in told if each.action == action)
+        metrics.TRACKER_MILESTONES.labels(action.value).inc(count)
