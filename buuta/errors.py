@@ -1,17 +1,17 @@
 """The errors of Buuta; the class tells the runtime what to do, the message tells the person.
 
-    BuutaError
-    ├── Retry                   try the same again later; nothing is wrong with the data
-    │   ├── KafkaAway           Kafka did not acknowledge in time
-    │   └── DatabaseAway        PostgreSQL cannot be reached or is shutting down
-    ├── Reject                  this item is wrong; its neighbours go on
-    │   ├── BadItem             a report that breaks a rule; carries a machine code and a field
-    │   ├── Undecodable         bytes that no schema of ours reads
-    │   └── Forbidden           a key that is unknown, or that is not for this carrier or shipper
-    └── Stop                    going on would do harm; the process must end
-        ├── BadSettings         a variable that is missing or wrong
-        ├── Fenced              another worker owns this partition now
-        └── SchemaMismatch      contracts in the registry and in the code do not fit
+BuutaError
+├── Retry                   try the same again later; nothing is wrong with the data
+│   ├── KafkaAway           Kafka did not acknowledge in time
+│   └── DatabaseAway        PostgreSQL cannot be reached or is shutting down
+├── Reject                  this item is wrong; its neighbours go on
+│   ├── BadItem             a report that breaks a rule; carries a machine code and a field
+│   ├── Undecodable         bytes that no schema of ours reads
+│   └── Forbidden           a key that is unknown, or that is not for this carrier or shipper
+└── Stop                    going on would do harm; the process must end
+    ├── BadSettings         a variable that is missing or wrong
+    ├── Fenced              another worker owns this partition now
+    └── SchemaMismatch      contracts in the registry and in the code do not fit
 """
 
 

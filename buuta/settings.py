@@ -41,7 +41,8 @@ class SharedSettings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address of the service's HTTP port.")
     port: Port = Field(0, description="The service's HTTP port; 0 lets the system choose.")
     master_key: SecretStr = Field(
-        SecretStr(""), description="32 bytes in hex that wrap every person's key; or a file's @PATH."
+        SecretStr(""),
+        description="32 bytes in hex that wrap every person's key; or a file's @PATH.",
     )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Log level.")
 

@@ -37,9 +37,7 @@ class SchemaRegistry:
         """
         for name in names:
             ours = schema(name)
-            answer = await self._call(
-                "POST", f"/subjects/{ours.full_name}/versions", {"schema": ours.text}
-            )
+            answer = await self._call("POST", f"/subjects/{ours.full_name}/versions", {"schema": ours.text})
             if answer.status_code in (409, 422):
                 raise SchemaMismatch(
                     f"the schema registry refuses {ours.full_name}: {answer.text[:300]}; "

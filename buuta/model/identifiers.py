@@ -53,9 +53,9 @@ def event_id(carrier: str, identity: Sequence[str]) -> str:
 
 def s10_check_digit(serial: str) -> int:
     """The check digit of an 8-digit UPU S10 serial (S10 standard: weights 8 6 4 2 3 5 9 7)."""
-    remainder = 11 - sum(
-        int(digit) * weight for digit, weight in zip(serial, S10_WEIGHTS, strict=True)
-    ) % 11
+    remainder = (
+        11 - sum(int(digit) * weight for digit, weight in zip(serial, S10_WEIGHTS, strict=True)) % 11
+    )
     return {10: 0, 11: 5}.get(remainder, remainder)
 
 

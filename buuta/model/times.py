@@ -59,9 +59,7 @@ def parse_pattern(raw: str, pattern: str, assumed_minutes: int = VIETNAM_MINUTES
     try:
         moment = datetime.strptime(raw.strip(), pattern)  # noqa: DTZ007 - the offset follows below
     except ValueError:
-        raise BadItem(
-            "time_invalid", f"the time does not have the form {pattern}", "occurred_at"
-        ) from None
+        raise BadItem("time_invalid", f"the time does not have the form {pattern}", "occurred_at") from None
     return _business_time(moment, assumed_minutes)
 
 

@@ -14,9 +14,9 @@ def is_away(error: BaseException) -> bool:
     """The same attempt may succeed when PostgreSQL is back."""
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] in AWAY
-    return isinstance(
-        error, OSError | TimeoutError | asyncpg.InterfaceError
-    ) and not isinstance(error, asyncpg.DataError)
+    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError) and not isinstance(
+        error, asyncpg.DataError
+    )
 
 
 def is_bad_data(error: BaseException) -> bool:

@@ -1,22 +1,30 @@
 """Connections to PostgreSQL that a frozen worker cannot hold for ever."""
 
-from typing import Any
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, Final
 
 import asyncpg
 
 from buuta.settings import SharedSettings
+from buuta.telemetry.health import Readiness
+
+WATCH_SECONDS: Final = 2.0
+CLOSE_SECONDS: Final = 3.0
 
 
-async def open_pool(settings: SharedSettings, application: str) -> asyncpg.Pool:
-    """Open a pool.
+@contextlib.asynccontextmanager
+async def open_pool(settings: SharedSettings, application: str, readiness: Readiness) -> AsyncIterator[Any]:
+    """A pool, and a watch on it: readiness says whether PostgreSQL answers and is migrated.
 
     A worker that is frozen inside a transaction keeps its locks until PostgreSQL ends it. That must
     happen before the Kafka session is given to an heir, so the timeout lies below that of the session.
     """
     idle_ms = int(settings.kafka_session_timeout * 500)
-    return await asyncpg.create_pool(
+    pool = await asyncpg.create_pool(
         str(settings.database),
-        min_size=1,
+        min_size=0,
         max_size=settings.database_pool,
         timeout=5,
         command_timeout=60,
@@ -29,6 +37,29 @@ async def open_pool(settings: SharedSettings, application: str) -> asyncpg.Pool:
         },
         init=_plain_json,
     )
+    watching = asyncio.create_task(_watch(pool, readiness))
+    try:
+        yield pool
+    finally:
+        watching.cancel()
+        try:
+            await asyncio.wait_for(pool.close(), CLOSE_SECONDS)
+        except TimeoutError:
+            pool.terminate()
+
+
+async def _watch(pool: Any, readiness: Readiness) -> None:
+    while True:
+        try:
+            async with asyncio.timeout(WATCH_SECONDS):
+                await pool.fetchval("select count(*) from migrations")
+        except asyncpg.UndefinedTableError:
+            readiness.waits("database", "not migrated: run buuta migrate")
+        except Exception as away:
+            readiness.waits("database", f"PostgreSQL does not answer: {type(away).__name__}")
+        else:
+            readiness.reached("database")
+        await asyncio.sleep(WATCH_SECONDS)
 
 
 async def _plain_json(con: Any) -> None:

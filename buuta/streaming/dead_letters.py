@@ -30,6 +30,4 @@ class DeadLetters:
                 ("partition", str(chunk.partition).encode()),
                 ("offset", str(record.offset).encode()),
             ]
-            await self._producer.send(
-                self._topic, record.key, record.value, [*source, *record.headers]
-            )
+            await self._producer.send(self._topic, record.key, record.value, [*source, *record.headers])

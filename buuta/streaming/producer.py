@@ -1,7 +1,9 @@
 """Producing: every send ends with Kafka's acknowledgement or with `KafkaAway`."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -9,18 +11,54 @@ from aiokafka.errors import KafkaError
 
 from buuta.errors import KafkaAway
 from buuta.settings import SharedSettings
+from buuta.telemetry.health import Readiness
 
 log = structlog.get_logger()
 Pair = tuple[bytes, bytes]
+CONNECT_PAUSE: Final = 1.0
 Headers = Sequence[tuple[str, bytes]]
 
 
 class Producer:
-    """An idempotent producer with acks=all; a batch keeps the order of what is handed in."""
+    """An idempotent producer with acks=all; a batch keeps the order of what is handed in.
 
-    def __init__(self, settings: SharedSettings) -> None:
+    It connects in the background: until then, and while Kafka is away, sends fail with `KafkaAway`.
+    """
+
+    def __init__(self, settings: SharedSettings, readiness: Readiness) -> None:
+        self._settings = settings
         self._timeout = settings.kafka_timeout
-        self._kafka = AIOKafkaProducer(
+        self._readiness = readiness
+        self._connected = asyncio.Event()
+        self._connecting: asyncio.Task[None] | None = None
+        self._kafka: Any = None
+
+    async def start(self) -> None:
+        """Begin to connect."""
+        self._connecting = asyncio.create_task(self._connect())
+
+    async def connected(self) -> None:
+        """Wait for the first connection."""
+        await self._connected.wait()
+
+    async def _connect(self) -> None:
+        while not self._connected.is_set():
+            kafka = self._new()
+            try:
+                await kafka.start()
+            except KafkaError as away:
+                await kafka.stop()
+                self._readiness.waits("kafka", f"no broker answers: {type(away).__name__}")
+                log.warning("kafka_away", error=type(away).__name__)
+                await asyncio.sleep(CONNECT_PAUSE)
+            else:
+                self._kafka = kafka
+                self._readiness.reached("kafka")
+                self._connected.set()
+
+    def _new(self) -> Any:
+        settings = self._settings
+        return AIOKafkaProducer(
             bootstrap_servers=settings.kafka,
             acks="all",
             enable_idempotence=settings.kafka_idempotence,
@@ -30,37 +68,38 @@ class Producer:
             metadata_max_age_ms=30_000,
         )
 
-    async def start(self) -> None:
-        """Connect.
-
-        Raises:
-            KafkaAway: no broker answers.
-        """
-        try:
-            await self._kafka.start()
-        except KafkaError as away:
-            raise KafkaAway(f"no broker answers: {type(away).__name__}") from away
-
     async def stop(self) -> None:
         """Flush and disconnect; a broker that is away is not waited for."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._kafka is None:
+            return
         try:
             await asyncio.wait_for(self._kafka.stop(), self._timeout)
         except (TimeoutError, KafkaError):
             log.warning("producer_stop_unclean")
 
-    async def send(
-        self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()
-    ) -> None:
+    @contextlib.asynccontextmanager
+    async def _acknowledged(self) -> AsyncIterator[Any]:
+        """The producer for a send that ends with Kafka's acknowledgement or with `KafkaAway`."""
+        if self._kafka is None:
+            raise KafkaAway("no broker has answered yet")
+        try:
+            async with asyncio.timeout(self._timeout):
+                yield self._kafka
+        except (TimeoutError, KafkaError) as away:
+            self._readiness.waits("kafka", f"not acknowledged: {type(away).__name__}")
+            raise KafkaAway(f"not acknowledged: {type(away).__name__}") from away
+        self._readiness.reached("kafka")
+
+    async def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
         """Send one record and wait for its acknowledgement.
 
         Raises:
             KafkaAway: not acknowledged in time; it may still arrive later.
         """
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._kafka.send_and_wait(topic, value, key, headers=list(headers))
-        except (TimeoutError, KafkaError) as away:
-            raise KafkaAway(f"not acknowledged: {type(away).__name__}") from away
+        async with self._acknowledged() as kafka:
+            await kafka.send_and_wait(topic, value, key, headers=list(headers))
 
     async def send_keyed(self, topic: str, pairs: Iterable[Pair]) -> None:
         """Send records to the partitions of their keys and wait for all acknowledgements.
@@ -68,12 +107,9 @@ class Producer:
         Raises:
             KafkaAway: not all were acknowledged in time; any of them may have been.
         """
-        try:
-            async with asyncio.timeout(self._timeout):
-                sent = [await self._kafka.send(topic, value, key) for key, value in pairs]
-                await asyncio.gather(*sent)
-        except (TimeoutError, KafkaError) as away:
-            raise KafkaAway(f"not acknowledged: {type(away).__name__}") from away
+        async with self._acknowledged() as kafka:
+            sent = [await kafka.send(topic, value, key) for key, value in pairs]
+            await asyncio.gather(*sent)
 
     async def send_to(self, topic: str, partition: int, pairs: Sequence[Pair]) -> None:
         """Send records to one partition in their order: 3.5 microseconds each instead of 210.
@@ -81,22 +117,19 @@ class Producer:
         Raises:
             KafkaAway: not all were acknowledged in time; any of them may have been.
         """
-        try:
-            async with asyncio.timeout(self._timeout):
-                for batch in self._batches(pairs):
-                    acknowledged = await self._kafka.send_batch(batch, topic, partition=partition)
-                    await acknowledged
-        except (TimeoutError, KafkaError) as away:
-            raise KafkaAway(f"not acknowledged: {type(away).__name__}") from away
+        async with self._acknowledged() as kafka:
+            for batch in _batches(kafka, pairs):
+                await (await kafka.send_batch(batch, topic, partition=partition))
 
-    def _batches(self, pairs: Sequence[Pair]) -> Iterable[object]:
-        place = 0
+
+def _batches(kafka: Any, pairs: Sequence[Pair]) -> Iterator[Any]:
+    place = 0
+    while place < len(pairs):
+        batch = kafka.create_batch()
         while place < len(pairs):
-            batch = self._kafka.create_batch()
-            while place < len(pairs):
-                key, value = pairs[place]
-                if batch.append(key=key, value=value, timestamp=None) is None:
-                    break
-                place += 1
-            batch.close()
-            yield batch
+            key, value = pairs[place]
+            if batch.append(key=key, value=value, timestamp=None) is None:
+                break
+            place += 1
+        batch.close()
+        yield batch

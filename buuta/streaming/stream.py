@@ -39,7 +39,7 @@ def build_app(settings: SharedSettings, worker: ChunkWorker) -> ChunkApp:
     app.take_over = worker.take_over
     topic = app.topic(progress.topic, schema=ChunkSchema(), acks=False)
 
-    @app.agent(topic, name=progress.consumer, isolated_partitions=True)
+    @app.agent(topic, name=progress.consumer, isolated_partitions=True)  # type: ignore[untyped-decorator]
     async def chunks(stream: Any) -> None:
         worker.log = app.consumer
         async for chunk in stream:
@@ -56,7 +56,7 @@ async def running(
     app = build_app(settings, worker)
     app.finalize()
     watcher = asyncio.create_task(_watch(app, failed))
-    starting = asyncio.create_task(app.maybe_start())
+    starting = asyncio.create_task(_start(app, worker))
     try:
         yield app
     finally:
@@ -65,6 +65,12 @@ async def running(
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(app.stop(), 5)
         await worker.stop()
+
+
+async def _start(app: ChunkApp, worker: ChunkWorker) -> None:
+    """Faust gives up on a broker that does not answer at the start, so wait until one does."""
+    await worker.parts.producer.connected()
+    await app.maybe_start()
 
 
 async def _watch(app: ChunkApp, failed: "asyncio.Future[None]") -> None:

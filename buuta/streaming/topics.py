@@ -47,7 +47,12 @@ async def create_topics(settings: SharedSettings) -> list[str]:
     try:
         await admin.start()
         wanted = [
-            NewTopic(topic.name, topic.partitions, settings.replication, topic_configs=dict(topic.configs))
+            NewTopic(
+                topic.name,
+                topic.partitions,
+                settings.replication,
+                topic_configs=dict(topic.configs),
+            )
             for topic in topics(settings)
         ]
         answer = await admin.create_topics(wanted)

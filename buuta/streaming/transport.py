@@ -38,9 +38,7 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
     async def _getmany(self, active_partitions: Any, timeout: float) -> dict[TP, list[Chunk]]:
         fetched = await super()._getmany(active_partitions, timeout)
         return {
-            tp: [chunk_of(tp.topic, tp.partition, records)]
-            for tp, records in fetched.items()
-            if records
+            tp: [chunk_of(tp.topic, tp.partition, records)] for tp, records in fetched.items() if records
         }
 
     def _to_message(self, tp: TP, record: Chunk) -> Any:

@@ -11,7 +11,9 @@ INGEST_ITEMS = Counter(
     ["carrier", "door", "result"],
 )
 INGEST_UNKNOWN_CODES = Counter(
-    "buuta_ingest_unknown_codes_total", "Reports set aside for an unknown code.", ["carrier", "code"]
+    "buuta_ingest_unknown_codes_total",
+    "Reports set aside for an unknown code.",
+    ["carrier", "code"],
 )
 INGEST_ACCEPT_SECONDS = Histogram(
     "buuta_ingest_accept_seconds", "From the request to Kafka's acknowledgement.", ["door"]
@@ -21,9 +23,7 @@ CHUNK_RECORDS = Histogram(
     "buuta_chunk_records", "Records in a committed chunk.", ["consumer"],
     buckets=(1, 10, 100, 500, 1000, 2000, 4000, 8000),
 )  # fmt: skip
-CHUNK_SECONDS = Histogram(
-    "buuta_chunk_seconds", "From taking a chunk up to its commit.", ["consumer"]
-)
+CHUNK_SECONDS = Histogram("buuta_chunk_seconds", "From taking a chunk up to its commit.", ["consumer"])
 POSITION = Gauge("buuta_position_records", "Committed position.", ["consumer", "partition"])
 LAG = Gauge("buuta_lag_records", "Records between position and log end.", ["consumer", "partition"])
 DEAD_LETTERS = Counter(
@@ -35,12 +35,8 @@ CHUNK_EVENTS = Counter(
     ["consumer", "event"],
 )
 
-TRACKER_SCANS = Counter(
-    "buuta_tracker_scans_total", "Scans folded, by the way they took.", ["path"]
-)
-TRACKER_MILESTONES = Counter(
-    "buuta_tracker_milestones_total", "Milestone records told.", ["action"]
-)
+TRACKER_SCANS = Counter("buuta_tracker_scans_total", "Scans folded, by the way they took.", ["path"])
+TRACKER_MILESTONES = Counter("buuta_tracker_milestones_total", "Milestone records told.", ["action"])
 
 NOTIFIER_MESSAGES = Counter(
     "buuta_notifier_messages_total", "Messages by what became of them.", ["channel", "state"]

@@ -27,7 +27,12 @@ def operations(service: str, readiness: Readiness, rules: str = "1") -> APIRoute
     async def ready() -> JSONResponse:
         """The service can do its job."""
         waiting = readiness.waiting
-        answer = {"ready": not waiting, "waits_for": waiting, "version": __version__, "rules": rules}
+        answer = {
+            "ready": not waiting,
+            "waits_for": waiting,
+            "version": __version__,
+            "rules": rules,
+        }
         return JSONResponse(answer, 503 if waiting else 200)
 
     return router

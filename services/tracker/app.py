@@ -31,11 +31,9 @@ async def wire(settings: TrackerSettings) -> AsyncIterator[tuple[Any, "asyncio.F
     app = FastAPI(title="Buuta tracker", openapi_url=None)
     app.include_router(operations("tracker", readiness, VERSION))
     codec = Codec()
-    producer = Producer(settings)
-    async with await open_pool(settings, CONSUMER) as pool:
-        readiness.reached("database")
+    producer = Producer(settings, readiness)
+    async with open_pool(settings, CONSUMER, readiness) as pool:
         await producer.start()
-        readiness.reached("kafka")
         parts = Parts(
             pool, producer, codec, ProgressRows(CONSUMER, settings.events_topic),
             DeadLetters(producer, settings.dead_letters_topic), settings.milestones_topic,

@@ -91,9 +91,7 @@ class _Work:
         for key in sorted(self._slow):
             self._refold(key, history.get(key, []), registrations.get(key, ()))
 
-    def _refold(
-        self, key: str, known: Sequence[Scan], registrations: Iterable[Registration]
-    ) -> None:
+    def _refold(self, key: str, known: Sequence[Scan], registrations: Iterable[Registration]) -> None:
         own = self._own[key]
         parcel = self._parcels.setdefault(key, Parcel())
         renewed = [each for each in registrations if parcel.register(each)]
@@ -137,9 +135,7 @@ def _rows(decoded: Decoded, schema: str, names: Sequence[str]) -> list[tuple[Any
     if len(groups) == 1:
         return list(groups[0].rows(names))
     placed = [
-        (place, row)
-        for group in groups
-        for place, row in zip(group.places, group.rows(names), strict=True)
+        (place, row) for group in groups for place, row in zip(group.places, group.rows(names), strict=True)
     ]
     return [row for _, row in sorted(placed, key=lambda each: each[0])]
 
@@ -152,9 +148,7 @@ def _registrations(decoded: Decoded) -> dict[str, list[Registration]]:
     return by_key
 
 
-def _slow_keys(
-    keys: Sequence[str], scans: Sequence[Scan], stored: dict[str, Parcel]
-) -> set[str]:
+def _slow_keys(keys: Sequence[str], scans: Sequence[Scan], stored: dict[str, Parcel]) -> set[str]:
     """Keys with a scan that is not later than all known before it, the chunk's earlier ones too."""
     greatest = {key: parcel.greatest_at for key, parcel in stored.items()}
     slow = set()

@@ -28,9 +28,7 @@ COUNTS: Final = (
 SELECT_PARCELS: Final = (
     f"select parcel_key, {', '.join(STATE_FIELDS)} from parcels where parcel_key = any($1)"  # noqa: S608
 )
-SELECT_HISTORY: Final = (
-    f"select {', '.join(SCAN_COLUMNS)} from scans where parcel_key = any($1)"  # noqa: S608
-)
+SELECT_HISTORY: Final = f"select {', '.join(SCAN_COLUMNS)} from scans where parcel_key = any($1)"  # noqa: S608
 UPDATE_PARCELS: Final = f"""
 update parcels set {", ".join(f"{name} = new.{name}" for name in STATE_FIELDS)}
 from unnest($1::text[], {", ".join(f"${n}::{t}[]" for n, t in enumerate(STATE_TYPES, 2))})
@@ -86,9 +84,7 @@ def scan_row(scan: Scan) -> tuple[Any, ...]:
 
 async def insert_scans(con: Any, scans: Iterable[Scan]) -> None:
     """Append scans that are not stored yet."""
-    await con.copy_records_to_table(
-        "scans", records=map(scan_row, scans), columns=SCAN_COLUMNS
-    )
+    await con.copy_records_to_table("scans", records=map(scan_row, scans), columns=SCAN_COLUMNS)
 
 
 async def delete_scans(con: Any, scans: Collection[Scan]) -> None:
@@ -122,8 +118,6 @@ async def add_to_cells(con: Any, slot: int, counts: Mapping[tuple[Cell, str], in
         if count:
             cells[cell][column] = count
     if cells:
-        rows = [
-            (*cell, *(cells[cell].get(name, 0) for name in COUNTS)) for cell in sorted(cells)
-        ]
+        rows = [(*cell, *(cells[cell].get(name, 0) for name in COUNTS)) for cell in sorted(cells)]
         columns = [list(column) for column in zip(*rows, strict=True)]
         await con.execute(UPSERT_CELLS, slot, *columns)

@@ -176,12 +176,10 @@ create table messages (
   provider_code   text,
   created_at      timestamptz not null default now(),
   decided_at      timestamptz,
-  reported        boolean not null default false,
   unique (parcel_key, kind, ordinal, channel, recipient_hash)
 ) with (fillfactor = 70);
 create index messages_due on messages (due_at) where state = 'queued';
 create index messages_held on messages (lease_until) where state in ('claimed', 'submitting');
-create index messages_unreported on messages (decided_at) where decided_at is not null and not reported;
 
 create table switches (
   name  text primary key,

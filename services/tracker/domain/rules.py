@@ -63,9 +63,12 @@ LEAVES: Final[dict[str, frozenset[Status]]] = {
 
 BEFORE_ACCEPTANCE: Final = frozenset(
     {
-        Status.INFO_RECEIVED, Status.PICKUP_IN_PROGRESS, Status.PICKUP_FAILED, Status.CANCELLED,
+        Status.INFO_RECEIVED,
+        Status.PICKUP_IN_PROGRESS,
+        Status.PICKUP_FAILED,
+        Status.CANCELLED,
         Status.EXPIRED,
-    }  # fmt: skip
+    }
 )
 """No movement: these open no cohort. Cancelled before acceptance is no outcome (domain 3.5)."""
 

@@ -22,9 +22,7 @@ def difference(before: Iterable[Milestone], after: Iterable[Milestone]) -> list[
     return [*gone, *changed]
 
 
-def numbered(
-    carrier: str, number: str, parcel: Parcel, changes: Iterable[Change]
-) -> list[ParcelMilestone]:
+def numbered(carrier: str, number: str, parcel: Parcel, changes: Iterable[Change]) -> list[ParcelMilestone]:
     """Number the changes by the parcel's counter, which moves on."""
     records = []
     key = parcel_key(carrier, number)
@@ -32,9 +30,15 @@ def numbered(
         parcel.sequence += 1
         records.append(
             ParcelMilestone(
-                f"{key}#{parcel.sequence}", carrier, number, parcel.sequence, action.value,
-                *milestone, parcel.registration_id, parcel.promised_at,
-            )  # fmt: skip
+                f"{key}#{parcel.sequence}",
+                carrier,
+                number,
+                parcel.sequence,
+                action.value,
+                *milestone,
+                parcel.registration_id,
+                parcel.promised_at,
+            )
         )
     return records
 

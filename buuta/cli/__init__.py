@@ -1,0 +1,1 @@
+"""`buuta`, the command."""

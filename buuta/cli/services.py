@@ -1,0 +1,105 @@
+"""The services as subcommands, and files through ingest."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from buuta.cli.connect import connected
+from buuta.errors import Forbidden
+from buuta.settings import load
+from buuta.storage.vault import Vault, read_master_key
+from buuta.streaming.producer import Producer
+from buuta.telemetry.health import Readiness
+from buuta.telemetry.service import main
+from services.ingest.app import wire as wire_ingest
+from services.ingest.doors.file import Summary, take_file
+from services.ingest.intake import Intake
+from services.ingest.settings import IngestSettings
+from services.ingest.storage import Carrier, carrier_of
+from services.notifier.app import wire as wire_notifier
+from services.notifier.settings import NotifierSettings
+from services.portal.app import wire as wire_portal
+from services.portal.settings import PortalSettings
+from services.tracker.app import wire as wire_tracker
+from services.tracker.settings import TrackerSettings
+
+ingest = typer.Typer(help="Run ingest, the carriers' door; or take a file in.", invoke_without_command=True)
+console = Console(stderr=True)
+
+
+@ingest.callback(invoke_without_command=True)
+def run_ingest(context: typer.Context) -> None:
+    """Run the service unless a subcommand was named."""
+    if context.invoked_subcommand is None:
+        sys.exit(main("ingest", IngestSettings, wire_ingest))
+
+
+@ingest.command("file")
+def file(
+    path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV file.")],
+    carrier: Annotated[str, typer.Option(help="The carrier whose scans these are.")],
+) -> None:
+    """Take a CSV file of scans in: columns number, code, occurred_at, and any other of an item.
+
+    Refused lines are written to FILE.rejected.csv with the reason, in your own columns. A file may
+    be taken in again: nothing counts twice. Exit code 1 if lines were refused.
+    """
+    summary = asyncio.run(_take(path, carrier))
+    for result, count in summary.counts.items():
+        console.print(f"{result.value:>12}  {count}")
+    if summary.report is not None:
+        console.print(f"The refused lines and their reasons are in {summary.report}")
+        sys.exit(1)
+
+
+async def _take(path: Path, code: str) -> Summary:
+    settings = load(IngestSettings)
+    vault = Vault(read_master_key(settings.master_key))
+    with path.open("rb") as source:
+        lines = max(sum(1 for _ in source) - 1, 0)
+    producer = Producer(settings, Readiness())
+    async with connected(settings) as pool:
+        carrier: Carrier | None = await carrier_of(pool, code)
+        if carrier is None:
+            raise Forbidden(f"there is no carrier {code!r}: buuta carrier list shows them")
+        await producer.start()
+        await producer.connected()
+        intake = Intake(producer, settings.events_topic, pool, vault)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total}"),
+        )
+        try:
+            with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+                task = progress.add_task(path.name, total=lines)
+                return await take_file(intake, carrier, path, lambda done: progress.advance(task, done))
+        finally:
+            await producer.stop()
+
+
+def tracker() -> None:
+    """Run the tracker: parcel events in; states, milestones and rates out."""
+    sys.exit(main("tracker", TrackerSettings, wire_tracker))
+
+
+def notifier() -> None:
+    """Run the notifier: milestones in, SMS and e-mail out."""
+    sys.exit(main("notifier", NotifierSettings, wire_notifier))
+
+
+def portal() -> None:
+    """Run the portal: the shippers' API, tracking pages, rates."""
+    sys.exit(main("portal", PortalSettings, wire_portal))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the services to the command."""
+    app.add_typer(ingest, name="ingest")
+    for command in (tracker, notifier, portal):
+        app.command()(command)

@@ -1,0 +1,138 @@
+"""Playing the day: the shop registers, the carriers report over HTTP, and every answer is kept."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx
+
+from buuta.demo.journeys import Day, Parcel, Post
+from buuta.demo.stack import Stack
+
+SIDE_BY_SIDE: Final = 8
+TRIES: Final = 20
+
+
+@dataclass
+class Ledger:
+    """What was reported and what the answers said."""
+
+    reported: int = 0
+    answers: Counter[str] = field(default_factory=Counter)
+    event_ids: set[str] = field(default_factory=set)
+    duplicates: int = 0
+    parcels: list[Parcel] = field(default_factory=list)
+
+    def note(self, post: Post, answer: dict[str, Any]) -> None:
+        """Keep an answer."""
+        self.reported += 1
+        self.answers[answer["result"]] += 1
+        if answer["result"] not in ("accepted", "duplicate"):
+            return
+        if answer["event_id"] in self.event_ids:
+            self.duplicates += 1
+            return
+        self.event_ids.add(answer["event_id"])
+        if post.parcel is not None and post.status is not None:
+            post.parcel.reported.append(post.status)
+
+
+class Play:
+    """The carriers and the shop."""
+
+    def __init__(self, stack: Stack, client: httpx.AsyncClient, day: Day) -> None:
+        self.ledger = Ledger()
+        self._stack = stack
+        self._client = client
+        self._day = day
+
+    async def run(self, parcels_per_second: float, stop: asyncio.Event) -> None:
+        """Play until told to stop; whoever has begun a journey finishes it."""
+        gate = asyncio.Semaphore(SIDE_BY_SIDE)
+        async with asyncio.TaskGroup() as group:
+            while not stop.is_set():
+                await gate.acquire()
+                task = group.create_task(self._journey(self._day.parcel()))
+                task.add_done_callback(lambda _: gate.release())
+                try:
+                    await asyncio.wait_for(stop.wait(), 1 / parcels_per_second)
+                except TimeoutError:
+                    continue
+
+    async def _journey(self, parcel: Parcel) -> None:
+        self.ledger.parcels.append(parcel)
+        posts = self._day.reports(parcel)
+        if len(self.ledger.parcels) % 20 == 0:
+            posts.append(self._day.nonsense())
+        if parcel.registered and not parcel.late_registration:
+            await self._register(parcel)
+        for post in posts:
+            await self.report(post)
+        if parcel.registered and parcel.late_registration:
+            await self._register(parcel)
+
+    async def _register(self, parcel: Parcel) -> None:
+        recipient = {"phone": parcel.phone, "email": parcel.email, "language": "vi"}
+        body = {
+            "carrier": parcel.carrier, "number": parcel.number,
+            "recipient": {name: value for name, value in recipient.items() if value},
+            "destination": {"province": parcel.province, "commune": parcel.commune},
+        }  # fmt: skip
+        answer = await self._post(
+            f"{self._stack.url('portal')}/v1/parcels", json=body,
+            headers={"Authorization": f"Bearer {self._stack.shipper_key}", "Idempotency-Key": parcel.number},
+        )  # fmt: skip
+        answer.raise_for_status()
+
+    async def report(self, post: Post) -> None:
+        """Report as this carrier does."""
+        key, token = self._stack.keys[post.carrier]
+        ingest = self._stack.url("ingest")
+        if post.carrier == "vnp":
+            answer = await self._post(
+                f"{ingest}/v1/scans", json=[post.body], headers={"Authorization": f"Bearer {key}"}
+            )
+            self.ledger.note(post, answer.json()[0])
+            return
+        url = f"{ingest}/v1/webhooks/{token}/{post.carrier}"
+        if post.carrier == "ghn":
+            answer = await self._post(url, json=post.body)
+        else:
+            # GHTK does not escape the + of the offset.
+            form = "&".join(f"{name}={quote(str(value), safe='+:')}" for name, value in post.body.items())
+            answer = await self._post(
+                url, content=form, headers={"Content-Type": "application/x-www-form-urlencoded"}
+            )
+        body = answer.json()
+        self.ledger.note(post, body if answer.status_code == 200 else {"result": "rejected"})
+
+    async def _post(self, url: str, **request: Any) -> httpx.Response:
+        """Send, and send again after a 503 or no answer, as a careful integrator would."""
+        for attempt in range(TRIES):
+            try:
+                answer = await self._client.post(url, **request)
+                if answer.status_code != 503:
+                    return answer
+            except httpx.TransportError:
+                if attempt == TRIES - 1:
+                    raise
+            await asyncio.sleep(0.5)
+        raise RuntimeError(f"no answer from {url} after {TRIES} tries")
+
+
+def told(parcel: Parcel, kinds: Sequence[str]) -> Counter[str]:
+    """The messages that a parcel's reported journey calls for, by kind; `kinds` are worth one."""
+    expected: Counter[str] = Counter()
+    before = None
+    once = {"accepted", "returning", "returned", "delivered"}
+    for status in parcel.journey:
+        if status not in parcel.reported or status not in kinds or status == before:
+            before = status
+            continue
+        before = status
+        if status not in once or not expected[status]:
+            expected[status] += 1
+    return expected

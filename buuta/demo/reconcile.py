@@ -1,0 +1,146 @@
+"""Reconciliation: what was reported against what is in the database and what the people received."""
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import asyncpg
+
+from buuta.demo.play import Ledger, told
+from buuta.demo.stack import Stack
+from buuta.model.identifiers import parcel_key
+from services.notifier.domain.rules import TOLD
+
+SETTLE_SECONDS: Final = 90
+COUNTS: Final = """
+select
+  (select count(*) from scans) as scans,
+  (select count(distinct event_id) from scans) as distinct_scans,
+  (select count(*) from parcels) as parcels,
+  (select coalesce(sum(sequence), 0) from parcels) as milestones,
+  (select count(*) from quarantine) as quarantined,
+  (select count(*) from outbox) as outbox,
+  (select count(*) from messages where state in ('queued', 'claimed', 'submitting')) as open_messages
+"""
+
+
+@dataclass
+class Reconciliation:
+    """The figures, and every difference found; none means that nothing was lost or doubled."""
+
+    figures: dict[str, Any] = field(default_factory=dict)
+    differences: list[str] = field(default_factory=list)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether nothing was lost and nothing doubled."""
+        return not self.differences
+
+    def check(self, what: str, expected: object, found: object) -> None:
+        """Note a difference."""
+        if expected != found:
+            self.differences.append(f"{what}: expected {expected}, found {found}")
+
+
+async def settle(stack: Stack, ledger: Ledger) -> None:
+    """Wait until what was accepted is in the history and no message is under way; or give up."""
+    con = await asyncpg.connect(stack.database.url)
+    deadline = time.monotonic() + SETTLE_SECONDS
+    quiet = 0
+    try:
+        while quiet < 4 and time.monotonic() < deadline:
+            counts = await con.fetchrow(COUNTS)
+            missing = len(ledger.event_ids) - counts["scans"]
+            waiting = _expected_messages(ledger) - _received(stack)
+            busy = missing > 0 or counts["outbox"] or counts["open_messages"] or waiting
+            quiet = 0 if busy else quiet + 1
+            await asyncio.sleep(0.25)
+    finally:
+        await con.close()
+
+
+async def reconcile(stack: Stack, ledger: Ledger) -> Reconciliation:
+    """Compare history, states, messages and mailboxes with what was reported."""
+    result = Reconciliation()
+    con = await asyncpg.connect(stack.database.url)
+    try:
+        counts = dict(await con.fetchrow(COUNTS))
+        history = {row[0].hex() for row in await con.fetch("select event_id from scans")}
+        fates = await con.fetch("select channel, state, count(*) from messages group by 1, 2 order by 1, 2")
+        states = dict(await con.fetch("select parcel_key, status from parcels"))
+        result.figures["rate"] = await _rate(con)
+    finally:
+        await con.close()
+    accepted = ledger.event_ids
+    result.check("accepted event ids in the history", 0, len(accepted - history))
+    result.check("event ids in the history that nobody reported", 0, len(history - accepted))
+    result.check("rows of history", counts["distinct_scans"], counts["scans"])
+    result.check("quarantined", ledger.answers["quarantined"], counts["quarantined"])
+    _check_states(result, ledger, states)
+    _check_messages(result, stack, ledger)
+    result.figures |= {
+        "reported": ledger.reported, "accepted": len(accepted), "duplicate": ledger.duplicates,
+        "ignored": ledger.answers["ignored"], "rejected": ledger.answers["rejected"],
+        "quarantined": ledger.answers["quarantined"], "in_history": counts["scans"],
+        "parcels": counts["parcels"], "milestones": int(counts["milestones"]),
+        "messages": {f"{row['channel']}/{row['state']}": row["count"] for row in fates},
+        "received": {"sms": len(stack.sms.texts), "email": len(stack.mail.mails)},
+    }  # fmt: skip
+    return result
+
+
+async def _rate(con: Any) -> dict[str, Any]:
+    row = await con.fetchrow(
+        "select sum(delivered_to_address)::int a, "
+        "sum(delivered_to_address + delivered_at_point + delivered_as_asked + delivered_unknown_mode)::int d, "
+        "sum(delivered_unknown_mode)::int x from rate_cells"
+    )
+    delivered = row["d"] or 0
+    return {
+        "delivered": delivered,
+        "net": round((row["a"] or 0) / delivered, 4) if delivered else None,
+        "unknown_share": round((row["x"] or 0) / delivered, 4) if delivered else None,
+    }
+
+
+def _check_states(result: Reconciliation, ledger: Ledger, states: dict[str, str]) -> None:
+    """Each parcel must stand where its journey ended, however late and often it was reported."""
+    wrong = [
+        key
+        for parcel in ledger.parcels
+        if parcel.reported
+        and states.get(key := parcel_key(parcel.carrier, parcel.number)) != parcel.journey[-1]
+    ]
+    result.check("parcels in a wrong state", 0, len(wrong))
+
+
+def _expected_messages(ledger: Ledger) -> Counter[str]:
+    """By address, how many messages must arrive; late registrations hear the newest and what follows."""
+    expected: Counter[str] = Counter()
+    for parcel in ledger.parcels:
+        if parcel.registered:
+            count = 1 if parcel.late_registration else told(parcel, sorted(TOLD)).total()
+            for address in filter(None, (parcel.phone, parcel.email)):
+                expected[address.lstrip("+")] += count
+    return expected
+
+
+def _received(stack: Stack) -> Counter[str]:
+    return Counter(address for address, _ in stack.sms.texts) + Counter(
+        address for address, _, _ in stack.mail.mails
+    )
+
+
+def _check_messages(result: Reconciliation, stack: Stack, ledger: Ledger) -> None:
+    texts = Counter(stack.sms.texts) + Counter((to, text) for to, _, text in stack.mail.mails)
+    result.check("messages received twice", 0, sum(count - 1 for count in texts.values()))
+    result.check("e-mail ids received twice", 0, _repeats([name for _, name, _ in stack.mail.mails]))
+    expected, received = _expected_messages(ledger), _received(stack)
+    result.check("messages missing", 0, (expected - received).total())
+    result.check("messages that nobody expected", 0, (received - expected).total())
+
+
+def _repeats(names: list[str]) -> int:
+    return len(names) - len(set(names))

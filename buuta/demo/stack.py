@@ -1,0 +1,151 @@
+"""The stack: embedded broker and database, the sinks, and every service as a process of its own."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import httpx
+
+from buuta.demo.sinks import MailSink, SmsSink
+from buuta.embedded.broker import EmbeddedBroker
+from buuta.embedded.database import EmbeddedDatabase
+from buuta.embedded.processes import Child, free_port
+from buuta.settings import SharedSettings
+from buuta.storage.migrate import migrate
+from buuta.streaming.topics import create_topics
+from services.ingest.storage import Carrier, add_carrier
+from services.portal.storage import add_shipper
+
+SERVICES: Final = ("ingest", "tracker", "notifier", "portal")
+PREFERRED: Final = {"ingest": 8081, "portal": 8082, "tracker": 8083, "notifier": 8084}
+CARRIERS: Final = (
+    Carrier("ghn", "Giao Hàng Nhanh", "ghn"),
+    Carrier("ghtk", "Giao Hàng Tiết Kiệm", "ghtk"),
+    Carrier("vnp", "VNPost", "buuta"),
+)
+READY_SECONDS: Final = 90
+
+
+@dataclass
+class Stack:
+    """What runs, and where."""
+
+    env: Mapping[str, str]
+    database: EmbeddedDatabase
+    broker: EmbeddedBroker
+    mail: MailSink
+    sms: SmsSink
+    ports: Mapping[str, int]
+    folder: Path
+    keys: dict[str, tuple[str, str]] = field(default_factory=dict)
+    shipper_key: str = ""
+    children: dict[str, Child] = field(default_factory=dict)
+
+    def url(self, service: str) -> str:
+        """Where a service listens."""
+        return f"http://127.0.0.1:{self.ports[service]}"
+
+    def start(self, service: str) -> None:
+        """Start a service, or start it again."""
+        env = {**self.env, "BUUTA_PORT": str(self.ports[service])}
+        command = [sys.executable, "-m", f"services.{service}"]
+        self.children[service] = Child(command, self.folder / f"{service}.log", env)
+
+    async def ready(self, service: str) -> None:
+        """Wait until a service can do its job.
+
+        Raises:
+            RuntimeError: it ended, or is not ready in time; the message holds its last log lines.
+        """
+        async with httpx.AsyncClient() as client, asyncio.timeout(READY_SECONDS):
+            while True:
+                if not self.children[service].alive:
+                    raise RuntimeError(f"{service} ended:\n{self.tail(service)}")
+                with contextlib.suppress(httpx.HTTPError):
+                    answer = await client.get(f"{self.url(service)}/health/ready")
+                    if answer.status_code == 200:
+                        return
+                await asyncio.sleep(0.1)
+
+    def tail(self, service: str) -> str:
+        """The last lines of a service's log."""
+        text = (self.folder / f"{service}.log").read_text(encoding="utf-8", errors="replace")
+        return "\n".join(text.splitlines()[-20:])
+
+
+@contextlib.asynccontextmanager
+async def running(
+    services: Sequence[str] = SERVICES, *, durable: bool = True, more: Mapping[str, str] | None = None
+) -> AsyncIterator[Stack]:
+    """A running stack; everything ends with it, and leaves nothing behind."""
+    with tempfile.TemporaryDirectory(prefix="buuta-") as name, contextlib.ExitStack() as ends:
+        folder = Path(name)
+        broker = EmbeddedBroker(folder)
+        ends.callback(broker.stop)
+        database = EmbeddedDatabase(durable=durable)
+        ends.callback(database.close)
+        mail, sms = MailSink(), SmsSink()
+        mail.start()
+        ends.callback(mail.stop)
+        await sms.start()
+        ports = {service: _port(service) for service in SERVICES}
+        stack = Stack({}, database, broker, mail, sms, ports, folder)
+        stack.env = {**os.environ, **_variables(stack), **(more or {})}
+        try:
+            await _prepare(stack)
+            for service in services:
+                stack.start(service)
+            await asyncio.gather(*(stack.ready(service) for service in services))
+            yield stack
+        finally:
+            await asyncio.gather(*(asyncio.to_thread(child.stop) for child in stack.children.values()))
+            await sms.stop()
+
+
+def _port(service: str) -> int:
+    """The port that the README names, or another where that one is taken."""
+    try:
+        with socket.create_server(("127.0.0.1", PREFERRED[service])):
+            return PREFERRED[service]
+    except OSError:
+        return free_port()
+
+
+def _variables(stack: Stack) -> dict[str, str]:
+    return {
+        "BUUTA_KAFKA": stack.broker.address,
+        # The embedded broker knows no idempotent producer, and a group joins after half a session.
+        "BUUTA_KAFKA_IDEMPOTENCE": "false",
+        "BUUTA_KAFKA_SESSION_TIMEOUT": "6",
+        "BUUTA_DATABASE": stack.database.url,
+        "BUUTA_MASTER_KEY": secrets.token_hex(32),
+        "BUUTA_SMTP_PORT": str(stack.mail.port),
+        "BUUTA_SMPP_PORT": str(stack.sms.port),
+        "BUUTA_PORTAL_URL": stack.url("portal"),
+    }
+
+
+def settings_of(stack: Stack) -> SharedSettings:
+    """The settings that the stack's services share."""
+    return SharedSettings(kafka=stack.broker.address, kafka_idempotence=False, database=stack.database.url)
+
+
+async def _prepare(stack: Stack) -> None:
+    await create_topics(settings_of(stack))
+    con = await asyncpg.connect(stack.database.url)
+    try:
+        await migrate(con)
+        for carrier in CARRIERS:
+            stack.keys[carrier.code] = await add_carrier(con, carrier)
+        stack.shipper_key = await add_shipper(con, "demo", "Demo shop")
+    finally:
+        await con.close()

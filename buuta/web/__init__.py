@@ -1,0 +1,1 @@
+"""What every HTTP door needs: problem documents, bodies with a limit, bearer keys."""

@@ -1,0 +1,107 @@
+"""Errors as RFC 9457 problem documents."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from buuta.errors import BadItem, DatabaseAway, Forbidden, KafkaAway
+from buuta.storage.faults import is_away
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(Exception):
+    """An answer that is an error: status, machine code, and a sentence that says what to fix."""
+
+    def __init__(
+        self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.headers = headers
+
+    def response(self, **more: Any) -> JSONResponse:
+        """The problem as an HTTP answer; `more` are extension members."""
+        body = {"type": "about:blank", "title": self.code.replace("_", " "), "status": self.status,
+                "code": self.code, "detail": self.detail, **more}  # fmt: skip
+        return JSONResponse(body, self.status, dict(self.headers or {}), MEDIA_TYPE)
+
+
+def _away(part: str) -> Problem:
+    return Problem(
+        503, f"{part}_away", f"{part} cannot be reached; nothing was lost on our side: send it again",
+        {"Retry-After": "5"},
+    )  # fmt: skip
+
+
+def as_problem(error: Exception) -> Problem:
+    """The problem document that an error of ours, of the framework or of PostgreSQL becomes."""
+    match error:
+        case Problem():
+            return error
+        case BadItem():
+            return Problem(400, error.code, str(error))
+        case Forbidden():
+            return Problem(401, "key_unknown", str(error), {"WWW-Authenticate": "Bearer"})
+        case KafkaAway():
+            return _away("kafka")
+        case DatabaseAway():
+            return _away("database")
+        case HTTPException():
+            return Problem(error.status_code, _slug(error.detail), error.detail, error.headers)
+    if is_away(error):
+        return _away("database")
+    return Problem(500, "internal_error", "an error of ours; it was logged and will be looked at")
+
+
+def _slug(text: str) -> str:
+    return text.lower().replace(" ", "_")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the app with a problem document."""
+
+    async def answer(_: Request, error: Exception) -> JSONResponse:
+        return as_problem(error).response()
+
+    for kind in (
+        Problem,
+        BadItem,
+        Forbidden,
+        KafkaAway,
+        DatabaseAway,
+        HTTPException,
+        OSError,
+        Exception,
+    ):
+        app.add_exception_handler(kind, answer)
+
+
+PROBLEM_RESPONSE: dict[str, Any] = {
+    "description": "Problem document (RFC 9457).",
+    "content": {
+        MEDIA_TYPE: {
+            "schema": {
+                "type": "object",
+                "required": ["type", "title", "status", "code", "detail"],
+                "properties": {
+                    "type": {"type": "string"},
+                    "title": {"type": "string"},
+                    "status": {"type": "integer"},
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            }
+        }
+    },
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may answer with these error statuses."""
+    return dict.fromkeys(statuses, PROBLEM_RESPONSE)

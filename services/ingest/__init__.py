@@ -1,0 +1,1 @@
+"""Ingest: carriers' reports in, parcel events out."""

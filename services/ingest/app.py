@@ -1,0 +1,67 @@
+"""Ingest, wired: the only place that knows which parts it stands on."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from buuta import __version__
+from buuta.storage.pool import open_pool
+from buuta.storage.vault import Vault, read_master_key
+from buuta.streaming.producer import Producer
+from buuta.telemetry.health import Readiness
+from buuta.telemetry.routes import operations
+from buuta.web import problems
+from services.ingest.carriers import RECIPES
+from services.ingest.domain.item import ScanItem
+from services.ingest.doors import scans, webhooks
+from services.ingest.doors.gate import Gate
+from services.ingest.intake import Intake
+from services.ingest.settings import IngestSettings
+from services.ingest.storage import CarrierBook
+
+
+def build(settings: IngestSettings, gate: Gate, readiness: Readiness) -> FastAPI:
+    """The HTTP app of ingest."""
+    app = FastAPI(title="Buuta ingest", version=__version__, summary="Carriers report scans here.")
+    problems.install(app)
+    app.include_router(scans.router(gate, settings.ingest_body_bytes, settings.ingest_items))
+    app.include_router(webhooks.router(gate))
+    rules = ",".join(f"{recipe.format}-{recipe.version}" for recipe in RECIPES.values())
+    app.include_router(operations("ingest", readiness, rules))
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """The generated description, with the item that the batch door reads by itself."""
+    if app.openapi_schema is None:
+        described = get_openapi(
+            title=app.title, version=app.version, summary=app.summary, routes=app.routes
+        )
+        item = ScanItem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas = described.setdefault("components", {}).setdefault("schemas", {})
+        schemas.update(item.pop("$defs", {}))
+        schemas["ScanItem"] = item
+        app.openapi_schema = described
+    return app.openapi_schema
+
+
+@contextlib.asynccontextmanager
+async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Future[None]"]]:
+    """The running service: its HTTP app, and a future that fails when it cannot go on."""
+    failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    readiness = Readiness("database", "kafka")
+    vault = Vault(read_master_key(settings.master_key))
+    producer = Producer(settings, readiness)
+    async with open_pool(settings, "ingest", readiness) as pool:
+        await producer.start()
+        intake = Intake(producer, settings.events_topic, pool, vault)
+        gate = Gate(intake, CarrierBook(pool), settings.ingest_inside_bytes)
+        try:
+            yield build(settings, gate, readiness), failed
+        finally:
+            await producer.stop()

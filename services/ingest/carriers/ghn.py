@@ -1,0 +1,76 @@
+"""GHN (Giao Hàng Nhanh): JSON webhooks.
+
+Only `Type` create and switch_status report a movement; update_weight, update_cod and update_fee
+repeat the present status and make no scan. Types are compared without case: the sample writes
+`create`, the list `Create`. There is no public list of reason codes, so a reason is `unknown`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from buuta.errors import BadItem
+from buuta.model.statuses import DeliveryMode, Status
+from buuta.model.times import parse_iso
+from services.ingest.domain.fields import text
+from services.ingest.domain.recipe import CodeRow, Recipe, Report
+
+MOVEMENTS = {"create", "switch_status"}
+UPDATES = {"update_weight", "update_cod", "update_fee"}
+
+CODES = {
+    "ready_to_pick": CodeRow(Status.INFO_RECEIVED),
+    "picking": CodeRow(Status.PICKUP_IN_PROGRESS),
+    "money_collect_picking": CodeRow(Status.PICKUP_IN_PROGRESS),
+    "picked": CodeRow(Status.ACCEPTED),
+    "storing": CodeRow(Status.IN_TRANSIT),
+    "sorting": CodeRow(Status.IN_TRANSIT),
+    "transporting": CodeRow(Status.IN_TRANSIT),
+    "delivering": CodeRow(Status.OUT_FOR_DELIVERY),
+    "money_collect_delivering": CodeRow(Status.OUT_FOR_DELIVERY),
+    "delivered": CodeRow(Status.DELIVERED),
+    "delivery_fail": CodeRow(Status.ATTEMPT_FAILED),
+    "waiting_to_return": CodeRow(Status.RETURN_PENDING),
+    "return": CodeRow(Status.RETURNING),
+    "return_transporting": CodeRow(Status.RETURNING),
+    "return_sorting": CodeRow(Status.RETURNING),
+    "returning": CodeRow(Status.RETURNING),
+    "return_fail": CodeRow(Status.RETURNING),
+    "returned": CodeRow(Status.RETURNED),
+    "cancel": CodeRow(Status.CANCELLED),
+    "exception": CodeRow(Status.HELD),
+    "damage": CodeRow(Status.DAMAGED),
+    "damaged": CodeRow(Status.DAMAGED),
+    "lost": CodeRow(Status.LOST),
+}
+
+
+def parse(payload: Mapping[str, Any]) -> Report | None:
+    """Read a webhook body; None for the types that repeat a status.
+
+    Raises:
+        BadItem: a missing or malformed field, or a `Type` that no list has.
+    """
+    kind = text(payload, "Type").lower()
+    if kind in UPDATES:
+        return None
+    if kind not in MOVEMENTS:
+        raise BadItem("type_unknown", "Type must be create, switch_status or update_…", "Type")
+    status = text(payload, "Status")
+    return Report(
+        number=text(payload, "OrderCode"),
+        raw_code=status,
+        time=parse_iso(text(payload, "Time"), assumed_minutes=0),
+        place=text(payload, "Warehouse", ""),
+        raw_reason=text(payload, "ReasonCode", ""),
+        mode=_mode(payload) if status == "delivered" else None,
+    )
+
+
+def _mode(payload: Mapping[str, Any]) -> DeliveryMode | None:
+    """A fee for handing out at a station says that the parcel was collected at one."""
+    fee = payload.get("Fee")
+    station = fee.get("StationDO") if isinstance(fee, Mapping) else None
+    return DeliveryMode.POINT if isinstance(station, int | float) and station > 0 else None
+
+
+RECIPE = Recipe(format="ghn", version="1", codes=CODES, parse=parse)

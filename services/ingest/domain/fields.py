@@ -1,0 +1,40 @@
+"""Reading one field of a vendor's payload."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from buuta.errors import BadItem
+
+LONGEST = 300
+REQUIRED = object()
+
+
+def text(payload: Mapping[str, Any], name: str, default: Any = REQUIRED) -> str:
+    """The field as text without surrounding space; whole numbers are taken as text too.
+
+    Raises:
+        BadItem: missing, of another type, too long, or with characters that cannot be stored.
+    """
+    value = payload.get(name)
+    if value is None or value == "":
+        if default is REQUIRED:
+            raise BadItem("field_missing", f"{name} is missing", name)
+        return str(default)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise BadItem("field_not_text", f"{name} must be text or a whole number", name)
+    read = str(value).strip()
+    if len(read) > LONGEST or "\x00" in read or not _is_unicode(read):
+        raise BadItem(
+            "field_not_storable",
+            f"{name} must have at most {LONGEST} characters, without NUL and without lone surrogates",
+            name,
+        )
+    return read
+
+
+def _is_unicode(read: str) -> bool:
+    try:
+        read.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

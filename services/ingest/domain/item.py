@@ -1,0 +1,80 @@
+"""Buuta's own item: what `POST /v1/scans` takes and the columns of a CSV file."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from buuta.errors import BadItem
+from buuta.model.statuses import DeliveryMode, DistanceBucket, Reason
+from buuta.model.times import parse_iso
+from services.ingest.domain.recipe import Report
+
+Code = Annotated[str, Field(min_length=1, max_length=40)]
+Unit = Annotated[str, Field(pattern=r"^\d{2,5}$")]
+
+
+class ScanItem(BaseModel):
+    """One report: at least a number, a code of the carrier's table, and when it happened."""
+
+    model_config = ConfigDict(extra="forbid", title="ScanItem")
+
+    number: Annotated[str, Field(min_length=3, max_length=60, examples=["EJ012345678VN"])]
+    code: Annotated[Code, Field(description="A code of your code table.", examples=["delivered"])]
+    occurred_at: Annotated[
+        str,
+        Field(max_length=40, description="ISO 8601; without an offset +07:00 is assumed.",
+              examples=["2026-11-24T09:30:00+07:00"]),
+    ]  # fmt: skip
+    place: Annotated[str, Field(max_length=300, description="Where, as you write it.")] = ""
+    reason: Annotated[Reason | None, Field(description="Why, where it did not go well.")] = None
+    delivery_mode: Annotated[
+        DeliveryMode | None, Field(description="How it was handed over (Postal Law Art. 11(3)).")
+    ] = None
+    provisional: Annotated[bool, Field(description="Reported, not yet confirmed.")] = False
+    facility: Annotated[str | None, Field(max_length=40, pattern=r"^[\w./-]+$")] = None
+    province: Annotated[Unit | None, Field(description="Province code since 1 July 2025.")] = None
+    commune: Annotated[Unit | None, Field(description="Commune code since 1 July 2025.")] = None
+    attempt: Annotated[int | None, Field(ge=1, le=99)] = None
+    distance_bucket: DistanceBucket | None = None
+    proof_present: bool | None = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def storable(cls, value: Any) -> Any:
+        """Refuse here what PostgreSQL or Avro cannot hold."""
+        if isinstance(value, str) and "\x00" in value:
+            raise ValueError("holds a NUL character, which cannot be stored; take it out")
+        return value
+
+
+def read_item(item: Any) -> Report:
+    """Check one item and read it.
+
+    Raises:
+        BadItem: names the field and says what to fix; the value itself is not repeated, since it
+            may be personal.
+    """
+    if not isinstance(item, Mapping):
+        raise BadItem("item_not_object", "an item is a JSON object with number, code, occurred_at")
+    try:
+        read = ScanItem.model_validate(item)
+    except ValidationError as wrong:
+        raise _bad(wrong) from None
+    return Report(
+        number=read.number, raw_code=read.code, time=parse_iso(read.occurred_at), place=read.place,
+        reason=read.reason, mode=read.delivery_mode, provisional=read.provisional,
+        facility=read.facility, province=read.province, commune=read.commune, attempt=read.attempt,
+        distance_bucket=read.distance_bucket, proof_present=read.proof_present,
+    )  # fmt: skip
+
+
+def _bad(wrong: ValidationError) -> BadItem:
+    first = wrong.errors(include_input=False, include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"]).encode("ascii", "replace").decode()
+    if first["type"] == "extra_forbidden":
+        allowed = ", ".join(ScanItem.model_fields)
+        return BadItem("field_unknown", f"no such field; the fields are {allowed}", field[:60])
+    code = "field_missing" if first["type"] == "missing" else f"{field}_invalid"
+    message = first["msg"][0].lower() + first["msg"][1:]
+    return BadItem(code, message.replace("value error, ", ""), field)

@@ -1,0 +1,1 @@
+"""The ways in: the batch door, the vendors' webhooks, files."""

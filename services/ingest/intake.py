@@ -1,0 +1,146 @@
+"""Intake: what happens to reports, whichever door they came by.
+
+Read, map, set aside what is unknown, publish, and only then answer: `accepted` means that Kafka has
+acknowledged (acks=all), `quarantined` that PostgreSQL has committed.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from buuta.contracts.codec import Codec
+from buuta.errors import BadItem
+from buuta.model.identifiers import parcel_key
+from buuta.model.scan import Scan
+from buuta.storage.vault import Vault
+from buuta.streaming.producer import Producer
+from buuta.telemetry import metrics
+from services.ingest.carriers import RECIPES
+from services.ingest.domain.recipe import Receipt, Recipe, Report, UnknownCode, to_scan
+from services.ingest.storage import Carrier, Held, hold
+
+Parse = Callable[[Any], Report | None]
+KNOWN_LABELS: Final = 200
+_labels: set[tuple[str, str]] = set()
+
+
+class Result(StrEnum):
+    """What became of an item."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+    QUARANTINED = "quarantined"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the sender hears about one item."""
+
+    result: Result
+    event_id: str | None = None
+    code: str | None = None
+    field: str | None = None
+    message: str | None = None
+
+    def as_json(self) -> dict[str, str]:
+        """Only what there is to say."""
+        parts = {"result": self.result.value, "event_id": self.event_id, "code": self.code,
+                 "field": self.field, "message": self.message}  # fmt: skip
+        return {name: value for name, value in parts.items() if value}
+
+
+class Intake:
+    """Takes reports of one carrier by one door."""
+
+    def __init__(self, producer: Producer, topic: str, pool: Any, vault: Vault) -> None:
+        self._producer = producer
+        self._topic = topic
+        self._pool = pool
+        self._vault = vault
+        self._codec = Codec()
+
+    async def take(
+        self,
+        carrier: Carrier,
+        receipt: Receipt,
+        payloads: Sequence[Any],
+        parse: Parse | None = None,
+    ) -> list[Answer]:
+        """Take payloads in; an answer each, in their order.
+
+        `parse` reads a payload (default: Buuta's own item); the code table is the carrier's.
+
+        Raises:
+            KafkaAway: not all were acknowledged; the sender must send them all again, and none will
+                count twice.
+        """
+        recipe = RECIPES[carrier.format]
+        scans: dict[str, Scan] = {}
+        held: list[Held] = []
+        answers = [
+            self._one(recipe, receipt, payload, parse or RECIPES["buuta"].parse, scans, held)
+            for payload in payloads
+        ]
+        if held:
+            await hold(self._pool, held)
+        await self._publish(scans.values())
+        for answer in answers:
+            metrics.INGEST_ITEMS.labels(carrier.code, receipt.door, answer.result.value).inc()
+        return answers
+
+    def _one(  # noqa: PLR0913 - one item, and the two collections that it may join
+        self, recipe: Recipe, receipt: Receipt, payload: Any, parse: Parse,
+        scans: dict[str, Scan], held: list[Held],
+    ) -> Answer:  # fmt: skip
+        try:
+            report = parse(payload)
+            scan = None if report is None else to_scan(recipe, report, receipt)
+        except UnknownCode as unknown:
+            held.append(self.sealed(receipt, payload, unknown.code, unknown.raw_code))
+            _count_unknown(receipt.carrier, unknown.raw_code)
+            return Answer(Result.QUARANTINED, None, unknown.code, unknown.field, str(unknown))
+        except BadItem as bad:
+            return Answer(Result.REJECTED, None, bad.code, bad.field, str(bad))
+        if scan is None:
+            return Answer(Result.IGNORED, message="known to be no movement")
+        if scan.event_id in scans:
+            return Answer(Result.DUPLICATE, scan.event_id)
+        scans[scan.event_id] = scan
+        return Answer(Result.ACCEPTED, scan.event_id)
+
+    async def keep(self, receipt: Receipt, payload: Any, why: BadItem) -> None:
+        """Set a malformed report aside: its sender is a machine that will not read our answer."""
+        await hold(self._pool, [self.sealed(receipt, payload, why.code, "")])
+
+    def sealed(self, receipt: Receipt, payload: Any, reason: str, raw_code: str) -> Held:
+        """A report for the quarantine; what it says may be personal, so it is encrypted."""
+        plain = payload if isinstance(payload, bytes) else _bytes(payload)
+        return Held(receipt.carrier, receipt.door, reason, raw_code[:100], self._vault.seal_payload(plain))
+
+    async def _publish(self, scans: Any) -> None:
+        pairs = [
+            (
+                parcel_key(scan.carrier, scan.number).encode(),
+                self._codec.encode("ScanEvent", scan._asdict()),
+            )
+            for scan in scans
+        ]
+        if pairs:
+            await self._producer.send_keyed(self._topic, pairs)
+
+
+def _bytes(payload: Mapping[str, Any]) -> bytes:
+    return json.dumps(payload, ensure_ascii=True).encode()
+
+
+def _count_unknown(carrier: str, raw_code: str) -> None:
+    """Count per carrier and code; a sender that makes codes up cannot make metrics without end."""
+    label = (carrier, raw_code.encode("ascii", "replace").decode()[:40])
+    if label not in _labels and len(_labels) >= KNOWN_LABELS:
+        label = (carrier, "other")
+    _labels.add(label)
+    metrics.INGEST_UNKNOWN_CODES.labels(*label).inc()

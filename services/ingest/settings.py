@@ -1,0 +1,15 @@
+"""Settings of ingest."""
+
+from pydantic import Field
+
+from buuta.settings import SharedSettings
+
+
+class IngestSettings(SharedSettings):
+    """Limits of the doors, beside what all services share."""
+
+    ingest_body_bytes: int = Field(5_000_000, gt=0, description="Largest body of a batch.")
+    ingest_items: int = Field(5_000, gt=0, description="Most items of a batch.")
+    ingest_inside_bytes: int = Field(
+        64_000_000, gt=0, description="Bytes under way at once; above, 503 with Retry-After."
+    )

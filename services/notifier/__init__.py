@@ -1,0 +1,1 @@
+"""The notifier: milestones in, SMS and e-mail out."""

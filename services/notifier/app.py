@@ -1,0 +1,84 @@
+"""The notifier, wired: the only place that knows which parts it stands on."""
+
+import asyncio
+import contextlib
+import tomllib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from buuta.contracts.codec import Codec
+from buuta.storage.outbox import Relay
+from buuta.storage.pool import open_pool
+from buuta.storage.vault import Vault, read_master_key
+from buuta.streaming.dead_letters import DeadLetters
+from buuta.streaming.producer import Producer
+from buuta.streaming.progress import ProgressRows
+from buuta.streaming.stream import running
+from buuta.streaming.worker import ChunkWorker, Parts
+from buuta.telemetry.health import Readiness
+from buuta.telemetry.routes import operations
+from services.notifier.channels.email import EmailChannel
+from services.notifier.channels.sms import SmsChannel
+from services.notifier.chunks import EXPECTED, ChunkPlan
+from services.notifier.domain.rules import VERSION
+from services.notifier.domain.words import Sentences
+from services.notifier.sender import Sender
+from services.notifier.settings import NotifierSettings
+
+CONSUMER = "notifier"
+
+
+def sentences() -> Sentences:
+    """The table of sentences."""
+    path = Path(__file__).parent / "templates" / "sentences.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+@contextlib.asynccontextmanager
+async def wire(settings: NotifierSettings) -> AsyncIterator[tuple[Any, "asyncio.Future[None]"]]:
+    """The running notifier: its HTTP app, and a future that fails when it cannot go on."""
+    failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    readiness = Readiness("database", "kafka", "partitions", "sms")
+    vault = Vault(read_master_key(settings.master_key))
+    app = FastAPI(title="Buuta notifier", openapi_url=None)
+    app.include_router(operations(CONSUMER, readiness, VERSION))
+    producer = Producer(settings, readiness)
+    async with open_pool(settings, CONSUMER, readiness) as pool:
+        await producer.start()
+        parts = Parts(
+            pool, producer, Codec(), ProgressRows(CONSUMER, settings.milestones_topic),
+            DeadLetters(producer, settings.dead_letters_topic), settings.notifications_topic,
+            EXPECTED, readiness,
+        )  # fmt: skip
+        worker = ChunkWorker(parts, ChunkPlan(vault).apply, failed)
+        sms = SmsChannel(settings)
+        await sms.start()
+        table = sentences()
+        senders = [Sender(pool, vault, each, settings, table) for each in (sms, EmailChannel(settings))]
+        work = [sender.run() for sender in senders]
+        tasks = [
+            asyncio.create_task(each)
+            for each in (*work, Relay(pool, producer).run(), _watch(sms, readiness))
+        ]
+        try:
+            async with running(settings, worker, failed):
+                yield app, failed
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await sms.stop()
+            await producer.stop()
+
+
+async def _watch(sms: SmsChannel, readiness: Readiness) -> None:
+    while True:
+        why = sms.waits_for
+        if why is None:
+            readiness.reached("sms")
+        else:
+            readiness.waits("sms", why)
+        await asyncio.sleep(0.5)

@@ -1,0 +1,1 @@
+"""The ways to a customer: a client and a code table each."""

@@ -1,0 +1,39 @@
+"""What a channel is to the sender."""
+
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from services.notifier.domain.states import Fate
+from services.notifier.domain.words import Words
+
+
+@dataclass(frozen=True, repr=False)
+class Letter:
+    """A message ready to leave; never printed, since it holds an address."""
+
+    message_id: UUID
+    address: str
+    language: str
+    words: Words
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What the provider's answer means, and its code."""
+
+    fate: Fate
+    code: str
+
+
+class Channel(Protocol):
+    """A provider, behind one call."""
+
+    name: str
+
+    @property
+    def waits_for(self) -> str | None:
+        """What the channel waits for before it can submit, or None."""
+
+    async def submit(self, letter: Letter) -> Submission:
+        """Hand a message to the provider; every failure is a `Submission`, none an exception."""

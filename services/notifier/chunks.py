@@ -1,0 +1,62 @@
+"""A chunk of milestones, applied in one transaction: what is to be told is queued, what was taken
+back is withdrawn. A record that comes twice queues nothing twice."""
+
+import json
+import uuid
+from collections.abc import Sequence
+from typing import Any, Final
+
+from buuta.contracts.columns import Decoded
+from buuta.model.milestone import Action, ParcelMilestone
+from buuta.storage import contacts
+from buuta.storage.contacts import Contact
+from buuta.storage.vault import Vault
+from buuta.streaming.chunk import Chunk
+from buuta.streaming.producer import Pair
+from services.notifier import storage
+from services.notifier.domain.plan import is_told, meaning
+
+EXPECTED: Final = frozenset({"ParcelMilestone"})
+
+
+class ChunkPlan:
+    """The work on one chunk; `apply` is what a chunk worker calls."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    async def apply(self, con: Any, chunk: Chunk, decoded: Decoded) -> Sequence[Pair]:
+        """Queue and withdraw in the transaction of `con`; tells nothing on by Kafka."""
+        milestones = [
+            ParcelMilestone(*row) for group in decoded.groups for row in group.rows(ParcelMilestone._fields)
+        ]
+        told = [each for each in milestones if is_told(each)]
+        known = await self._contacts(con, told)
+        rows = [
+            row
+            for each in told
+            if (contact := known.get(uuid.UUID(each.registration_id))) is not None
+            for row in self._rows(each, contact)
+        ]
+        if rows:
+            await storage.queue(con, rows)
+        taken_back = [meaning(each) for each in milestones if each.action == Action.RETRACTED]
+        if taken_back:
+            await storage.withdraw(con, taken_back)
+        return ()
+
+    async def _contacts(self, con: Any, told: Sequence[ParcelMilestone]) -> dict[uuid.UUID, Contact]:
+        ids = {uuid.UUID(each.registration_id) for each in told}
+        return await contacts.load(con, self._vault, ids) if ids else {}
+
+    def _rows(self, milestone: ParcelMilestone, contact: Contact) -> list[tuple[Any, ...]]:
+        said = meaning(milestone)
+        content = json.dumps(milestone._asdict())
+        return [
+            (
+                uuid.uuid4(), said.parcel_key, said.kind, said.ordinal, channel,
+                contacts.recipient_hash(self._vault, channel, contact.address(channel) or ""),
+                uuid.UUID(milestone.registration_id), content,
+            )
+            for channel in contact.channels
+        ]  # fmt: skip

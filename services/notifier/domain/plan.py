@@ -1,0 +1,31 @@
+"""Which messages a milestone record calls for. One per parcel, meaning, recipient and channel."""
+
+from dataclasses import dataclass
+
+from buuta.model.identifiers import parcel_key
+from buuta.model.milestone import Action, ParcelMilestone
+from services.notifier.domain.rules import TOLD
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a message would say: a milestone of a parcel, whatever its number."""
+
+    parcel_key: str
+    kind: str
+    ordinal: int
+
+
+def meaning(milestone: ParcelMilestone) -> Meaning:
+    """The meaning of a milestone record."""
+    key = parcel_key(milestone.carrier, milestone.number)
+    return Meaning(key, milestone.kind, milestone.ordinal)
+
+
+def is_told(milestone: ParcelMilestone) -> bool:
+    """Whether somebody is to be told: a kind worth it, somebody registered, and not taken back."""
+    return (
+        milestone.kind in TOLD
+        and milestone.registration_id is not None
+        and milestone.action in (Action.JOINED, Action.RETOLD)
+    )

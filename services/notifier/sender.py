@@ -1,0 +1,130 @@
+"""The sender: claims what is due, hands it to a provider, writes what became of it.
+
+No database connection is held while a provider is called.
+"""
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from buuta.contracts.codec import Codec
+from buuta.model.identifiers import split_key
+from buuta.storage import contacts, outbox
+from buuta.storage.contacts import Contact
+from buuta.storage.faults import is_away
+from buuta.storage.vault import Vault
+from buuta.telemetry import metrics
+from services.notifier import storage
+from services.notifier.channels.channel import Channel, Letter, Submission
+from services.notifier.domain.rules import pause_after
+from services.notifier.domain.states import Fate, State
+from services.notifier.domain.words import Sentences, words
+from services.notifier.settings import NotifierSettings
+from services.notifier.storage import Message
+
+log = structlog.get_logger()
+DECIDED: Mapping[Fate, State] = {
+    Fate.ACCEPTED: State.SENT,
+    Fate.REFUSED: State.FAILED,
+    Fate.UNKNOWN: State.IN_DOUBT,
+}
+
+
+class Sender:
+    """Sends by one channel; several may work side by side, in one process or in many."""
+
+    def __init__(
+        self, pool: Any, vault: Vault, channel: Channel, settings: NotifierSettings, sentences: Sentences
+    ) -> None:
+        self._pool = pool
+        self._vault = vault
+        self._channel = channel
+        self._settings = settings
+        self._sentences = sentences
+        self._codec = Codec()
+        self._owner = uuid.uuid4().hex
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        while True:
+            try:
+                sent = 0 if self._channel.waits_for else await self.once()
+            except Exception as why:
+                if not is_away(why):
+                    log.exception("sender_failed", channel=self._channel.name)
+                sent = 0
+            if not sent:
+                await asyncio.sleep(self._settings.idle_seconds)
+
+    async def once(self) -> int:
+        """Claim a batch and send it side by side; returns how many messages it was."""
+        await self._list_doubtful()
+        claimed = await storage.claim(
+            self._pool, self._owner, self._channel.name, self._settings.send_at_once
+        )
+        known = await contacts.load(
+            self._pool, self._vault, {message.registration_id for message in claimed}
+        )
+        await asyncio.gather(
+            *(self._send(message, known.get(message.registration_id)) for message in claimed)
+        )
+        return len(claimed)
+
+    async def _send(self, message: Message, contact: Contact | None) -> None:
+        address = None if contact is None else contact.address(self._channel.name)
+        if contact is None or address is None:
+            await self._decide(message, State.WITHDRAWN, None)
+            return
+        said = words(
+            self._sentences, json.loads(message.milestone), contact.language, self._settings.portal_url
+        )
+        letter = Letter(message.message_id, address, contact.language, said)
+        attempts = await storage.submitting(self._pool, self._owner, message)
+        if attempts is None:
+            return
+        started = time.perf_counter()
+        submission = await self._channel.submit(letter)
+        elapsed = time.perf_counter() - started
+        metrics.NOTIFIER_SUBMIT_SECONDS.labels(self._channel.name).observe(elapsed)
+        await self._record(message, attempts, submission)
+
+    async def _record(self, message: Message, attempts: int, submission: Submission) -> None:
+        pause = pause_after(attempts)
+        if submission.fate is Fate.TRY_AGAIN and pause is not None:
+            await storage.again(self._pool, self._owner, message, submission.code, pause)
+            metrics.NOTIFIER_MESSAGES.labels(self._channel.name, "retried").inc()
+            return
+        state = DECIDED.get(submission.fate, State.FAILED)
+        await self._decide(message, state, submission.code)
+
+    async def _decide(self, message: Message, state: State, code: str | None) -> None:
+        """Write the end of a message, and its outcome for Kafka, in one transaction."""
+        async with self._pool.acquire() as con, con.transaction():
+            decided_at = await storage.decide(con, self._owner, message, state.value, code)
+            if decided_at is not None and state is not State.WITHDRAWN:
+                await self._report(con, {**vars(message), "fate": state.value, "provider_code": code,
+                                         "attempts": message.attempts + 1, "decided_at": decided_at})  # fmt: skip
+        metrics.NOTIFIER_MESSAGES.labels(self._channel.name, state.value).inc()
+
+    async def _list_doubtful(self) -> None:
+        async with self._pool.acquire() as con, con.transaction():
+            for row in await storage.doubtful(con):
+                await self._report(con, {**dict(row), "fate": State.IN_DOUBT.value})
+                metrics.NOTIFIER_MESSAGES.labels(row["channel"], State.IN_DOUBT.value).inc()
+                log.warning("message_in_doubt", message_id=str(row["message_id"]))
+
+    async def _report(self, con: Any, ended: Mapping[str, Any]) -> None:
+        carrier, number = split_key(ended["parcel_key"])
+        outcome = {
+            "message_id": str(ended["message_id"]), "carrier": carrier, "number": number,
+            "kind": ended["kind"], "ordinal": ended["ordinal"], "channel": ended["channel"],
+            "fate": ended["fate"], "provider_code": ended["provider_code"],
+            "attempts": ended["attempts"], "decided_at": round(ended["decided_at"].timestamp() * 1000),
+        }  # fmt: skip
+        value = self._codec.encode("NotificationOutcome", outcome)
+        await outbox.put(con, self._settings.notifications_topic, ended["parcel_key"].encode(), value)

@@ -1,0 +1,28 @@
+"""Settings of the notifier."""
+
+from pydantic import Field, SecretStr
+
+from buuta.settings import Port, SharedSettings
+
+
+class NotifierSettings(SharedSettings):
+    """The providers, beside what all services share."""
+
+    portal_url: str = Field(
+        "http://127.0.0.1:8082", pattern="^https?://", description="Where tracking pages are."
+    )
+    smtp_host: str = Field("127.0.0.1", description="Mail relay.")
+    smtp_port: Port = Field(25, description="Its port.")
+    smtp_user: str = Field("", description="User at the mail relay; empty: none.")
+    smtp_password: SecretStr = Field(SecretStr(""), description="Password at the mail relay.")
+    smtp_starttls: bool | None = Field(None, description="STARTTLS; unset: if the relay offers it.")
+    mail_from: str = Field("buuta@example.vn", pattern="^[^@]+@[^@]+$", description="Sender address.")
+    smpp_host: str = Field("127.0.0.1", description="SMSC.")
+    smpp_port: Port = Field(2775, description="Its port.")
+    smpp_system_id: str = Field("buuta", max_length=15, description="Our name at the SMSC.")
+    smpp_password: SecretStr = Field(SecretStr("buuta"), description="Our password, 8 characters.")
+    sms_sender: str = Field("BUUTA", max_length=11, description="Brand name, registered.")
+    sms_accents: bool = Field(False, description="Vietnamese with accents: three pieces, not one.")
+    provider_timeout: float = Field(20.0, gt=0, le=50, description="Seconds until an answer is missed.")
+    send_at_once: int = Field(16, ge=1, le=200, description="Messages under way by a channel.")
+    idle_seconds: float = Field(0.3, gt=0, description="Pause when nothing is due.")

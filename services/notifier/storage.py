@@ -1,0 +1,103 @@
+"""Messages in PostgreSQL: queueing, claiming with a lease, and what became of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from services.notifier.domain.plan import Meaning
+
+CLAIM_LEASE_SECONDS: Final = 30
+SUBMIT_LEASE_SECONDS: Final = 60
+
+QUEUE: Final = """
+insert into messages (message_id, parcel_key, kind, ordinal, channel, recipient_hash,
+  registration_id, milestone, state)
+values ($1, $2, $3, $4, $5, $6, $7, $8, 'queued')
+on conflict (parcel_key, kind, ordinal, channel, recipient_hash) do nothing
+"""
+WITHDRAW: Final = """
+update messages set state = 'withdrawn', decided_at = now()
+where parcel_key = $1 and kind = $2 and ordinal = $3 and state in ('queued', 'claimed')
+"""
+CLAIM: Final = """
+update messages set state = 'claimed', lease_owner = $1, lease_until = now() + $3 * interval '1 second'
+where message_id in (
+  select message_id from messages
+  where channel = $2 and (select value from switches where name = 'outgoing_messages')
+    and ((state = 'queued' and due_at <= now()) or (state = 'claimed' and lease_until < now()))
+  order by due_at limit $4 for update skip locked)
+returning message_id, parcel_key, kind, ordinal, channel, registration_id, milestone, attempts
+"""
+SUBMITTING: Final = """
+update messages set state = 'submitting', attempts = attempts + 1,
+  lease_until = now() + $3 * interval '1 second'
+where message_id = $1 and state = 'claimed' and lease_owner = $2 returning attempts
+"""
+DECIDE: Final = """
+update messages set state = $3, provider_code = $4, decided_at = now()
+where message_id = $1 and lease_owner = $2 and state in ('claimed', 'submitting', 'in_doubt')
+returning decided_at
+"""
+AGAIN: Final = """
+update messages set state = 'queued', provider_code = $3, due_at = now() + $4 * interval '1 second',
+  lease_owner = null
+where message_id = $1 and lease_owner = $2 and state = 'submitting'
+"""
+DOUBT: Final = """
+update messages set state = 'in_doubt', decided_at = now()
+where state = 'submitting' and lease_until < now()
+returning message_id, parcel_key, kind, ordinal, channel, provider_code, attempts, decided_at
+"""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A claimed message; `milestone` is the JSON of the record that called for it."""
+
+    message_id: UUID
+    parcel_key: str
+    kind: str
+    ordinal: int
+    channel: str
+    registration_id: UUID
+    milestone: str
+    attempts: int
+
+
+async def queue(con: Any, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Queue messages; one that was queued before, in whatever state it is now, stays as it is."""
+    await con.executemany(QUEUE, rows)
+
+
+async def withdraw(con: Any, meanings: Sequence[Meaning]) -> None:
+    """Take back what has not left yet."""
+    await con.executemany(WITHDRAW, [(each.parcel_key, each.kind, each.ordinal) for each in meanings])
+
+
+async def claim(pool: Any, owner: str, channel: str, most: int) -> list[Message]:
+    """Claim messages that are due; nothing while the switch is off."""
+    rows = await pool.fetch(CLAIM, owner, channel, CLAIM_LEASE_SECONDS, most)
+    return [Message(*row) for row in rows]
+
+
+async def submitting(pool: Any, owner: str, message: Message) -> int | None:
+    """Commit that bytes are about to leave; None where the lease has gone to another."""
+    attempts: int | None = await pool.fetchval(SUBMITTING, message.message_id, owner, SUBMIT_LEASE_SECONDS)
+    return attempts
+
+
+async def decide(con: Any, owner: str, message: Message, state: str, code: str | None) -> Any:
+    """Write how it ended; returns when, or None where it is not ours any more."""
+    return await con.fetchval(DECIDE, message.message_id, owner, state, code)
+
+
+async def again(pool: Any, owner: str, message: Message, code: str | None, pause: int) -> None:
+    """Back to the queue after a temporary error."""
+    await pool.execute(AGAIN, message.message_id, owner, code, pause)
+
+
+async def doubtful(con: Any) -> list[Any]:
+    """Mark what was submitting when its worker died; returns it."""
+    rows: list[Any] = await con.fetch(DOUBT)
+    return rows

@@ -1,0 +1,1 @@
+"""The portal: shippers register here; everybody reads here."""

@@ -1,0 +1,47 @@
+"""The portal, wired: the only place that knows which parts it stands on."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import FastAPI
+
+from buuta import __version__
+from buuta.storage.outbox import Relay
+from buuta.storage.pool import open_pool
+from buuta.storage.vault import Vault, read_master_key
+from buuta.streaming.producer import Producer
+from buuta.telemetry.health import Readiness
+from buuta.telemetry.routes import operations
+from buuta.web import problems
+from services.portal.doors import rates, registrations, tracking
+from services.portal.live import LiveBoard
+from services.portal.registrations import Registrar
+from services.portal.settings import PortalSettings
+
+
+@contextlib.asynccontextmanager
+async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Future[None]"]]:
+    """The running service: its HTTP app, and a future that fails when it cannot go on."""
+    failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    readiness = Readiness("database", "kafka")
+    vault = Vault(read_master_key(settings.master_key))
+    producer = Producer(settings, readiness)
+    async with open_pool(settings, "portal", readiness) as pool:
+        await producer.start()
+        board = LiveBoard(pool)
+        app = FastAPI(title="Buuta portal", version=__version__, summary="Register and track parcels.")
+        problems.install(app)
+        registrar = Registrar(vault, settings.events_topic)
+        app.include_router(registrations.router(pool, registrar, vault))
+        app.include_router(tracking.router(pool, board))
+        app.include_router(rates.router(pool))
+        app.include_router(operations("portal", readiness))
+        tasks = [asyncio.create_task(work) for work in (Relay(pool, producer).run(), board.run())]
+        try:
+            yield app, failed
+        finally:
+            for task in tasks:
+                task.cancel()
+            await producer.stop()

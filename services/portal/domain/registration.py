@@ -1,0 +1,95 @@
+"""What a shipper sends to register a parcel, checked."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from buuta.errors import BadItem
+from buuta.model.identifiers import CARRIER, normalise_number
+from buuta.model.times import EARLIEST, LATEST
+
+
+def _number(raw: str) -> str:
+    try:
+        return normalise_number(raw)
+    except BadItem as bad:
+        raise ValueError(str(bad)) from None
+
+
+def _in_range(moment: datetime) -> datetime:
+    if not EARLIEST <= moment < LATEST:
+        raise ValueError("the year must lie in 2000 to 2099")
+    return moment
+
+
+Phone = Annotated[str, Field(pattern=r"^\+[1-9]\d{7,14}$", description="E.164.", examples=["+84912345678"])]
+Email = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$",
+        max_length=254,
+        examples=["nguoinhan@example.vn"],
+    ),
+]
+Unit = Annotated[str, Field(pattern=r"^\d{2,5}$")]
+Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
+
+
+class Recipient(BaseModel):
+    """Who is told; at least one of phone and e-mail. Encrypted before it is stored."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    phone: Phone | None = None
+    email: Email | None = None
+    language: Literal["vi", "en"] = "vi"
+
+    @model_validator(mode="after")
+    def reachable(self) -> Self:
+        """Somebody must be there to be told."""
+        if self.phone is None and self.email is None:
+            raise ValueError("give a phone, an e-mail, or both")
+        return self
+
+
+class Destination(BaseModel):
+    """Administrative unit since 1 July 2025, codes of the Statistics Office."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    province: Annotated[Unit, Field(examples=["01"])]
+    commune: Annotated[Unit | None, Field(examples=["00070"])] = None
+
+
+class NewParcel(BaseModel):
+    """A parcel to be registered."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    carrier: Annotated[str, Field(pattern=f"^{CARRIER.pattern}$", examples=["ghn"])]
+    number: Annotated[str, Field(max_length=60, examples=["Z82BS"]), AfterValidator(_number)]
+    recipient: Recipient
+    destination: Destination | None = None
+    promised_at: Moment | None = None
+
+
+class ParcelChange(BaseModel):
+    """What changes; fields that are left out stay."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    recipient: Recipient | None = None
+    destination: Destination | None = None
+    promised_at: Moment | None = None
+
+
+class Registered(BaseModel):
+    """A registration as the shipper sees it; the recipient is not repeated."""
+
+    registration_id: str
+    carrier: str
+    number: str
+    version: int
+    withdrawn: bool
+    tracking_page: Annotated[str, Field(examples=["/t/ghn/Z82BS"])]

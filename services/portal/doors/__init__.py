@@ -1,0 +1,1 @@
+"""The ways to the portal: shippers' API, tracking, rates."""

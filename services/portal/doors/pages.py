@@ -1,0 +1,57 @@
+"""Rendering pages: templates, language, and headers that keep others out."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from buuta.model.times import local_text
+from buuta.telemetry import metrics
+from services.portal.domain import texts
+from services.portal.domain.texts import Language
+from services.portal.places import place_name, unit_name
+
+HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline'; connect-src 'self'; form-action 'self'; base-uri 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Vary": "Accept-Language",
+    "Cache-Control": "private, no-store",
+}
+
+_environment = Environment(
+    loader=FileSystemLoader(Path(__file__).parents[1] / "templates"),
+    autoescape=select_autoescape(),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_environment.globals.update(
+    local_text=local_text, place_name=place_name, unit_name=unit_name,
+    percent=lambda share: "–" if share is None else f"{share * 100:.1f} %",
+)  # fmt: skip
+
+
+def language_of(request: Request) -> Language:
+    """The language of this request: `?lang=`, else `Accept-Language`."""
+    asked = request.query_params.get("lang")
+    return texts.choose(asked, request.headers.get("accept-language", ""))
+
+
+def page(request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """Render a template in the language of the request."""
+    language = language_of(request)
+
+    def word(key: str, table: str = "PAGE") -> str:
+        entry: dict[str, dict[str, str]] = getattr(texts, table)
+        return entry[key][language]
+
+    other = "en" if language == "vi" else "vi"
+    text = _environment.get_template(f"{name}.html").render(
+        word=word, language=language, other=other, path=request.url.path, **values
+    )
+    metrics.PORTAL_REQUESTS.labels(name, str(status)).inc()
+    return HTMLResponse(text, status, {**HEADERS, "Content-Language": language})

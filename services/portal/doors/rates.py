@@ -1,0 +1,76 @@
+"""`/rates`: the delivery-to-address rate by carrier and province, as a page and as JSON."""
+
+from dataclasses import fields
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, Field
+
+from buuta.web.problems import problems
+from services.portal import storage
+from services.portal.domain.rates import Counts
+from services.portal.doors.pages import page
+
+COUNTS = tuple(each.name for each in fields(Counts))
+First = Annotated[date | None, Query(alias="from", description="First acceptance day.")]
+Last = Annotated[date | None, Query(alias="to", description="Last acceptance day.")]
+Share = Annotated[float | None, Field(ge=0, le=1, description="None where nothing ended yet.")]
+
+
+class Rate(BaseModel):
+    """Counts and rates of a carrier's parcels to a province; `province` is null for all of them."""
+
+    carrier: str
+    province: str | None
+    accepted: int
+    delivered_to_address: int
+    delivered_at_point: int
+    delivered_as_asked: int
+    delivered_unknown_mode: int
+    returned: int
+    lost: int
+    under_way: int
+    rate_net: Share
+    rate_gross: Share
+    unknown_share: Share
+
+
+class Rates(BaseModel):
+    """All figures of one snapshot."""
+
+    first_day: date
+    last_day: date
+    rates: list[Rate]
+
+
+def router(pool: Any) -> APIRouter:
+    """The figures for everybody."""
+    routes = APIRouter(tags=["figures"])
+
+    async def read(first: date | None, last: date | None) -> Rates:
+        last = last or datetime.now(UTC).date() + timedelta(days=1)
+        first = first or last - timedelta(days=366)
+        rows = await storage.rates(pool, first, last)
+        return Rates(first_day=first, last_day=last, rates=[_rate(row) for row in rows])
+
+    @routes.get("/v1/rates", responses=problems(422, 503))
+    async def rates(first: First = None, last: Last = None) -> Rates:
+        """By carrier and destination province, over acceptance days; read in one snapshot."""
+        return await read(first, last)
+
+    @routes.get("/rates", response_class=HTMLResponse, include_in_schema=False)
+    async def rates_page(request: Request, first: First = None, last: Last = None) -> HTMLResponse:
+        return page(request, "rates", figures=await read(first, last))
+
+    return routes
+
+
+def _rate(row: Any) -> Rate:
+    counts = Counts(**{name: row[name] for name in COUNTS})
+    return Rate(
+        carrier=row["carrier"], province=row["province"],
+        **{name: row[name] for name in COUNTS}, under_way=counts.under_way,
+        rate_net=counts.rate_net, rate_gross=counts.rate_gross, unknown_share=counts.unknown_share,
+    )  # fmt: skip

@@ -1,0 +1,96 @@
+"""`/v1/parcels`: shippers register, change and withdraw."""
+
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+
+from buuta.errors import Forbidden
+from buuta.storage.vault import Vault
+from buuta.web.bearer import bearer_key, scheme
+from buuta.web.problems import Problem, problems
+from services.portal import storage
+from services.portal.domain.registration import NewParcel, ParcelChange, Registered
+from services.portal.registrations import Registrar
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(max_length=200, description="Any text of yours: the same key gets the same answer."),
+]
+
+
+def router(pool: Any, registrar: Registrar, vault: Vault) -> APIRouter:
+    """The shippers' API."""
+    routes = APIRouter(tags=["shippers"], dependencies=[Depends(scheme)])
+
+    async def shipper(request: Request) -> str:
+        code = await storage.shipper_of(pool, bearer_key(request))
+        if code is None:
+            raise Forbidden("no shipper has this API key")
+        return code
+
+    Shipper = Annotated[str, Depends(shipper)]
+
+    @routes.post("/v1/parcels", status_code=201, responses=problems(400, 401, 404, 409, 422, 503))
+    async def register(new: NewParcel, who: Shipper, idempotency_key: IdempotencyKey = None) -> Response:
+        """Register a parcel: who is told, where it goes, when it was promised."""
+
+        async def work(con: Any) -> Registered:
+            return await registrar.register(con, who, new, _now_ms())
+
+        async with pool.acquire() as con, con.transaction():
+            # Keyed: a plain hash of a phone number could be found by trying them all.
+            digest = vault.find_by("request", new.model_dump_json())
+            status, answer = await _once(con, who, idempotency_key, digest, work)
+        return Response(answer, status, media_type="application/json")
+
+    @routes.patch("/v1/parcels/{registration_id}", responses=problems(401, 404, 409, 422, 503))
+    async def change(registration_id: uuid.UUID, change: ParcelChange, who: Shipper) -> Registered:
+        """Change recipient, destination or promise; what is left out stays."""
+        async with pool.acquire() as con, con.transaction():
+            return await registrar.change(con, who, registration_id, change, _now_ms())
+
+    @routes.delete("/v1/parcels/{registration_id}", responses=problems(401, 404, 422, 503))
+    async def withdraw(registration_id: uuid.UUID, who: Shipper) -> Registered:
+        """Withdraw: no message follows, and the contact is erased."""
+        async with pool.acquire() as con, con.transaction():
+            return await registrar.withdraw(con, who, registration_id, _now_ms())
+
+    return routes
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+async def _once(
+    con: Any, shipper: str, key: str | None, digest: bytes,
+    work: Callable[[Any], Awaitable[Registered]],
+) -> tuple[int, str]:  # fmt: skip
+    """Do the work, or give the answer that it had under this key before.
+
+    Raises:
+        Problem: 422 where the key was used for another request.
+    """
+    if key is None:
+        return 201, (await work(con)).model_dump_json()
+    await con.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", f"{shipper}\n{key}")
+    known = await con.fetchrow(
+        "select request_hash, status, answer from idempotency where shipper = $1 and key = $2",
+        shipper,
+        key,
+    )
+    if known is not None:
+        if known["request_hash"] != digest:
+            raise Problem(
+                422, "idempotency_key_reused", "this Idempotency-Key was used for another request"
+            )
+        return known["status"], known["answer"]
+    answer = (await work(con)).model_dump_json()
+    await con.execute(
+        "insert into idempotency (shipper, key, request_hash, status, answer) values ($1, $2, $3, 201, $4)",
+        shipper, key, digest, answer,
+    )  # fmt: skip
+    return 201, answer

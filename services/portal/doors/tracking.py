@@ -1,0 +1,161 @@
+"""`/t/…`: where a parcel is, as a page, as JSON, and live."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
+from pydantic import BaseModel, Field
+
+from buuta.errors import BadItem
+from buuta.model.identifiers import normalise_number, parcel_key, s10_flag
+from buuta.model.times import iso_text
+from buuta.web.problems import Problem, problems
+from services.portal import storage
+from services.portal.doors.pages import page
+from services.portal.live import LiveBoard
+from services.portal.storage import Tracked
+
+Number = Annotated[str, Path(max_length=100)]
+CarrierCode = Annotated[str, Path(max_length=20)]
+Time = Annotated[str, Field(description="ISO 8601 with the local offset.")]
+
+
+class TimelineEntry(BaseModel):
+    """One scan, without anything personal."""
+
+    status: str
+    reason: str | None
+    delivery_mode: str | None
+    provisional: Annotated[bool, Field(description="Reported by the courier, not confirmed.")]
+    occurred_at: Time
+    facility: str | None
+    province: str | None
+    commune: str | None
+
+
+class TrackedParcel(BaseModel):
+    """A parcel's state and timeline, newest first."""
+
+    carrier: str
+    number: str
+    number_flag: Annotated[str | None, Field(description="check_digit: an S10 number that fails it.")]
+    status: str | None
+    reason: str | None
+    reported_status: str | None
+    attempts: int
+    delivery_mode: str | None
+    outcome: str | None
+    last_activity_at: Time | None
+    next_expected_at: Time | None
+    promised_at: Time | None
+    destination_province: str | None
+    destination_commune: str | None
+    timeline: list[TimelineEntry]
+
+
+def router(pool: Any, board: LiveBoard) -> APIRouter:
+    """The readers' API and pages."""
+    routes = APIRouter(tags=["tracking"])
+
+    async def lookup(carrier: str, raw: str) -> Tracked | None:
+        try:
+            number = normalise_number(raw)
+        except BadItem:
+            return None
+        async with pool.acquire() as con:
+            return await storage.find(con, carrier.lower(), number)
+
+    @routes.get("/v1/parcels/{carrier}/{number}", responses=problems(404, 422, 503))
+    async def parcel(carrier: CarrierCode, number: Number) -> TrackedParcel:
+        """A parcel as JSON; the same as its page shows."""
+        tracked = await lookup(carrier, number)
+        if tracked is None:
+            raise Problem(404, "parcel_unknown", "no such parcel; check carrier and number")
+        return as_json(tracked)
+
+    @routes.get("/v1/numbers/{number}", responses=problems(400, 422, 503))
+    async def carriers_of_number(number: Number) -> list[str]:
+        """The carriers that have a parcel of this number."""
+        return await storage.carriers_with(pool, normalise_number(number))
+
+    @routes.get("/v1/carriers", responses=problems(503))
+    async def carriers() -> list[str]:
+        """The codes of all carriers."""
+        return await storage.carriers(pool)
+
+    @routes.get("/", response_class=HTMLResponse, include_in_schema=False)
+    async def home(request: Request) -> HTMLResponse:
+        return page(request, "home", number="")
+
+    @routes.get("/t", response_class=RedirectResponse, include_in_schema=False)
+    async def search(request: Request) -> RedirectResponse:
+        number = "".join(request.query_params.get("number", "").split())[:60]
+        return RedirectResponse(request.url_for("choose", number=number or "-").path, 303)
+
+    @routes.get("/t/{number}", response_class=HTMLResponse, include_in_schema=False, name="choose")
+    async def choose(request: Request, number: Number) -> Any:
+        try:
+            normal = normalise_number(number)
+            carriers = await storage.carriers_with(pool, normal)
+        except BadItem:
+            normal, carriers = number, []
+        if not carriers:
+            return page(request, "missing", 404, number=normal)
+        if len(carriers) == 1:
+            where = request.url_for("tracking_page", carrier=carriers[0], number=normal)
+            return RedirectResponse(where.path, 303)
+        return page(request, "choose", number=normal, carriers=carriers)
+
+    @routes.get(
+        "/t/{carrier}/{number}", response_class=HTMLResponse, include_in_schema=False,
+        name="tracking_page",
+    )  # fmt: skip
+    async def tracking_page(request: Request, carrier: CarrierCode, number: Number) -> HTMLResponse:
+        tracked = await lookup(carrier, number)
+        if tracked is None:
+            return page(request, "missing", 404, number=number)
+        return page(request, "parcel", tracked=tracked, parcel=tracked.parcel)
+
+    @routes.get("/t/{carrier}/{number}/events", include_in_schema=False)
+    async def events(carrier: CarrierCode, number: Number) -> StreamingResponse:
+        tracked = await lookup(carrier, number)
+        if tracked is None:
+            raise Problem(404, "parcel_unknown", "no such parcel; check carrier and number")
+        stream = _events(board, parcel_key(tracked.carrier, tracked.number))
+        return StreamingResponse(
+            stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
+
+    return routes
+
+
+async def _events(board: LiveBoard, key: str) -> AsyncIterator[str]:
+    yield "retry: 3000\n\n"
+    async for version in board.changes(key):
+        yield f"event: version\ndata: {version}\n\n" if version else ":\n\n"
+
+
+def as_json(tracked: Tracked) -> TrackedParcel:
+    """The parcel for machines."""
+    row = tracked.parcel
+    offset = row["last_offset"] or 0
+
+    def moment(name: str) -> str | None:
+        return None if row[name] is None else iso_text(row[name], offset)
+
+    plain = ("status", "reason", "reported_status", "attempts", "delivery_mode", "outcome")
+    return TrackedParcel(
+        carrier=tracked.carrier, number=tracked.number, number_flag=s10_flag(tracked.number),
+        **{name: row[name] for name in plain},
+        last_activity_at=moment("last_at"), next_expected_at=moment("next_expected_at"),
+        promised_at=moment("promised_at"), destination_province=row["dest_province"],
+        destination_commune=row["dest_commune"],
+        timeline=[_entry(scan) for scan in tracked.timeline],
+    )  # fmt: skip
+
+
+def _entry(scan: Any) -> TimelineEntry:
+    values = {name: scan[name] for name in TimelineEntry.model_fields}
+    values["occurred_at"] = iso_text(scan["occurred_at"], scan["offset_minutes"])
+    return TimelineEntry(**values)

@@ -1,0 +1,69 @@
+"""Live pages: one query a second for all open pages, however many there are."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import structlog
+
+from buuta.telemetry import metrics
+from services.portal import storage
+
+log = structlog.get_logger()
+EVERY_SECONDS: Final = 1.0
+HEARTBEAT_SECONDS: Final = 15.0
+
+
+class LiveBoard:
+    """Knows the version of every watched parcel, and wakes who waits for a new one."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self._watched: Counter[str] = Counter()
+        self._versions: dict[str, str] = {}
+        self._changed = asyncio.Condition()
+
+    async def run(self) -> None:
+        """Look at what is watched until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY_SECONDS)
+            if self._watched:
+                await self._look()
+
+    async def _look(self) -> None:
+        try:
+            found = await storage.versions(self._pool, list(self._watched))
+        except Exception as away:
+            log.warning("live_board_away", error=type(away).__name__)
+            return
+        async with self._changed:
+            self._versions = found
+            self._changed.notify_all()
+
+    async def changes(self, key: str) -> AsyncIterator[str]:
+        """The parcel's version, now and whenever it changes; an empty text keeps the line open."""
+        self._watched[key] += 1
+        metrics.PORTAL_WATCHERS.inc()
+        seen: str | None = None
+        try:
+            while True:
+                version = await self._next(key, seen)
+                seen = version or seen
+                yield version
+        finally:
+            metrics.PORTAL_WATCHERS.dec()
+            self._watched[key] -= 1
+            self._watched += Counter()
+
+    async def _next(self, key: str, seen: str | None) -> str:
+        """The next version that differs from `seen`, or an empty text after a quiet while."""
+        async with self._changed:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(
+                    self._changed.wait_for(lambda: self._versions.get(key) not in (None, seen)),
+                    HEARTBEAT_SECONDS,
+                )
+                return self._versions[key]
+        return ""

@@ -1,0 +1,106 @@
+"""What the portal reads and writes in PostgreSQL."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from buuta.model.identifiers import parcel_key
+from buuta.storage.keys import new_secret, secret_hash
+
+PARCEL: Final = """
+select parcel_key, status, reason, reported_status, attempts, delivery_mode, outcome, last_at,
+  last_offset, greatest_at, facility, province, commune, next_expected_at, sequence, dest_province,
+  dest_commune, promised_at
+from parcels where parcel_key = any($1)
+"""
+TIMELINE: Final = """
+select status, reason, delivery_mode, provisional, occurred_at, offset_minutes, facility, province,
+  commune
+from scans where parcel_key = $1 order by occurred_at desc, event_id
+"""
+RATES: Final = """
+select carrier, province, sum(accepted)::bigint as accepted,
+  sum(delivered_to_address)::bigint as delivered_to_address,
+  sum(delivered_at_point)::bigint as delivered_at_point,
+  sum(delivered_as_asked)::bigint as delivered_as_asked,
+  sum(delivered_unknown_mode)::bigint as delivered_unknown_mode,
+  sum(returned)::bigint as returned, sum(lost)::bigint as lost
+from rate_cells where day between $1 and $2
+group by grouping sets ((carrier, province), (carrier)) order by carrier, province nulls first
+"""
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """A parcel and its timeline, newest first, as rows."""
+
+    carrier: str
+    number: str
+    parcel: Any
+    timeline: Sequence[Any]
+
+
+async def find(con: Any, carrier: str, number: str) -> Tracked | None:
+    """One carrier's parcel with its timeline, both read in one snapshot."""
+    key = parcel_key(carrier, number)
+    async with con.transaction(isolation="repeatable_read", readonly=True):
+        rows = await con.fetch(PARCEL, [key])
+        if not rows:
+            return None
+        return Tracked(carrier, number, rows[0], await con.fetch(TIMELINE, key))
+
+
+async def carriers(con: Any) -> list[str]:
+    """The codes of all carriers."""
+    return [row["code"] for row in await con.fetch("select code from carriers order by code")]
+
+
+async def carriers_with(con: Any, number: str) -> list[str]:
+    """The carriers that have a parcel of this number."""
+    keys = {parcel_key(code, number): code for code in await carriers(con)}
+    rows = await con.fetch("select parcel_key from parcels where parcel_key = any($1)", list(keys))
+    return sorted(keys[row["parcel_key"]] for row in rows)
+
+
+async def versions(con: Any, keys: Sequence[str]) -> dict[str, str]:
+    """What changes when a parcel's page changes, for many parcels at once."""
+    rows = await con.fetch(PARCEL, list(keys))
+    return {
+        row["parcel_key"]: "/".join(
+            str(row[name])
+            for name in (
+                "sequence",
+                "status",
+                "reported_status",
+                "last_at",
+                "greatest_at",
+                "promised_at",
+            )
+        )
+        for row in rows
+    }
+
+
+async def rates(con: Any, first: date, last: date) -> list[Any]:
+    """Sums by carrier and province, and by carrier alone; one statement, so one snapshot."""
+    rows: list[Any] = await con.fetch(RATES, first, last)
+    return rows
+
+
+async def shipper_of(con: Any, key: str) -> str | None:
+    """The shipper whose API key this is."""
+    code: str | None = await con.fetchval("select code from shippers where key_hash = $1", secret_hash(key))
+    return code
+
+
+async def add_shipper(con: Any, code: str, name: str) -> str:
+    """Add a shipper; returns its API key, which is shown once."""
+    key = new_secret("bs")
+    await con.execute(
+        "insert into shippers (code, name, key_hash) values ($1, $2, $3)",
+        code,
+        name,
+        secret_hash(key),
+    )
+    return key
