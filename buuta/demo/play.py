@@ -12,7 +12,7 @@ import httpx
 from buuta.demo.journeys import Day, Parcel, Post
 from buuta.demo.stack import Stack
 
-SIDE_BY_SIDE: Final = 8
+SIDE_BY_SIDE: Final = 200
 TRIES: Final = 20
 
 
@@ -43,8 +43,10 @@ class Ledger:
 class Play:
     """The carriers and the shop."""
 
-    def __init__(self, stack: Stack, client: httpx.AsyncClient, day: Day) -> None:
+    def __init__(self, stack: Stack, day: Day, pool: Any, client: httpx.AsyncClient) -> None:
         self.ledger = Ledger()
+        self._pool = pool
+        self._pace = 0.2
         self._stack = stack
         self._client = client
         self._day = day
@@ -69,10 +71,17 @@ class Play:
             posts.append(self._day.nonsense())
         if parcel.registered and not parcel.late_registration:
             await self._register(parcel)
+            await self._in_the_log()
         for post in posts:
             await self.report(post)
+            await asyncio.sleep(self._pace)
         if parcel.registered and parcel.late_registration:
             await self._register(parcel)
+
+    async def _in_the_log(self) -> None:
+        """Wait until all registrations have reached the log, as hours before the first scan they do."""
+        while await self._pool.fetchval("select exists (select from outbox)"):  # noqa: ASYNC110 - rows
+            await asyncio.sleep(0.1)
 
     async def _register(self, parcel: Parcel) -> None:
         recipient = {"phone": parcel.phone, "email": parcel.email, "language": "vi"}

@@ -29,8 +29,12 @@ async def demo(duration: float | None, rate: float, seed: int, as_json: bool) ->
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     console.print("Starting the broker, the database, the sinks and four services …")
-    async with running() as stack, httpx.AsyncClient(timeout=30) as client:
-        play = Play(stack, client, Day(seed))
+    async with (
+        running() as stack,
+        asyncpg.create_pool(stack.database.url, min_size=1, max_size=4) as pool,
+        httpx.AsyncClient(timeout=30) as client,
+    ):
+        play = Play(stack, Day(seed), pool, client)
         console.print(_where(stack))
         if duration is not None:
             loop.call_later(duration, stop.set)

@@ -3,28 +3,29 @@
 Two paths lead through a chunk. Fast: a scan later than the greatest business time ever known for its
 key takes one step of the fold; it cannot be a duplicate, for a duplicate is not later than itself.
 Slow: for everything else, ties too, and for keys with a registration, the parcel is folded anew from
-its history and the chunk's own scans; what changed in its live set is told.
+its history and the chunk's own scans; what changed in its live set is told. A registration in between
+splits them: what came before it in the log is told to nobody, and then the newest milestone is told.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from buuta.contracts.codec import Codec
-from buuta.contracts.columns import Decoded, Group, encode_rows
-from buuta.model.identifiers import parcel_key
-from buuta.model.milestone import Action, ParcelMilestone
-from buuta.model.scan import SCAN_FIELDS, Registration, Scan
+from buuta.contracts.columns import Decoded, encode_rows
+from buuta.model.identifiers import parcel_key, split_key
+from buuta.model.milestone import Action, Milestone, ParcelMilestone
+from buuta.model.scan import Registration, Scan
 from buuta.streaming.chunk import Chunk
 from buuta.streaming.producer import Pair
 from buuta.telemetry import metrics
 from services.tracker import storage
 from services.tracker.domain.fold import distinct, fold, step
 from services.tracker.domain.parcel import CellChanges, Contribution, Parcel, contribution
-from services.tracker.domain.tell import difference, numbered, retold
+from services.tracker.domain.tell import Change, difference, numbered, retold
 
 EXPECTED: Final = frozenset({"ScanEvent", "ParcelRegistration", "DeadlinePassed"})
-NEVER: Final = -(1 << 63)
+Record = TypeVar("Record", Scan, Registration)
 
 
 class ChunkFold:
@@ -35,12 +36,13 @@ class ChunkFold:
 
     async def apply(self, con: Any, chunk: Chunk, decoded: Decoded) -> Sequence[Pair]:
         """Write a chunk's effects in the transaction of `con`; returns the milestones to tell."""
-        scans = [Scan(*row) for row in _rows(decoded, "ScanEvent", SCAN_FIELDS)]
-        registrations = _registrations(decoded)
+        places, scans = _records(decoded, "ScanEvent", Scan)
+        registrations = list(zip(*_records(decoded, "ParcelRegistration", Registration), strict=True))
         keys = [f"{scan.carrier}:{scan.number}" for scan in scans]
-        stored = await storage.load_parcels(con, {*keys, *registrations})
-        work = _Work(stored, _slow_keys(keys, scans, stored) | registrations.keys())
-        fast = work.take_fast(keys, scans)
+        registered = {_key(registration) for _, registration in registrations}
+        stored = await storage.load_parcels(con, {*keys, *registered})
+        work = _Work(stored, _slow_keys(keys, scans, stored) | registered)
+        fast = work.take_fast(places, keys, scans)
         await work.take_slow(con, registrations)
         await storage.delete_scans(con, work.replaced)
         await storage.insert_scans(con, [*fast, *work.added])
@@ -61,19 +63,19 @@ class _Work:
         self._stored = stored
         self._parcels = dict(stored)
         self._slow = set(slow)
-        self._own: dict[str, list[Scan]] = defaultdict(list)
+        self._own: dict[str, list[tuple[int, Scan | Registration]]] = defaultdict(list)
         self._before = {key: _contribution(key, parcel) for key, parcel in stored.items()}
         self.told: list[ParcelMilestone] = []
         self.added: list[Scan] = []
         self.replaced: list[Scan] = []
 
-    def take_fast(self, keys: Sequence[str], scans: Sequence[Scan]) -> list[Scan]:
+    def take_fast(self, places: Sequence[int], keys: Sequence[str], scans: Sequence[Scan]) -> list[Scan]:
         """Step the scans of fast keys; returns them. The scans of slow keys wait."""
         fast = []
         slow, parcels, told = self._slow, self._parcels, self.told
-        for key, scan in zip(keys, scans, strict=True):
+        for place, key, scan in zip(places, keys, scans, strict=True):
             if key in slow:
-                self._own[key].append(scan)
+                self._own[key].append((place, scan))
                 continue
             parcel = parcels.get(key)
             if parcel is None:
@@ -85,25 +87,41 @@ class _Work:
             fast.append(scan)
         return fast
 
-    async def take_slow(self, con: Any, registrations: dict[str, list[Registration]]) -> None:
-        """Fold the slow keys anew, from history and the chunk's own scans."""
+    async def take_slow(self, con: Any, registrations: Iterable[tuple[int, Registration]]) -> None:
+        """Fold the slow keys anew, from history and the chunk's own records in the order of the log."""
+        for place, registration in registrations:
+            self._own[_key(registration)].append((place, registration))
         history = await storage.load_history(con, self._slow)
         for key in sorted(self._slow):
-            self._refold(key, history.get(key, []), registrations.get(key, ()))
+            own = [record for _, record in sorted(self._own[key], key=lambda each: each[0])]
+            self._refold(key, history.get(key, []), own)
 
-    def _refold(self, key: str, known: Sequence[Scan], registrations: Iterable[Registration]) -> None:
-        own = self._own[key]
+    def _refold(self, key: str, known: Sequence[Scan], own: Sequence[Scan | Registration]) -> None:
         parcel = self._parcels.setdefault(key, Parcel())
-        renewed = [each for each in registrations if parcel.register(each)]
-        _, before = fold(known)
-        after, live = fold([*known, *own])
-        parcel.adopt(after)
-        changes = difference(before, live)
-        if renewed and parcel.registration_id is not None:
-            changes += retold(live, changes)
-        carrier, _, number = key.partition(":")
+        scans = list(known)
+        _, live = fold(known)
+        for record in own:
+            if isinstance(record, Scan):
+                scans.append(record)
+                continue
+            live = self._tell_difference(key, parcel, live, scans)
+            if parcel.register(record) and parcel.registration_id is not None:
+                self._tell(key, parcel, retold(live))
+        self._tell_difference(key, parcel, live, scans)
+        self._keep(distinct(known), distinct(scans))
+
+    def _tell_difference(
+        self, key: str, parcel: Parcel, before: Sequence[Milestone], scans: Sequence[Scan]
+    ) -> list[Milestone]:
+        """Fold all scans so far, tell what changed, and return the live set."""
+        folded, live = fold(scans)
+        parcel.adopt(folded)
+        self._tell(key, parcel, difference(before, live))
+        return live
+
+    def _tell(self, key: str, parcel: Parcel, changes: Iterable[Change]) -> None:
+        carrier, number = split_key(key)
         self.told += numbered(carrier, number, parcel, changes)
-        self._keep(distinct(known), distinct([*known, *own]))
 
     def _keep(self, known: dict[str, Scan], all_scans: dict[str, Scan]) -> None:
         """Note which rows of history to add, and which copies an earlier-received one replaces."""
@@ -129,23 +147,21 @@ def _contribution(key: str, parcel: Parcel) -> Contribution | None:
     return contribution(key.partition(":")[0], parcel)
 
 
-def _rows(decoded: Decoded, schema: str, names: Sequence[str]) -> list[tuple[Any, ...]]:
-    """The records of one schema in the order of the log, whatever framing each came in."""
-    groups: list[Group] = [group for group in decoded.groups if group.schema == schema]
-    if len(groups) == 1:
-        return list(groups[0].rows(names))
+def _key(registration: Registration) -> str:
+    return parcel_key(registration.carrier, registration.number)
+
+
+def _records(decoded: Decoded, schema: str, kind: type[Record]) -> tuple[list[int], list[Record]]:
+    """The records of one schema and their places, in the order of the log, whatever their framing."""
+    groups = [group for group in decoded.groups if group.schema == schema]
     placed = [
-        (place, row) for group in groups for place, row in zip(group.places, group.rows(names), strict=True)
+        (place, kind(*row))
+        for group in groups
+        for place, row in zip(group.places, group.rows(kind._fields), strict=True)
     ]
-    return [row for _, row in sorted(placed, key=lambda each: each[0])]
-
-
-def _registrations(decoded: Decoded) -> dict[str, list[Registration]]:
-    by_key: dict[str, list[Registration]] = defaultdict(list)
-    for row in _rows(decoded, "ParcelRegistration", Registration._fields):
-        registration = Registration(*row)
-        by_key[parcel_key(registration.carrier, registration.number)].append(registration)
-    return by_key
+    if len(groups) > 1:
+        placed.sort(key=lambda each: each[0])
+    return [place for place, _ in placed], [record for _, record in placed]
 
 
 def _slow_keys(keys: Sequence[str], scans: Sequence[Scan], stored: dict[str, Parcel]) -> set[str]:

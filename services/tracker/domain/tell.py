@@ -43,9 +43,7 @@ def numbered(carrier: str, number: str, parcel: Parcel, changes: Iterable[Change
     return records
 
 
-def retold(live: Sequence[Milestone], changes: Sequence[Change]) -> list[Change]:
-    """What somebody who has just registered must hear: the newest milestone, if not told anyway."""
+def retold(live: Sequence[Milestone]) -> list[Change]:
+    """What somebody who has just registered must hear: the newest milestone, once."""
     newest = latest(live)
-    if newest is None or any(milestone == newest for _, milestone in changes):
-        return []
-    return [(Action.RETOLD, newest)]
+    return [] if newest is None else [(Action.RETOLD, newest)]
