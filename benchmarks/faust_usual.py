@@ -19,7 +19,7 @@ TOLD = {"accepted", "in_transit", "out_for_delivery", "attempt_failed", "deliver
 
 app = faust.App(
     f"usual-{TOPIC}", broker=f"kafka://{os.environ['BUUTA_KAFKA']}", store="memory://",
-    web_enabled=False, topic_partitions=4, datadir=tempfile.mkdtemp(),
+    web_enabled=False, worker_redirect_stdouts=False, topic_partitions=4, datadir=tempfile.mkdtemp(),
     consumer_auto_offset_reset="earliest",
 )  # fmt: skip
 events = app.topic(TOPIC, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw")

@@ -76,6 +76,7 @@ async def _copy(pool: Any, rows: Sequence[tuple[Any, ...]]) -> None:
 
 async def faust_usual(ground: Ground, topic: str, count: int) -> float:
     """A Faust app as its tutorial writes it: agent, table, `send`; timed by itself."""
+    await ground.create_topic(f"{topic}-usual")
     log = ground.folder / "faust-usual.log"
     env = {**ground.variables(topic, f"{topic}-usual"), "BENCH_COUNT": str(count)}
     child = Child([sys.executable, "-m", "benchmarks.faust_usual"], log, env)

@@ -80,7 +80,7 @@ class Play:
 
     async def _in_the_log(self) -> None:
         """Wait until all registrations have reached the log, as hours before the first scan they do."""
-        while await self._pool.fetchval("select exists (select from outbox)"):  # noqa: ASYNC110 - rows
+        while await self._pool.fetchval("select exists (select from outbox)"):
             await asyncio.sleep(0.1)
 
     async def _register(self, parcel: Parcel) -> None:

@@ -68,7 +68,6 @@ def _business_time(moment: datetime, assumed_minutes: int) -> BusinessTime:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone(timedelta(minutes=assumed_minutes)))
         source = OffsetSource.ASSUMED
-    # Compared as naive UTC by hand: astimezone overflows on the first and last day of the calendar.
     offset = moment.utcoffset() or timedelta()
     if not EARLIEST.year <= moment.year < LATEST.year:
         raise BadItem("time_out_of_range", "the year must lie in 2000 to 2099", "occurred_at")

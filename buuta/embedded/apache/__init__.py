@@ -40,8 +40,16 @@ def available() -> bool:
 def fetch_jars() -> Path:
     """The folder of Kafka's jars; fetched by Maven the first time."""
     if not any(JARS.glob("kafka_2.13-*.jar")):
-        subprocess.run(  # noqa: S603 - Maven, with our own pom
-            ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={JARS}"],  # noqa: S607
+        subprocess.run(  # noqa: S603
+            [
+                "mvn",
+                "-q",
+                "-B",
+                "-f",
+                str(POM),
+                "dependency:copy-dependencies",
+                f"-DoutputDirectory={JARS}",
+            ],
             check=True,
         )
     return JARS
@@ -61,9 +69,7 @@ class ApacheKafka:
             PROPERTIES.format(port=self._port, controller=free_port(), logs=folder / "kafka-logs")
         )
         cluster = uuid.uuid4().hex[:22]
-        self._java(
-            "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties)
-        )
+        self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties))
         self.start()
 
     def start(self) -> None:

@@ -1,0 +1,39 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch .venv/ready
+
+.PHONY: help setup run test test-all check bench lock
+
+help: ## Show what can be made
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: .venv/ready ## Install everything that the wheels bring, into .venv
+
+run: .venv/ready ## Run the whole backbone here, with carriers that report; Ctrl-C ends it
+	$(BIN)/buuta demo
+
+test: .venv/ready ## Test all that needs only the wheels
+	$(BIN)/pytest -m "not java and not browser and not slow"
+
+test-all: .venv/ready ## Test everything; what needs a missing tool is skipped with its reason
+	$(BIN)/pytest
+
+check: .venv/ready ## Lint, types, arrows between packages, schema compatibility
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/unit/test_schemas.py
+
+bench: .venv/ready ## Measure against raw COPY and usual Faust, on Apache Kafka (needs Java and Maven)
+	$(BIN)/python -m benchmarks
+
+lock: ## Renew requirements.lock (needs uv)
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --output-file requirements.lock --quiet --upgrade

@@ -1,0 +1,88 @@
+"""One broker and one database for the session, from wheels; tests tell themselves apart by names."""
+
+import shutil
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from buuta.embedded import apache
+from buuta.embedded.broker import EmbeddedBroker
+from buuta.embedded.database import EmbeddedDatabase
+from buuta.settings import SharedSettings
+from buuta.storage.migrate import migrate
+from buuta.streaming.topics import create_topics
+
+# faust and mode, at import and at shutdown, on a loop that pytest owns.
+warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"(faust|mode)\..*")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what this machine has no tools for, and say which."""
+    tools = {
+        "java": (apache.available(), "needs Java 17 and Maven"),
+        "browser": (shutil.which("chromium") is not None, "needs Chromium"),
+    }
+    for item in items:
+        for name, (here, reason) in tools.items():
+            if item.get_closest_marker(name) and not here:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Bootstrap server of the embedded broker."""
+    running = EmbeddedBroker(tmp_path_factory.mktemp("broker"))
+    yield running.address
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[str]:
+    """DSN of the embedded PostgreSQL."""
+    running = EmbeddedDatabase(durable=False)
+    yield running.url
+    running.close()
+
+
+@pytest.fixture
+async def settings(broker: str, database: str) -> AsyncIterator[SharedSettings]:
+    """Settings on a database of the test's own and topics that nobody else uses."""
+    admin = await asyncpg.connect(database)
+    name = f"test_{id(object())}_{await admin.fetchval('select count(*) from pg_database')}"
+    await admin.execute(f'create database "{name}"')
+    own = SharedSettings(
+        kafka=broker,
+        kafka_idempotence=False,
+        kafka_session_timeout=6,
+        database=database.rsplit("/", 1)[0] + f"/{name}",
+        events_topic=f"events-{name}",
+        milestones_topic=f"milestones-{name}",
+        notifications_topic=f"notifications-{name}",
+        dead_letters_topic=f"dead-{name}",
+        partitions=2,
+        master_key="11" * 32,
+    )
+    await create_topics(own)
+    con = await asyncpg.connect(str(own.database))
+    await migrate(con)
+    await con.close()
+    yield own
+    await admin.execute(f'drop database "{name}" with (force)')
+    await admin.close()
+
+
+@pytest.fixture
+async def pool(settings: SharedSettings) -> AsyncIterator[Any]:
+    """A plain pool on the test's database."""
+    async with asyncpg.create_pool(str(settings.database), min_size=0, max_size=8) as opened:
+        yield opened
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of the test's own."""
+    return tmp_path

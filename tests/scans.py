@@ -1,0 +1,55 @@
+"""Scans for tests: sensible defaults, and a Hypothesis strategy for whole journeys."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from buuta.model.identifiers import event_id
+from buuta.model.scan import Registration, Scan
+from buuta.model.statuses import DeliveryMode, Reason, Status
+
+MORNING = 1_795_480_000_000
+HOUR = 3_600_000
+
+
+def scan(status: str, hour: float = 0, number: str = "Z82BS", **more: Any) -> Scan:
+    """A scan of carrier ghn, `hour` hours after the morning."""
+    occurred = MORNING + int(hour * HOUR)
+    fields: dict[str, Any] = {
+        "event_id": event_id("ghn", (number, status, str(occurred), "")), "carrier": "ghn",
+        "number": number, "status": status, "reason": None, "delivery_mode": None,
+        "provisional": False, "corrects_event_id": None, "correction_kind": None,
+        "occurred_at": occurred, "offset_minutes": 420, "offset_source": "carrier",
+        "received_at": occurred + 60_000, "facility": None, "province": None, "commune": None,
+        "attempt": None, "distance_bucket": None, "proof_present": None, "raw_code": status,
+        "door": "api", "mapping_version": "ghn-1",
+    }  # fmt: skip
+    return Scan(**fields | more)
+
+
+def registration(number: str = "Z82BS", **more: Any) -> Registration:
+    """A registration of carrier ghn's parcel."""
+    fields: dict[str, Any] = {
+        "registration_id": "6f1f9a0e-0000-4000-8000-000000000001", "version": 1, "carrier": "ghn",
+        "number": number, "shipper": "shop", "province": "01", "commune": "00070",
+        "promised_at": None, "language": "vi", "channels": ["sms"], "withdrawn": False,
+        "registered_at": MORNING,
+    }  # fmt: skip
+    return Registration(**fields | more)
+
+
+def journeys(most: int = 12) -> st.SearchStrategy[list[Scan]]:
+    """Scans of one parcel: any statuses, ties in time, copies, provisional ones."""
+    return st.lists(
+        st.builds(
+            scan,
+            st.sampled_from([str(status) for status in Status]),
+            st.integers(0, 8),
+            reason=st.sampled_from([None, str(Reason.NO_CONTACT), str(Reason.REFUSED)]),
+            delivery_mode=st.sampled_from([None, str(DeliveryMode.ADDRESS), str(DeliveryMode.POINT)]),
+            provisional=st.sampled_from([False, False, False, True]),
+            received_at=st.integers(MORNING, MORNING + 10),
+            attempt=st.sampled_from([None, None, 2]),
+        ),
+        max_size=most,
+    )

@@ -1,0 +1,180 @@
+"""What a history means. The properties hold the ideas of design.md: 4, the live set; 6, a set's function."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from buuta.model.milestone import Milestone
+from buuta.model.scan import Scan
+from buuta.model.statuses import Status
+from services.tracker.domain.fold import fold, merged, step
+from services.tracker.domain.parcel import Parcel, contribution
+from services.tracker.domain.rules import LEAVES, MILESTONES, NEXT_EXPECTED_MS
+from services.tracker.domain.tell import difference, numbered, retold
+from tests.scans import HOUR, MORNING, journeys, registration, scan
+
+
+def live_of(*scans: Scan) -> list[tuple[str, int]]:
+    return [(each.kind, each.ordinal) for each in fold(scans)[1]]
+
+
+def test_a_plain_journey() -> None:
+    parcel, live = fold(
+        [scan("accepted", 0), scan("in_transit", 1), scan("out_for_delivery", 2),
+         scan("delivered", 3, delivery_mode="address", province="01")]
+    )  # fmt: skip
+    assert (parcel.status, parcel.outcome, parcel.live) == ("delivered", "delivered_to_address", "ATOD")
+    assert (parcel.accepted_at, parcel.last_at, parcel.province) == (MORNING, MORNING + 3 * HOUR, "01")
+    assert parcel.next_expected_at is None
+    assert live[-1].delivery_mode == "address"
+
+
+def test_a_second_attempt_has_an_ordinal_of_its_own() -> None:
+    scans = [scan("out_for_delivery", 1), scan("attempt_failed", 2), scan("out_for_delivery", 3),
+             scan("attempt_failed", 4)]  # fmt: skip
+    assert live_of(*scans) == [("out_for_delivery", 1), ("attempt_failed", 1), ("out_for_delivery", 2),
+                               ("attempt_failed", 2)]  # fmt: skip
+    assert fold(scans)[0].attempts == 2
+
+
+def test_a_late_scan_does_not_undo_what_later_ones_said() -> None:
+    scans = [scan("out_for_delivery", 2), scan("delivered", 3), scan("in_transit", 1)]
+    assert fold(scans)[0].status == "delivered"
+
+
+def test_a_late_delivered_ends_the_parcel() -> None:
+    scans = [scan("out_for_delivery", 1), scan("delivered", 2)]
+    assert fold(reversed(scans))[0].outcome == "delivered_unknown_mode"
+
+
+def test_a_provisional_scan_is_shown_and_starts_nothing() -> None:
+    parcel, live = fold([scan("out_for_delivery", 1), scan("delivered", 2, provisional=True)])
+    assert (parcel.status, parcel.reported_status, parcel.outcome) == (
+        "out_for_delivery",
+        "delivered",
+        None,
+    )
+    assert [each.kind for each in live] == ["out_for_delivery"]
+
+
+def test_collected_after_waiting_at_a_point_is_delivered_at_a_point() -> None:
+    parcel, _ = fold([scan("ready_at_point", 1), scan("delivered", 2)])
+    assert (parcel.delivery_mode, parcel.outcome) == ("point", "delivered_at_point")
+
+
+def test_delivered_is_not_absorbing_a_return_leg_follows() -> None:
+    parcel, _ = fold([scan("accepted", 0), scan("delivered", 1), scan("returning", 2), scan("returned", 3)])
+    assert (parcel.status, parcel.outcome) == ("returned", "returned")
+
+
+def test_a_delivered_parcel_does_not_go_back_into_transit() -> None:
+    parcel, live = fold([scan("accepted", 0), scan("delivered", 1), scan("in_transit", 2)])
+    assert (parcel.status, [each.kind for each in live]) == ("delivered", ["accepted", "delivered"])
+
+
+def test_cancelled_before_acceptance_is_no_outcome_and_afterwards_counts_as_returned() -> None:
+    assert fold([scan("info_received", 0), scan("cancelled", 1)])[0].outcome is None
+    assert fold([scan("accepted", 0), scan("cancelled", 1)])[0].outcome == "returned"
+
+
+def test_of_two_copies_the_one_received_first_holds_whichever_comes_first() -> None:
+    early, late = scan("held", 1, received_at=5, reason="weather"), scan("held", 1, received_at=9)
+    assert merged(early, late) == merged(late, early) == early
+
+
+def test_without_acceptance_the_cohort_is_the_day_of_the_first_movement() -> None:
+    before = fold([scan("info_received", 0), scan("in_transit", 30)])[0]
+    after = fold([scan("info_received", 0), scan("in_transit", 30), scan("accepted", 5)])[0]
+    moved, accepted = contribution("ghn", before), contribution("ghn", after)
+    assert moved is not None
+    assert accepted is not None
+    assert (moved.cell.day.day - accepted.cell.day.day, moved.cell.province) == (1, "unknown")
+
+
+def test_the_newest_version_of_a_registration_holds_and_withdrawal_tells_nobody() -> None:
+    parcel = Parcel()
+    assert parcel.register(registration(version=2, province="79"))
+    assert not parcel.register(registration(version=1))
+    assert (parcel.dest_province, parcel.registration_id is None) == ("79", False)
+    assert parcel.register(registration(version=3, withdrawn=True))
+    assert parcel.registration_id is None
+
+
+def test_who_registers_late_hears_the_newest_milestone_once() -> None:
+    _, live = fold([scan("accepted", 0), scan("out_for_delivery", 1)])
+    assert [(action.value, each.kind) for action, each in retold(live)] == [("retold", "out_for_delivery")]
+    assert retold([]) == []
+
+
+def test_records_are_numbered_without_a_gap() -> None:
+    parcel = Parcel(sequence=4, registration_id="r", promised_at=9)
+    records = numbered(
+        "ghn", "Z82BS", parcel, difference([], fold([scan("accepted"), scan("delivered", 1)])[1])
+    )
+    assert [each.milestone_id for each in records] == ["ghn:Z82BS#5", "ghn:Z82BS#6"]
+    assert {(each.registration_id, each.promised_at) for each in records} == {("r", 9)}
+
+
+@settings(max_examples=500)
+@given(journeys(), st.randoms(use_true_random=False), st.integers(0, 5))
+def test_any_order_and_any_duplication_folds_to_the_same(
+    scans: list[Scan], chance: random.Random, copies: int
+) -> None:
+    shuffled = [*scans, *scans[:copies]]
+    chance.shuffle(shuffled)
+    assert fold(shuffled) == fold(scans)
+
+
+@settings(max_examples=500)
+@given(journeys())
+def test_the_fast_path_equals_the_refold(scans: list[Scan]) -> None:
+    """One step for a scan later than all before it, the refold for everything else."""
+    parcel, known, live = Parcel(), [], list[Milestone]()
+    for each in scans:
+        known.append(each)
+        if parcel.greatest_at is None or each.occurred_at > parcel.greatest_at:
+            joined = step(parcel, each)
+            live += [joined] if joined else []
+        else:
+            parcel, live = fold(known)
+    assert (parcel, live) == fold(scans)
+
+
+@settings(max_examples=300)
+@given(journeys(), st.lists(st.integers(0, 12), max_size=4))
+def test_any_chunking_tells_the_same_live_set(scans: list[Scan], cuts: list[int]) -> None:
+    """What a consumer holds after joins, amendments and retractions is the live set of the whole."""
+    told: dict[tuple[str, int], Milestone] = {}
+    before: list[Milestone] = []
+    for end in sorted({*(cut for cut in cuts if cut < len(scans)), len(scans)}):
+        after = fold(scans[:end])[1]
+        for action, milestone in difference(before, after):
+            key = (milestone.kind, milestone.ordinal)
+            if action == "retracted":
+                assert told.pop(key)
+            else:
+                assert (key in told) == (action == "amended")
+                told[key] = milestone
+        before = after
+    assert list(told.values()) == fold(scans)[1] or sorted(told.values()) == sorted(fold(scans)[1])
+
+
+@given(journeys())
+def test_the_stored_letters_are_the_live_set(scans: list[Scan]) -> None:
+    parcel, live = fold(scans)
+    letters = {str(rule.kind): rule.letter for rule in MILESTONES.values()}
+    assert parcel.live == "".join(letters[each.kind] for each in live)
+
+
+def test_the_tables_know_only_statuses_and_letters_are_unique() -> None:
+    for table in (MILESTONES, LEAVES, NEXT_EXPECTED_MS):
+        assert set(table) <= {str(status) for status in Status}
+    letters = {(rule.kind, rule.letter) for rule in MILESTONES.values()}
+    assert len({letter for _, letter in letters}) == len(letters)
+
+
+@pytest.mark.parametrize("status", [str(each) for each in Status])
+def test_every_status_can_be_the_first_scan(status: str) -> None:
+    assert fold([scan(status)])[0].status == status

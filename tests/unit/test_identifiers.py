@@ -1,0 +1,45 @@
+import pytest
+
+from buuta.errors import BadItem
+from buuta.model.identifiers import event_id, normalise_number, s10_check_digit, s10_flag
+
+
+@pytest.mark.parametrize(
+    ("serial", "digit"),
+    [("47312482", 9), ("12345678", 5), ("00000000", 5), ("00000008", 0), ("00000015", 5), ("98765432", 6)],
+)
+def test_the_s10_check_digit_follows_the_upu_vectors(serial: str, digit: int) -> None:
+    assert s10_check_digit(serial) == digit
+
+
+@pytest.mark.parametrize("number", ["RB123456785GB", "EN533720370JP", "Z82BS", "S1.A1.17373471"])
+def test_a_good_s10_number_and_a_number_of_another_kind_are_not_flagged(number: str) -> None:
+    assert s10_flag(number) is None
+
+
+@pytest.mark.parametrize("number", ["RB123456786US", "EJ012345678VN"])
+def test_a_failing_s10_number_is_flagged_and_never_refused(number: str) -> None:
+    assert s10_flag(number) == "check_digit"
+    assert normalise_number(number) == number
+
+
+def test_spaces_and_case_make_no_difference() -> None:
+    assert normalise_number(" ej 012 345 678 vn ") == "EJ012345678VN"
+
+
+@pytest.mark.parametrize("raw", ["", "AB", "A" * 51, "Z82\x00BS", "<script>", "Mã số", "a:b"])
+def test_what_cannot_be_a_number_is_refused_with_what_to_fix(raw: str) -> None:
+    with pytest.raises(BadItem, match="3 to 50 letters") as refused:
+        normalise_number(raw)
+    assert refused.value.code == "number_invalid"
+
+
+def test_event_ids_keep_columns_apart() -> None:
+    assert event_id("ghn", ("a", "bc")) != event_id("ghn", ("ab", "c"))
+    assert event_id("ghn", ("a", "b")) != event_id("ghtk", ("a", "b"))
+
+
+def test_an_event_id_never_changes_since_history_is_keyed_by_it() -> None:
+    assert (
+        event_id("ghn", ("Z82BS", "delivered", "1636602770158", "")) == "759ac8fb1dbdb4cb70ff3d7e9203c973"
+    )
