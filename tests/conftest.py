@@ -1,6 +1,7 @@
 """One broker and one database for the session, from wheels; tests tell themselves apart by names."""
 
 import shutil
+import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -52,7 +53,7 @@ def database() -> Iterator[str]:
 async def settings(broker: str, database: str) -> AsyncIterator[SharedSettings]:
     """Settings on a database of the test's own and topics that nobody else uses."""
     admin = await asyncpg.connect(database)
-    name = f"test_{id(object())}_{await admin.fetchval('select count(*) from pg_database')}"
+    name = f"test_{uuid.uuid4().hex[:12]}"
     await admin.execute(f'create database "{name}"')
     own = SharedSettings(
         kafka=broker,

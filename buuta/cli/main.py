@@ -4,12 +4,12 @@ import asyncio
 import sys
 from typing import Annotated
 
-import structlog
 import typer
 
 from buuta import __version__
 from buuta.cli import admin, look, services
 from buuta.errors import BuutaError
+from buuta.telemetry import logs
 
 app = typer.Typer(
     help="Bưu tá, the postman: an event-driven parcel-tracking backbone.\n\n"
@@ -60,7 +60,7 @@ def root(
 
 def main() -> None:
     """Run the command; errors of ours are a sentence on standard error and exit code 2."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    logs.configure("cli", "WARNING")
     try:
         app()
     except BuutaError as why:

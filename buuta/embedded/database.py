@@ -62,7 +62,7 @@ class EmbeddedDatabase:
         shutil.rmtree(self._home)
 
     def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run(  # noqa: S603 - PostgreSQL's own programs
+        subprocess.run(
             [str(self._bin / program), "-D", str(self._data), *arguments],
             check=True, user=self._user, cwd=self._data,
             stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT,

@@ -40,7 +40,7 @@ class Child:
     def __init__(self, command: Sequence[str], output: Path, env: Mapping[str, str]) -> None:
         self.output = output
         with output.open("ab") as sink:
-            self.process = subprocess.Popen(  # noqa: S603 - our own programs
+            self.process = subprocess.Popen(
                 command, stdout=sink, stderr=sink, stdin=subprocess.DEVNULL, env=dict(env)
             )
 

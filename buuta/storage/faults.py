@@ -4,6 +4,8 @@ from typing import Final
 
 import asyncpg
 
+from buuta.errors import Reject
+
 AWAY: Final = ("08", "53", "57", "40", "25", "55")
 """Connection, resources, operator's hand, rollback, timed-out transaction, object not ready."""
 BAD_DATA: Final = ("22", "23")
@@ -20,7 +22,7 @@ def is_away(error: BaseException) -> bool:
 
 
 def is_bad_data(error: BaseException) -> bool:
-    """The row cannot be stored, whenever it is tried; asyncpg says so of what it cannot encode."""
+    """The row cannot be stored, whenever it is tried; asyncpg refuses what it cannot encode itself."""
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] in BAD_DATA
-    return isinstance(error, asyncpg.DataError | UnicodeEncodeError)
+    return isinstance(error, asyncpg.DataError | OverflowError | UnicodeEncodeError | Reject)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
+from buuta.errors import BadItem
 from buuta.model.identifiers import parcel_key, split_key
 from buuta.model.scan import Scan
 from services.tracker.domain.parcel import STATE_FIELDS, Cell, Parcel
@@ -77,9 +78,16 @@ def scan_row(scan: Scan) -> tuple[Any, ...]:
     """A scan as a row of the `scans` table."""
     corrected = scan.corrects_event_id
     return (
-        parcel_key(scan.carrier, scan.number), bytes.fromhex(scan.event_id), *scan[3:7],
-        None if corrected is None else bytes.fromhex(corrected), *scan[8:],
+        parcel_key(scan.carrier, scan.number), _id_bytes(scan.event_id), *scan[3:7],
+        None if corrected is None else _id_bytes(corrected), *scan[8:],
     )  # fmt: skip
+
+
+def _id_bytes(event_id: str) -> bytes:
+    try:
+        return bytes.fromhex(event_id)
+    except ValueError:
+        raise BadItem("event_id_invalid", "an event id is hexadecimal", "event_id") from None
 
 
 async def insert_scans(con: Any, scans: Iterable[Scan]) -> None:

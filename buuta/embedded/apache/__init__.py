@@ -40,7 +40,7 @@ def available() -> bool:
 def fetch_jars() -> Path:
     """The folder of Kafka's jars; fetched by Maven the first time."""
     if not any(JARS.glob("kafka_2.13-*.jar")):
-        subprocess.run(  # noqa: S603
+        subprocess.run(
             [
                 "mvn",
                 "-q",
@@ -82,7 +82,7 @@ class ApacheKafka:
         return ["java", f"-Xmx{self._memory}", "-XX:+UseG1GC", "-cp", f"{self._jars}/*", main]
 
     def _java(self, main: str, *arguments: str) -> None:
-        subprocess.run([*self._command(main), *arguments], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+        subprocess.run([*self._command(main), *arguments], check=True, stdout=subprocess.DEVNULL)
 
     def stop(self) -> None:
         """End the broker; its log stays in the folder."""

@@ -1,0 +1,109 @@
+"""A chunk worker on the test's broker and database, and chunks made by hand."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from buuta.contracts.codec import Codec
+from buuta.model.scan import Registration, Scan
+from buuta.settings import SharedSettings
+from buuta.streaming.chunk import Chunk
+from buuta.streaming.dead_letters import DeadLetters
+from buuta.streaming.producer import Producer
+from buuta.streaming.progress import ProgressRows
+from buuta.streaming.worker import Apply, ChunkWorker, Parts
+from buuta.telemetry.health import Readiness
+from services.tracker.chunks import EXPECTED, ChunkFold
+
+
+@dataclass
+class FakeRecord:
+    """A Kafka record as a chunk needs it."""
+
+    offset: int
+    value: bytes | None
+    key: bytes | None = b"key"
+    timestamp: int = 0
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+@dataclass
+class FakeLog:
+    """Notes what the worker asks of the consumer."""
+
+    rereads: list[int] = field(default_factory=list)
+
+    async def reread(self, chunk: Chunk, position: int) -> None:
+        self.rereads.append(position)
+
+    async def hint(self, chunk: Chunk) -> None:
+        """Nobody relies on it."""
+
+
+def encode(record: Scan | Registration | bytes | None) -> bytes | None:
+    if isinstance(record, bytes) or record is None:
+        return record
+    name = "ScanEvent" if isinstance(record, Scan) else "ParcelRegistration"
+    return Codec().encode(name, record._asdict())
+
+
+def chunk(
+    settings: SharedSettings, start: int, records: Iterable[Scan | Registration | bytes | None]
+) -> Chunk:
+    """A chunk of partition 0 that begins at `start`."""
+    values = [FakeRecord(start + place, encode(each)) for place, each in enumerate(records)]
+    return Chunk(settings.events_topic, 0, start, start + len(values), values)
+
+
+@contextlib.asynccontextmanager
+async def worker(
+    settings: SharedSettings, pool: Any, apply: Apply | None = None
+) -> AsyncIterator[ChunkWorker]:
+    """A worker that owns partition 0."""
+    readiness = Readiness()
+    producer = Producer(settings, readiness)
+    await producer.start()
+    await producer.connected()
+    parts = Parts(
+        pool, producer, Codec(), ProgressRows("tracker", settings.events_topic),
+        DeadLetters(producer, settings.dead_letters_topic), settings.milestones_topic, EXPECTED, readiness,
+    )  # fmt: skip
+    failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    made = ChunkWorker(parts, apply or ChunkFold(Codec()).apply, failed)
+    made.log = FakeLog()
+    await made.take_over({0: 0})
+    try:
+        yield made
+        await made.stop()
+    finally:
+        await producer.stop()
+    if failed.done():
+        failed.result()
+
+
+async def everything(settings: SharedSettings, topic: str, partitions: Sequence[int] = (0,)) -> list[Any]:
+    """All records of a topic's partitions, in order."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka, auto_offset_reset="earliest")
+    await consumer.start()
+    tps = [TopicPartition(topic, partition) for partition in partitions]
+    consumer.assign(tps)
+    ends = await consumer.end_offsets(tps)
+    records: list[Any] = []
+    await consumer.seek_to_beginning(*tps)
+    while len(records) < sum(ends.values()):
+        for fetched in (await consumer.getmany(timeout_ms=500)).values():
+            records += fetched
+    await consumer.stop()
+    return records
+
+
+async def milestones(settings: SharedSettings) -> list[dict[str, Any]]:
+    """What was told, decoded."""
+    codec = Codec()
+    return [
+        codec.decode(record.value)[1] for record in await everything(settings, settings.milestones_topic)
+    ]

@@ -1,0 +1,173 @@
+"""Ideas 4 to 8 of design.md: the live set, one log, a function of the set, owned by a partition."""
+
+from collections import defaultdict
+from typing import Any
+
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from buuta.model.scan import Registration, Scan
+from buuta.settings import SharedSettings
+from services.tracker.domain.fold import distinct, fold
+from services.tracker.domain.parcel import STATE_FIELDS, contribution
+from services.tracker.storage import load_history, load_parcels
+from tests.integration.parts import chunk, milestones, worker
+from tests.scans import journeys, registration, scan
+
+SCANS_ONLY = [name for name in STATE_FIELDS if not name.startswith(("registration", "dest", "promised"))]
+numbered = iter(range(10**9))
+
+
+async def apply(settings: SharedSettings, pool: Any, *chunks: list[Scan | Registration]) -> None:
+    start = 0
+    async with worker(settings, pool) as tracker:
+        for records in chunks:
+            await tracker.handle(chunk(settings, start, records))
+            start += len(records)
+
+
+async def live_by_consumer(settings: SharedSettings) -> dict[str, dict[tuple[str, int], dict[str, Any]]]:
+    """The live set of every parcel as a consumer of milestones builds it, numbers checked on the way."""
+    live: dict[str, dict[tuple[str, int], dict[str, Any]]] = defaultdict(dict)
+    last: dict[str, int] = defaultdict(int)
+    for each in await milestones(settings):
+        key, identity = each["number"], (each["kind"], each["ordinal"])
+        if each["sequence"] <= last[key]:
+            continue
+        assert each["sequence"] == last[key] + 1, "a gap in a parcel's numbers"
+        last[key] += 1
+        if each["action"] == "retracted":
+            del live[key][identity]
+        else:
+            live[key][identity] = each
+    return live
+
+
+async def test_idea_4_a_late_scan_amends_and_what_is_not_implied_any_more_is_retracted(
+    settings: SharedSettings, pool: Any
+) -> None:
+    first = [scan("accepted", 0), scan("out_for_delivery", 4)]
+    await apply(settings, pool, [*first], [scan("out_for_delivery", 2), scan("cancelled", 3)])
+    told = [(each["action"], each["kind"], each["ordinal"]) for each in await milestones(settings)]
+    assert told == [
+        ("joined", "accepted", 1), ("joined", "out_for_delivery", 1), ("amended", "out_for_delivery", 1),
+        ("joined", "cancelled", 1), ("joined", "out_for_delivery", 2),
+    ]  # fmt: skip
+
+
+async def test_idea_5_registering_after_the_scans_tells_the_newest_once(
+    settings: SharedSettings, pool: Any
+) -> None:
+    records = [scan("accepted", 0), scan("out_for_delivery", 1), registration(), scan("delivered", 2)]
+    await apply(settings, pool, [*records], [registration()])
+    told = [
+        (each["action"], each["kind"], each["registration_id"] is not None)
+        for each in await milestones(settings)
+    ]
+    assert told == [
+        ("joined", "accepted", False), ("joined", "out_for_delivery", False),
+        ("retold", "out_for_delivery", True), ("joined", "delivered", True),
+    ]  # fmt: skip
+
+
+async def test_idea_5_the_order_of_the_log_decides_not_the_chunking(
+    settings: SharedSettings, pool: Any
+) -> None:
+    records: list[Scan | Registration] = [
+        scan("accepted", 0), registration(), scan("out_for_delivery", 1), registration(version=2, withdrawn=True),
+        scan("delivered", 2),
+    ]  # fmt: skip
+    await apply(settings, pool, *([record] for record in records))
+    told = [(each["action"], each["registration_id"] is not None) for each in await milestones(settings)]
+    assert told == [("joined", False), ("retold", True), ("joined", True), ("joined", False)]
+
+
+async def test_idea_5_a_registration_moves_the_parcel_to_its_destinations_cell(
+    settings: SharedSettings, pool: Any
+) -> None:
+    await apply(settings, pool, [scan("accepted", 0)], [registration(province="79", commune="26734")])
+    cells = await pool.fetch("select province, commune, accepted from rate_cells order by province")
+    assert [tuple(cell) for cell in cells] == [("79", "26734", 1), ("unknown", "unknown", 0)]
+
+
+@hypothesis_settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(journeys(8), min_size=1, max_size=3),
+    st.lists(st.integers(1, 6), min_size=1, max_size=6),
+    st.randoms(),
+)
+async def test_idea_6_any_order_and_any_chunking_ends_in_the_same_truth(
+    settings: SharedSettings, pool: Any, parcels: list[list[Scan]], sizes: list[int], chance: Any
+) -> None:
+    """Storage, states, live sets and rate cells against the pure fold of each parcel's set."""
+    await pool.execute("truncate scans, parcels, rate_cells")
+    numbers = [f"P{next(numbered):06}" for _ in parcels]
+    own = [
+        each._replace(number=number, event_id=f"{number}{each.event_id}".encode().hex()[:32])
+        for number, scans in zip(numbers, parcels, strict=True)
+        for each in scans
+    ]
+    arriving = [*own, *own[::3]]
+    chance.shuffle(arriving)
+    start = await pool.fetchval("select coalesce(max(position), 0) from progress")
+    async with worker(settings, pool) as tracker:
+        while arriving:
+            size = sizes[len(arriving) % len(sizes)]
+            part, arriving = arriving[:size], arriving[size:]
+            await tracker.handle(chunk(settings, start, part))
+            start += len(part)
+    await _holds(settings, pool, numbers, own)
+
+
+async def _holds(settings: SharedSettings, pool: Any, numbers: list[str], own: list[Scan]) -> None:
+    keys = [f"ghn:{number}" for number in numbers]
+    stored = await load_parcels(pool, keys)
+    history = await load_history(pool, keys)
+    live = await live_by_consumer(settings)
+    cells: dict[tuple[str, str], int] = defaultdict(int)
+    for key, number in zip(keys, numbers, strict=True):
+        mine = [each for each in own if each.number == number]
+        assert {each.event_id: each for each in history.get(key, [])} == distinct(mine)
+        assert len(history.get(key, [])) == len(distinct(mine))
+        if not mine:
+            continue
+        expected, expected_live = fold(mine)
+        for name in SCANS_ONLY:
+            if name != "sequence":
+                assert getattr(stored[key], name) == getattr(expected, name), name
+        assert set(live[number]) == {(each.kind, each.ordinal) for each in expected_live}
+        for each in expected_live:
+            assert live[number][each.kind, each.ordinal]["event_id"] == each.event_id
+        if part := contribution("ghn", expected):
+            cells[str(part.cell.day), "accepted"] += 1
+            if part.outcome:
+                cells[str(part.cell.day), part.outcome] += 1
+    for (day, column), count in cells.items():
+        assert (
+            await pool.fetchval(f'select sum("{column}") from rate_cells where day::text = $1', day)
+            == count
+        )
+
+
+async def test_idea_7_rows_carry_the_slot_of_their_partition(settings: SharedSettings, pool: Any) -> None:
+    await apply(settings, pool, [scan("accepted", 0)])
+    assert (
+        await pool.fetchval("select slot from rate_cells")
+        == await pool.fetchval("select slot from parcels")
+        == 0
+    )
+
+
+async def test_idea_8_a_passed_deadline_is_a_record_of_the_log(settings: SharedSettings, pool: Any) -> None:
+    """The fold takes it in; what it decides comes with the deadlines themselves."""
+    from buuta.contracts.codec import Codec
+
+    passed = {"carrier": "ghn", "number": "Z82BS", "kind": "stuck", "deadline_at": 5, "observed_at": 6}
+    async with worker(settings, pool) as tracker:
+        await tracker.handle(
+            chunk(settings, 0, [scan("accepted", 0), Codec().encode("DeadlinePassed", passed)])
+        )
+    assert await pool.fetchval("select position from progress where partition = 0") == 2
