@@ -46,6 +46,9 @@ class Producer:
             kafka = self._new()
             try:
                 await kafka.start()
+            except asyncio.CancelledError:
+                await kafka.stop()
+                raise
             except KafkaError as away:
                 await kafka.stop()
                 self._readiness.waits("kafka", f"no broker answers: {type(away).__name__}")

@@ -37,7 +37,7 @@ def parse_json(body: bytes) -> Any:
         Problem: 400 with the place where the text stops being JSON.
     """
     try:
-        return json.loads(body, parse_int=_integer)
+        return json.loads(body.decode("utf-8-sig"), parse_int=_integer)
     except UnicodeDecodeError as wrong:
         raise Problem(400, "body_not_utf8", f"the body is not UTF-8 at byte {wrong.start}") from None
     except json.JSONDecodeError as wrong:

@@ -1,9 +1,10 @@
 """Errors as RFC 9457 problem documents."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
@@ -52,6 +53,8 @@ def as_problem(error: Exception) -> Problem:
             return _away("kafka")
         case DatabaseAway():
             return _away("database")
+        case RequestValidationError():
+            return Problem(422, "request_invalid", _sentence(error))
         case HTTPException():
             return Problem(error.status_code, _slug(error.detail), error.detail, error.headers)
     if is_away(error):
@@ -59,8 +62,19 @@ def as_problem(error: Exception) -> Problem:
     return Problem(500, "internal_error", "an error of ours; it was logged and will be looked at")
 
 
+def _sentence(error: RequestValidationError) -> str:
+    """Where it is wrong and what is wanted; never the value itself, which may be personal."""
+    first = error.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+
+
 def _slug(text: str) -> str:
     return text.lower().replace(" ", "_")
+
+
+KINDS: Final = (
+    Problem, BadItem, Forbidden, KafkaAway, DatabaseAway, HTTPException, RequestValidationError, OSError, Exception,
+)  # fmt: skip
 
 
 def install(app: FastAPI) -> None:
@@ -69,16 +83,7 @@ def install(app: FastAPI) -> None:
     async def answer(_: Request, error: Exception) -> JSONResponse:
         return as_problem(error).response()
 
-    for kind in (
-        Problem,
-        BadItem,
-        Forbidden,
-        KafkaAway,
-        DatabaseAway,
-        HTTPException,
-        OSError,
-        Exception,
-    ):
+    for kind in KINDS:
         app.add_exception_handler(kind, answer)
 
 

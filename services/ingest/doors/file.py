@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from buuta.errors import BadItem
-from services.ingest.domain.item import ScanItem
-from services.ingest.domain.recipe import Receipt
+from services.ingest.domain.item import ScanItem, read_item
+from services.ingest.domain.recipe import Receipt, Report
 from services.ingest.doors.gate import now_ms
 from services.ingest.intake import Intake, Result
 from services.ingest.storage import Carrier
@@ -62,7 +62,7 @@ async def _take_batch(
     intake: Intake, carrier: Carrier, batch: Sequence[Row], summary: Summary, rejects: "_Rejects"
 ) -> None:
     receipt = Receipt(carrier.code, DOOR, now_ms())
-    answers = await intake.take(carrier, receipt, [_item(row) for _, row in batch])
+    answers = await intake.take(carrier, receipt, [row for _, row in batch], _read)
     for (line, row), answer in zip(batch, answers, strict=True):
         summary.counts[answer.result] += 1
         if answer.result in (Result.REJECTED, Result.QUARANTINED):
@@ -80,12 +80,16 @@ def _check_header(columns: Sequence[str]) -> None:
         )
 
 
+def _read(row: dict[str, Any]) -> Report:
+    return read_item(_item(row))
+
+
 def _item(row: dict[str, Any]) -> dict[str, Any]:
     """A line as an item: empty cells are left out, truth and numbers are read."""
     item: dict[str, Any] = {}
     for name, value in row.items():
         if name is None or value is None:
-            return {"number": row.get("number"), "columns": "too many or too few in this line"}
+            raise BadItem("line_invalid", "the line has more or fewer cells than the header")
         text = value.strip()
         if text:
             item[name] = BOOLEANS.get(text.lower(), text) if name in FLAGS else text

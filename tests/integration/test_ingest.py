@@ -1,0 +1,269 @@
+"""The carriers' doors over HTTP, on the real broker and database."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import asyncpg
+import httpx
+import pytest
+
+from buuta.contracts.codec import Codec
+from buuta.embedded.processes import free_port
+from buuta.settings import SharedSettings
+from buuta.storage.vault import Vault, read_master_key
+from buuta.streaming.producer import Producer
+from buuta.telemetry.health import Readiness
+from services.ingest.app import wire
+from services.ingest.doors.file import take_file
+from services.ingest.intake import Intake, Result
+from services.ingest.settings import IngestSettings
+from services.ingest.storage import Carrier, add_carrier, rotate_key
+from tests.integration.parts import everything
+from tests.unit.test_carriers import FORM, GHN
+from tests.waiting import until
+
+GOOD = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30:00+07:00"}
+
+
+class Door:
+    """Ingest over HTTP, with the secrets of its carriers."""
+
+    def __init__(self, client: httpx.AsyncClient, secrets: dict[str, tuple[str, str]]) -> None:
+        self.client = client
+        self.secrets = secrets
+
+    async def scans(self, body: Any, carrier: str = "vnp", **more: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.secrets[carrier][0]}"}
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return await self.client.post("/v1/scans", headers=headers, content=content, **more)
+
+    async def webhook(self, carrier: str, **more: Any) -> httpx.Response:
+        return await self.client.post(f"/v1/webhooks/{self.secrets[carrier][1]}/{carrier}", **more)
+
+
+@pytest.fixture
+async def door(settings: SharedSettings, pool: Any) -> AsyncIterator[Door]:
+    secrets = {
+        code: await add_carrier(pool, Carrier(code, code, format_name))
+        for code, format_name in (("vnp", "buuta"), ("ghn", "ghn"), ("ghtk", "ghtk"))
+    }
+    own = IngestSettings(**settings.model_dump() | {"ingest_body_bytes": 200_000, "ingest_items": 500})
+    async with wire(own) as (app, _):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
+            await until(lambda: ready(client), "ingest is ready")
+            yield Door(client, secrets)
+
+
+async def ready(client: httpx.AsyncClient) -> bool:
+    return (await client.get("/health/ready")).status_code == 200
+
+
+async def log(settings: SharedSettings) -> list[dict[str, Any]]:
+    records = await everything(settings, settings.events_topic, range(settings.partitions))
+    return [Codec().decode(record.value)[1] for record in records]
+
+
+async def test_an_accepted_item_lies_in_kafka_when_its_answer_comes(
+    door: Door, settings: SharedSettings
+) -> None:
+    answer = await door.scans([GOOD])
+    [item] = answer.json()
+    [event] = await log(settings)
+    assert (answer.status_code, item["result"], item["event_id"]) == (200, "accepted", event["event_id"])
+    assert (event["carrier"], event["door"], event["status"]) == ("vnp", "api", "delivered")
+
+
+async def test_one_bad_item_never_fails_the_others(door: Door, settings: SharedSettings) -> None:
+    items = [GOOD, {**GOOD, "occurred_at": "hôm qua"}, None, {**GOOD, "code": "teleported"}, GOOD,
+             {**GOOD, "place": "\ud800"}, {**GOOD, "number": "OTHER1"}]  # fmt: skip
+    answers = (await door.scans(items)).json()
+    assert [answer["result"] for answer in answers] == [
+        "accepted", "rejected", "rejected", "quarantined", "duplicate", "rejected", "accepted",
+    ]  # fmt: skip
+    assert answers[1]["code"] == "time_invalid"
+    assert "ISO 8601" in answers[1]["message"]
+    assert len(await log(settings)) == 2
+
+
+async def test_an_unknown_code_is_kept_encrypted_and_counted(
+    door: Door, pool: Any, settings: SharedSettings
+) -> None:
+    await door.scans([{**GOOD, "code": "teleported", "place": "chị Lan 0912345678"}])
+    [row] = await pool.fetch("select * from quarantine")
+    assert (row["carrier"], row["raw_code"], row["reason"]) == ("vnp", "teleported", "unknown_code")
+    assert b"Lan" not in row["payload"]
+    assert b"Lan" in Vault(read_master_key(settings.master_key)).open_payload(row["payload"])
+    metrics = (await door.client.get("/metrics")).text
+    assert 'buuta_ingest_unknown_codes_total{carrier="vnp",code="teleported"}' in metrics
+    assert "0912345678" not in metrics
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 400, "body_not_json"), (b"{", 400, "body_not_json"), (b"\xff\xfe", 400, "body_not_utf8"),
+        (b"{}", 400, "body_not_array"), (b"[" * 100_000, 400, "body_too_deep"),
+        (b"[" + b"1" * 150_000 + b"]", 200, None), (b"[" + b" " * 250_000, 413, "body_too_large"),
+        (b"[" + b"{}," * 500 + b"{}]", 413, "too_many_items"),
+    ],
+)  # fmt: skip
+async def test_a_hostile_body_gets_a_problem_that_says_what_to_fix(
+    door: Door, body: bytes, status: int, code: str | None
+) -> None:
+    answer = await door.scans(body)
+    assert answer.status_code == status
+    if code is not None:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["code"] == code
+        assert len(answer.json()["detail"]) > 15
+
+
+async def test_a_key_opens_only_its_own_carriers_door(door: Door, settings: SharedSettings) -> None:
+    for headers in ({}, {"Authorization": "Bearer bk_wrong"}, {"Authorization": "Basic x"}):
+        answer = await door.client.post("/v1/scans", json=[GOOD], headers=headers)
+        assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
+    await door.scans([GOOD], carrier="ghn")
+    assert [event["carrier"] for event in await log(settings)] == ["ghn"]
+
+
+async def test_a_rotated_key_stops_and_the_new_one_works(door: Door, pool: Any) -> None:
+    assert (await door.scans([GOOD])).status_code == 200
+    fresh = await rotate_key(pool, "vnp")
+    assert fresh is not None
+    old = door.secrets["vnp"]
+    door.secrets["vnp"] = fresh
+    await until(lambda: works(door), "the new key works")
+    door.secrets["vnp"] = old
+    assert not await works(door)
+
+
+async def works(door: Door) -> bool:
+    return (await door.scans([GOOD])).status_code == 200
+
+
+async def test_keys_are_kept_as_hashes_only(door: Door, pool: Any) -> None:
+    [row] = await pool.fetch("select key_hash, webhook_hash from carriers where code = 'ghn'")
+    assert door.secrets["ghn"][0].encode() not in row["key_hash"]
+    assert len(row["key_hash"]) == len(row["webhook_hash"]) == 32
+
+
+async def test_ghns_webhook_takes_its_own_sample(door: Door, settings: SharedSettings) -> None:
+    answer = await door.webhook("ghn", json=GHN)
+    assert (answer.status_code, answer.json()["result"]) == (200, "accepted")
+    repeated = await door.webhook("ghn", json={**GHN, "Type": "Update_fee"})
+    assert repeated.json()["result"] == "ignored"
+    assert [event["number"] for event in await log(settings)] == ["Z82BS"]
+
+
+async def test_ghtks_webhook_takes_the_form_with_its_unescaped_plus(
+    door: Door, settings: SharedSettings
+) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert (await door.webhook("ghtk", content=FORM, headers=headers)).json()["result"] == "accepted"
+    escaped = FORM.replace(b"+", b"%2B")
+    assert (await door.webhook("ghtk", content=escaped, headers=headers)).json()["result"] == "accepted"
+    events = await log(settings)
+    assert len({event["event_id"] for event in events}) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b'{"Type": "create"}', b'{"OrderCode": 5.5, "Type": "create", "Status": "picked", "Time": "x"}',
+     b'{"OrderCode":"Z82BS","Type":"create","Status":"picked","Time":"2021-11-11T03:52:50.158Z","Warehouse":"\\ud800"}'],
+)  # fmt: skip
+async def test_a_malformed_webhook_is_answered_400_and_kept(door: Door, pool: Any, body: bytes) -> None:
+    answer = await door.webhook("ghn", content=body)
+    assert (answer.status_code, answer.json()["kept"]) == (400, True)
+    assert await pool.fetchval("select count(*) from quarantine") == 1
+
+
+async def test_a_guessed_token_and_another_vendors_token_learn_nothing(door: Door) -> None:
+    for token in ("guess", quote("bw_ư"), door.secrets["ghtk"][1]):
+        answer = await door.client.post(f"/v1/webhooks/{token}/ghn", json=GHN)
+        assert (answer.status_code, answer.json()["code"]) == (404, "webhook_unknown")
+
+
+async def test_the_description_is_openapi_3_1_and_names_every_door(door: Door) -> None:
+    described = (await door.client.get("/openapi.json")).json()
+    assert described["openapi"].startswith("3.1")
+    assert {"/v1/scans", "/v1/webhooks/{token}/ghn", "/v1/webhooks/{token}/ghtk"} <= described[
+        "paths"
+    ].keys()
+    item = described["components"]["schemas"]["ScanItem"]
+    assert item["required"] == ["number", "code", "occurred_at"]
+
+
+async def test_kafka_away_is_an_honest_503_with_retry_after(settings: SharedSettings, pool: Any) -> None:
+    key, _ = await add_carrier(pool, Carrier("vnp", "VNPost", "buuta"))
+    own = IngestSettings(
+        **settings.model_dump() | {"kafka": f"127.0.0.1:{free_port()}", "kafka_timeout": 1}
+    )
+    async with (
+        wire(own) as (app, _),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ingest") as client,
+    ):
+        answer = await client.post("/v1/scans", json=[GOOD], headers={"Authorization": f"Bearer {key}"})
+        assert (answer.status_code, answer.json()["code"]) == (503, "kafka_away")
+        assert answer.headers["retry-after"] == "5"
+        waiting = await client.get("/health/ready")
+        assert waiting.status_code == 503
+        assert "kafka" in waiting.json()["waits_for"]
+
+
+async def test_too_much_at_once_is_turned_away_before_memory_is(
+    settings: SharedSettings, pool: Any
+) -> None:
+    key, _ = await add_carrier(pool, Carrier("vnp", "VNPost", "buuta"))
+    own = IngestSettings(**settings.model_dump() | {"ingest_inside_bytes": 10})
+    async with (
+        wire(own) as (app, _),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ingest") as client,
+    ):
+        answer = await client.post("/v1/scans", json=[GOOD], headers={"Authorization": f"Bearer {key}"})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+
+
+async def test_a_file_comes_in_and_its_refused_lines_come_back_with_the_reason(
+    settings: SharedSettings, pool: Any, folder: Path
+) -> None:
+    path = folder / "scans.csv"
+    lines = ["number,code,occurred_at,proof_present,place", "Z82BS,picked,2026-11-24T09:30:00+07:00,yes,",
+             "Z82BS,picked,24/11/2026,,Hà Nội", "Z82BS,teleported,2026-11-24T09:30:00Z,,", "Z1,x"]  # fmt: skip
+    path.write_text("\n".join(lines), encoding="utf-8")
+    producer = Producer(settings, Readiness())
+    await producer.start()
+    await producer.connected()
+    intake = Intake(producer, settings.events_topic, pool, Vault(bytes(32)))
+    done: list[int] = []
+    summary = await take_file(intake, Carrier("ghn", "GHN", "ghn"), path, done.append)
+    await producer.stop()
+    assert (summary.counts[Result.ACCEPTED], sum(done)) == (1, 4)
+    assert summary.report is not None
+    report = summary.report.read_text(encoding="utf-8").splitlines()
+    assert report[0].startswith("line,code,message,number,code,occurred_at")
+    assert [line.split(",")[:2] for line in report[1:]] == [
+        ["3", "time_invalid"], ["4", "unknown_code"], ["5", "line_invalid"],
+    ]  # fmt: skip
+    assert report[1].endswith("Z82BS,picked,24/11/2026,,Hà Nội")
+    [event] = await log(settings)
+    assert (event["status"], event["door"], event["proof_present"]) == ("accepted", "file", True)
+
+
+async def test_nothing_is_served_before_the_database_is_migrated(settings: SharedSettings) -> None:
+    con = await asyncpg.connect(str(settings.database))
+    await con.execute("drop schema public cascade; create schema public")
+    await con.close()
+    async with (
+        wire(IngestSettings(**settings.model_dump())) as (app, _),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ingest") as client,
+    ):
+
+        async def told() -> bool:
+            waits = (await client.get("/health/ready")).json()["waits_for"]
+            return "buuta migrate" in waits.get("database", "")
+
+        await until(told, "readiness names the missing migration")
