@@ -30,4 +30,6 @@ class DeadLetters:
                 ("partition", str(chunk.partition).encode()),
                 ("offset", str(record.offset).encode()),
             ]
-            await self._producer.send(self._topic, record.key, record.value, [*source, *record.headers])
+            # Kafka wants a key or a value; a record without both keeps an empty key.
+            key = b"" if record.key is None and record.value is None else record.key
+            await self._producer.send(self._topic, key, record.value, [*source, *record.headers])

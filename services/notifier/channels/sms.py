@@ -96,6 +96,7 @@ class SmsChannel:
             await asyncio.wait_for(self._esme.stop(), 3)
         if self._running is not None:
             self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
 
     @property
     def waits_for(self) -> str | None:

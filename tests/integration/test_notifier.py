@@ -1,0 +1,341 @@
+"""Messages, on a real SMSC, a real mail server and the real database."""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import smpp34
+from aiosmtpd.controller import Controller
+
+from buuta.contracts.codec import Codec
+from buuta.contracts.columns import decode_chunk
+from buuta.demo.sinks import MailSink, SmsSink
+from buuta.embedded.processes import free_port
+from buuta.model.milestone import ParcelMilestone
+from buuta.settings import SharedSettings
+from buuta.storage import contacts
+from buuta.storage.contacts import Contact
+from buuta.storage.vault import Vault, read_master_key
+from buuta.streaming.chunk import Chunk
+from services.notifier.app import sentences
+from services.notifier.channels.channel import Letter, Submission
+from services.notifier.channels.email import EmailChannel
+from services.notifier.channels.sms import SmsChannel
+from services.notifier.chunks import ChunkPlan
+from services.notifier.domain.states import Fate
+from services.notifier.domain.words import Words
+from services.notifier.sender import Sender
+from services.notifier.settings import NotifierSettings
+from services.portal.storage import add_shipper
+from tests.integration.parts import FakeRecord
+from tests.waiting import until
+
+LAN = Contact("+84912345678", "lan@example.vn", "vi")
+REGISTRATION = uuid.uuid4()
+
+
+def milestone(kind: str = "delivered", **more: Any) -> ParcelMilestone:
+    fields: dict[str, Any] = {
+        "milestone_id": "ghn:Z82BS#1", "carrier": "ghn", "number": "Z82BS", "sequence": 1, "action": "joined",
+        "kind": kind, "ordinal": 1, "status": kind, "reason": None, "delivery_mode": None,
+        "occurred_at": 1795480000000, "offset_minutes": 420, "facility": None, "province": None, "commune": None,
+        "event_id": "e", "registration_id": str(REGISTRATION), "promised_at": None,
+    }  # fmt: skip
+    return ParcelMilestone(**fields | more)
+
+
+class FakeChannel:
+    """A provider that answers as told; the real ones pass the same tests below."""
+
+    name = "sms"
+    waits_for = None
+
+    def __init__(self, *answers: Submission) -> None:
+        self.answers = list(answers)
+        self.letters: list[Letter] = []
+
+    async def submit(self, letter: Letter) -> Submission:
+        self.letters.append(letter)
+        return self.answers.pop(0) if self.answers else Submission(Fate.ACCEPTED, "0")
+
+
+@pytest.fixture
+async def vault(settings: SharedSettings, pool: Any) -> Vault:
+    """The vault, with Lan's registration in it."""
+    made = Vault(read_master_key(settings.master_key))
+    await add_shipper(pool, "shop", "Shop")
+    async with pool.acquire() as con, con.transaction():
+        person, sealed = await contacts.store(con, made, "shop", LAN)
+        await con.execute(
+            "insert into registrations (registration_id, shipper, carrier, number, version, person_hash,"
+            " contacts, language) values ($1, 'shop', 'ghn', 'Z82BS', 1, $2, $3, 'vi')",
+            REGISTRATION, person, sealed,
+        )  # fmt: skip
+    return made
+
+
+async def plan(pool: Any, vault: Vault, *records: ParcelMilestone) -> None:
+    values = [Codec().encode("ParcelMilestone", record._asdict()) for record in records]
+    chunk = Chunk(
+        "milestones", 0, 0, len(values), [FakeRecord(at, value) for at, value in enumerate(values)]
+    )
+    async with pool.acquire() as con, con.transaction():
+        await ChunkPlan(vault).apply(con, chunk, decode_chunk(Codec(), values))
+
+
+def sender(pool: Any, vault: Vault, channel: Any, settings: SharedSettings) -> Sender:
+    return Sender(pool, vault, channel, NotifierSettings(**settings.model_dump()), sentences())
+
+
+async def states(pool: Any, channel: str = "sms") -> list[str]:
+    rows = await pool.fetch("select state from messages where channel = $1 order by created_at", channel)
+    return [row["state"] for row in rows]
+
+
+async def test_one_message_per_parcel_meaning_recipient_and_channel(
+    settings: SharedSettings, pool: Any, vault: Vault
+) -> None:
+    await plan(pool, vault, milestone(), milestone(action="retold", sequence=2), milestone())
+    await plan(pool, vault, milestone(sequence=3))
+    rows = await pool.fetch("select channel, state from messages order by channel")
+    assert [tuple(row) for row in rows] == [("email", "queued"), ("sms", "queued")]
+    assert "912345678" not in repr([dict(row) for row in await pool.fetch("select * from messages")])
+
+
+async def test_who_is_not_registered_is_not_told_nor_is_every_kind(
+    settings: SharedSettings, pool: Any, vault: Vault
+) -> None:
+    await plan(
+        pool, vault, milestone(registration_id=None), milestone("in_transit"), milestone(action="amended")
+    )
+    assert await states(pool) == []
+
+
+async def test_what_was_taken_back_before_it_left_does_not_leave(
+    settings: SharedSettings, pool: Any, vault: Vault
+) -> None:
+    await plan(pool, vault, milestone(), milestone(action="retracted", sequence=2))
+    assert await states(pool) == ["withdrawn"]
+    assert await sender(pool, vault, FakeChannel(), settings).once() == 0
+
+
+async def test_a_message_is_sent_once_and_its_outcome_reported(
+    settings: SharedSettings, pool: Any, vault: Vault
+) -> None:
+    await plan(pool, vault, milestone(delivery_mode="address"))
+    channel = FakeChannel()
+    sending = sender(pool, vault, channel, settings)
+    assert (await sending.once(), await sending.once()) == (1, 0)
+    [letter] = channel.letters
+    assert (letter.address, "đã giao tại địa chỉ" in letter.words.sentence) == (LAN.phone, True)
+    assert letter.words.page.endswith("/t/ghn/Z82BS?lang=vi")
+    assert await states(pool) == ["sent"]
+    outcome = Codec().decode(await pool.fetchval("select value from outbox"))[1]
+    assert (outcome["fate"], outcome["attempts"], outcome["kind"]) == ("sent", 1, "delivered")
+
+
+async def test_a_temporary_error_is_tried_again_later_and_a_permanent_one_is_final(
+    settings: SharedSettings, pool: Any, vault: Vault
+) -> None:
+    await plan(pool, vault, milestone(), milestone("held", sequence=2))
+    channel = FakeChannel(
+        Submission(Fate.TRY_AGAIN, "ESME_RTHROTTLED"), Submission(Fate.REFUSED, "ESME_RINVDSTADR")
+    )
+    sending = sender(pool, vault, channel, settings)
+    await sending.once()
+    assert sorted(await states(pool)) == ["failed", "queued"]
+    assert await sending.once() == 0, "not before its pause is over"
+    await pool.execute("update messages set due_at = now() where channel = 'sms'")
+    await sending.once()
+    assert sorted(await states(pool)) == ["failed", "sent"]
+    assert (
+        await pool.fetchval("select attempts from messages where channel = 'sms' and state = 'sent'") == 2
+    )
+
+
+async def test_only_what_was_submitting_at_a_crash_is_in_doubt_and_is_not_sent_again(
+    settings: SharedSettings, pool: Any, vault: Vault
+) -> None:
+    await plan(pool, vault, milestone(), milestone("held", sequence=2))
+    await pool.execute("delete from messages where channel = 'email'")
+    await pool.execute(
+        "update messages set lease_owner = 'dead', lease_until = now() - interval '1 s', "
+        "state = case kind when 'held' then 'claimed' else 'submitting' end, attempts = 1"
+    )
+    channel = FakeChannel()
+    await sender(pool, vault, channel, settings).once()
+    rows = await pool.fetch("select kind, state from messages order by kind")
+    assert [tuple(row) for row in rows] == [("delivered", "in_doubt"), ("held", "sent")]
+    assert len(channel.letters) == 1
+
+
+async def test_a_frozen_worker_that_thaws_does_not_send_what_another_took_over(
+    settings: SharedSettings, pool: Any, vault: Vault
+) -> None:
+    from services.notifier import storage
+
+    await plan(pool, vault, milestone())
+    frozen = await storage.claim(pool, "frozen", "sms", 10)
+    await pool.execute("update messages set lease_until = now() - interval '1 s' where channel = 'sms'")
+    channel = FakeChannel()
+    await sender(pool, vault, channel, settings).once()
+    assert await storage.submitting(pool, "frozen", frozen[0]) is None
+    assert len(channel.letters) == 1
+
+
+async def test_one_switch_stops_all_outgoing_messages(
+    settings: SharedSettings, pool: Any, vault: Vault
+) -> None:
+    await plan(pool, vault, milestone())
+    sending = sender(pool, vault, FakeChannel(), settings)
+    await pool.execute("update switches set value = false")
+    assert await sending.once() == 0
+    await pool.execute("update switches set value = true")
+    assert await sending.once() == 1
+
+
+async def test_who_was_erased_is_not_told(settings: SharedSettings, pool: Any, vault: Vault) -> None:
+    await plan(pool, vault, milestone())
+    await pool.execute("update registrations set contacts = null, person_hash = null")
+    await pool.execute("delete from persons")
+    channel = FakeChannel()
+    await sender(pool, vault, channel, settings).once()
+    assert (await states(pool), channel.letters) == (["withdrawn"], [])
+
+
+async def test_no_connection_is_held_while_a_provider_is_called(
+    settings: SharedSettings, pool: Any, vault: Vault
+) -> None:
+    idle: list[bool] = []
+
+    class Looks(FakeChannel):
+        async def submit(self, letter: Letter) -> Submission:
+            idle.append(pool.get_idle_size() == pool.get_size())
+            return await super().submit(letter)
+
+    await plan(pool, vault, milestone())
+    await sender(pool, vault, Looks(), settings).once()
+    assert idle == [True]
+
+
+def letter(address: str, sentence: str = "Bưu gửi Z82BS đã giao.", language: str = "vi") -> Letter:
+    return Letter(uuid.uuid4(), address, language, Words(sentence, "http://127.0.0.1/t/ghn/Z82BS"))
+
+
+@contextlib.asynccontextmanager
+async def bound(port: int, **more: Any) -> AsyncIterator[SmsChannel]:
+    channel = SmsChannel(NotifierSettings(smpp_port=port, provider_timeout=3, **more))
+    await channel.start()
+    try:
+
+        async def is_bound() -> bool:
+            return channel.waits_for is None
+
+        await until(is_bound, "the session is bound")
+        yield channel
+    finally:
+        await channel.stop()
+
+
+@contextlib.asynccontextmanager
+async def smsc() -> AsyncIterator[SmsSink]:
+    sink = SmsSink()
+    await sink.start()
+    yield sink
+    await sink.stop()
+
+
+@pytest.mark.parametrize("accents", [False, True])
+async def test_an_sms_arrives_whole_with_and_without_accents(accents: bool) -> None:  # noqa: FBT001
+    text = "Bưu gửi đã được giao tại địa chỉ, mời bạn xem hành trình. " * 3
+    async with smsc() as sink, bound(sink.port, sms_accents=accents) as channel:
+        answer = await channel.submit(letter("+84912345678", text))
+    assert answer.fate is Fate.ACCEPTED
+    [(number, received)] = sink.texts
+    assert (number, text in received) == ("84912345678", accents)
+    assert sink.pieces == (4 if accents else 2)
+
+
+async def test_sms_errors_say_whether_to_try_again() -> None:
+    answers = {"84900000001": smpp34.ESME_RTHROTTLED, "84900000002": smpp34.ESME_RINVDSTADR}
+    port = free_port()
+    server = smpp34.Server(host="127.0.0.1", port=port, system_id="SMSC")
+    await server.start()
+
+    async def reject() -> None:
+        while True:
+            event = await server.next()
+            if isinstance(event, smpp34.SubmitSmEvent):
+                event.reject(answers[event.destination_addr])
+
+    task = asyncio.create_task(reject())
+    async with bound(port) as channel:
+        assert (await channel.submit(letter("+84900000001"))).fate is Fate.TRY_AGAIN
+        assert (await channel.submit(letter("+84900000002"))).fate is Fate.REFUSED
+    task.cancel()
+    await server.stop()
+
+
+async def test_an_smsc_that_takes_a_message_and_says_nothing_leaves_it_in_doubt() -> None:
+    port = free_port()
+    server = smpp34.Server(host="127.0.0.1", port=port, system_id="SMSC")
+    await server.start()
+    held: list[Any] = []
+
+    async def swallow() -> None:
+        while True:
+            held.append(await server.next())
+
+    task = asyncio.create_task(swallow())
+    async with bound(port) as channel:
+        assert (await channel.submit(letter("+84900000001"))).fate is Fate.UNKNOWN
+    task.cancel()
+    await server.stop()
+
+
+async def test_without_an_smsc_nothing_is_submitted() -> None:
+    channel = SmsChannel(NotifierSettings(smpp_port=free_port()))
+    await channel.start()
+    assert channel.waits_for is not None
+    assert (await channel.submit(letter("+84900000001"))).fate is Fate.TRY_AGAIN
+    await channel.stop()
+
+
+async def test_an_email_arrives_as_text_and_html_with_the_messages_id() -> None:
+    sink = MailSink()
+    sink.start()
+    sent = letter("lan@example.vn")
+    answer = await EmailChannel(NotifierSettings(smtp_port=sink.port)).submit(sent)
+    sink.stop()
+    assert answer == Submission(Fate.ACCEPTED, "250")
+    [(recipient, message_id, text)] = sink.mails
+    assert (recipient, str(sent.message_id) in message_id) == ("lan@example.vn", True)
+    assert "Bưu gửi Z82BS đã giao." in text
+
+
+@pytest.mark.parametrize(
+    ("reply", "fate"), [("451 later", Fate.TRY_AGAIN), ("550 nobody here", Fate.REFUSED)]
+)
+async def test_smtp_replies_say_whether_to_try_again(reply: str, fate: Fate) -> None:
+    class Refuses:
+        async def handle_RCPT(self, *_: Any) -> str:
+            return reply
+
+    port = free_port()
+    controller = Controller(Refuses(), hostname="127.0.0.1", port=port)
+    controller.start()
+    answer = await EmailChannel(NotifierSettings(smtp_port=port)).submit(letter("lan@example.vn"))
+    controller.stop()
+    assert answer == Submission(fate, reply[:3])
+
+
+async def test_a_relay_that_is_away_is_tried_again() -> None:
+    answer = await EmailChannel(NotifierSettings(smtp_port=free_port())).submit(letter("lan@example.vn"))
+    assert answer.fate is Fate.TRY_AGAIN
+
+
+def test_a_letter_never_prints_its_address() -> None:
+    assert "lan@" not in repr(letter("lan@example.vn"))
