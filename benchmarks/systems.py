@@ -11,7 +11,7 @@ import asyncpg
 from benchmarks.ground import PARTITIONS, Ground, fresh_database
 from buuta.embedded.processes import Child, free_port
 from buuta.model.scan import Scan
-from services.tracker.storage import SCAN_COLUMNS, scan_row
+from services.tracker.storage import SCAN_COLUMNS, scan_rows
 
 CHUNK = 4000
 POSITIONS = "select coalesce(sum(position), 0), count(*) from progress where topic = $1"
@@ -57,7 +57,7 @@ async def _until_told(ground: Ground, con: Any, milestones: str) -> None:
 async def raw_copy(ground: Ground, arriving: Sequence[Scan]) -> float:
     """COPY of the same rows into the same table with its primary key, in chunks, four at a time."""
     await (await fresh_database(ground)).close()
-    rows = [scan_row(scan) for scan in {scan.event_id: scan for scan in arriving}.values()]
+    rows = list(scan_rows(list({scan.event_id: scan for scan in arriving}.values())))
     parts = [rows[place::PARTITIONS] for place in range(PARTITIONS)]
     pool = await asyncpg.create_pool(ground.database, min_size=PARTITIONS, max_size=PARTITIONS)
     started = time.perf_counter()

@@ -5,10 +5,11 @@ checks fence and position, writes the state and moves the position. Whoever take
 raises the fence first, so a worker that was frozen and thaws finds itself fenced and writes nothing.
 """
 
+import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from buuta.streaming.chunk import Chunk
 from buuta.streaming.producer import Pair
@@ -17,17 +18,36 @@ TAKE_OVER = """
 insert into progress as p (consumer, topic, partition, position, fence)
 values ($1, $2, $3, $4, 1)
 on conflict (consumer, topic, partition) do update set fence = p.fence + 1
-returning position, fence, pending_keys, pending_values
+returning position, fence, pending
 """
 LOCK = """
 select position, fence from progress
 where consumer = $1 and topic = $2 and partition = $3 for update
 """
 MOVE = """
-update progress set position = $4, last_checksum = $5, pending_keys = $6, pending_values = $7,
+update progress set position = $4, last_checksum = $5, pending = $6,
   moved_at = now()
 where consumer = $1 and topic = $2 and partition = $3
 """
+
+
+LENGTH: Final = struct.Struct(">I")
+
+
+def pack(pairs: Sequence[Pair]) -> bytes:
+    """Keys and values as one run of bytes, each behind its length: one value for PostgreSQL."""
+    return b"".join(part for pair in pairs for each in pair for part in (LENGTH.pack(len(each)), each))
+
+
+def unpack(packed: bytes) -> list[Pair]:
+    """The pairs that `pack` made one run of."""
+    parts, place = [], 0
+    while place < len(packed):
+        [size] = LENGTH.unpack_from(packed, place)
+        place += LENGTH.size
+        parts.append(packed[place : place + size])
+        place += size
+    return list(zip(parts[::2], parts[1::2], strict=True))
 
 
 @dataclass(frozen=True)
@@ -55,8 +75,7 @@ class ProgressRows:
         taken = {}
         for partition, earliest in sorted(first.items()):
             row = await con.fetchrow(TAKE_OVER, self.consumer, self.topic, partition, earliest)
-            pending = list(zip(row["pending_keys"], row["pending_values"], strict=True))
-            taken[partition] = Taken(row["position"], row["fence"], pending)
+            taken[partition] = Taken(row["position"], row["fence"], unpack(row["pending"]))
         return taken
 
     async def lock(self, con: Any, partition: int) -> tuple[int, int]:
@@ -69,5 +88,5 @@ class ProgressRows:
         last = (chunk.records[-1].value if chunk.records else None) or b""
         await con.execute(
             MOVE, self.consumer, self.topic, chunk.partition, chunk.next, zlib.crc32(last),
-            [key for key, _ in pending], [value for _, value in pending],
+            pack(pending),
         )  # fmt: skip

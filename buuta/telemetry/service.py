@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import sys
@@ -47,6 +48,10 @@ async def http(app: Any, settings: SharedSettings) -> AsyncIterator[int]:
         await serving
 
 
+# Chunks are many short-lived tuples without cycles: collecting after every 700 of them is half the time.
+COLLECT_AFTER = 50_000
+
+
 def main(name: str, kind: type[Settings], wire: Wire[Settings]) -> int:
     """Run a service until SIGTERM, SIGINT or a failure; returns the exit code."""
     try:
@@ -55,6 +60,8 @@ def main(name: str, kind: type[Settings], wire: Wire[Settings]) -> int:
         print(wrong, file=sys.stderr)  # noqa: T201 - logs are not configured yet
         return 2
     logs.configure(name, settings.log_level)
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
     return asyncio.run(_run(name, settings, wire))
 
 

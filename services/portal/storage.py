@@ -6,11 +6,12 @@ from datetime import date
 from typing import Any, Final
 
 from buuta.model.identifiers import parcel_key
+from buuta.model.times import VIETNAM_MINUTES
 from buuta.storage.keys import new_secret, secret_hash
 
 PARCEL: Final = """
 select parcel_key, status, reason, reported_status, attempts, delivery_mode, outcome, last_at,
-  last_offset, greatest_at, facility, province, commune, next_expected_at, sequence, dest_province,
+  greatest_at, next_expected_at, sequence, dest_province,
   dest_commune, promised_at
 from parcels where parcel_key = any($1)
 """
@@ -39,6 +40,16 @@ class Tracked:
     number: str
     parcel: Any
     timeline: Sequence[Any]
+
+    @property
+    def newest(self) -> Any | None:
+        """The newest confirmed scan; None before the first."""
+        return next((scan for scan in self.timeline if not scan["provisional"]), None)
+
+    @property
+    def offset_minutes(self) -> int:
+        """The local time's distance from UTC at the newest scan."""
+        return VIETNAM_MINUTES if self.newest is None else int(self.newest["offset_minutes"])
 
 
 async def find(con: Any, carrier: str, number: str) -> Tracked | None:

@@ -21,7 +21,7 @@ from buuta.streaming.producer import Pair
 from buuta.telemetry import metrics
 from services.tracker import storage
 from services.tracker.domain.fold import distinct, fold, step
-from services.tracker.domain.parcel import CellChanges, Contribution, Parcel, contribution
+from services.tracker.domain.parcel import CellChanges, Parcel, contribution, counted
 from services.tracker.domain.tell import Change, difference, numbered, retold
 
 EXPECTED: Final = frozenset({"ScanEvent", "ParcelRegistration", "DeadlinePassed"})
@@ -64,7 +64,7 @@ class _Work:
         self._parcels = dict(stored)
         self._slow = set(slow)
         self._own: dict[str, list[tuple[int, Scan | Registration]]] = defaultdict(list)
-        self._before = {key: _contribution(key, parcel) for key, parcel in stored.items()}
+        self._before = {key: counted(parcel) for key, parcel in stored.items()}
         self.told: list[ParcelMilestone] = []
         self.added: list[Scan] = []
         self.replaced: list[Scan] = []
@@ -135,16 +135,15 @@ class _Work:
         """Write states and rate cells."""
         changes = CellChanges()
         for key, parcel in self._parcels.items():
-            changes.move(self._before.get(key), _contribution(key, parcel))
+            before, after = self._before.get(key), counted(parcel)
+            if before != after:
+                carrier, _ = split_key(key)
+                changes.move(contribution(carrier, before), contribution(carrier, after))
         stored = self._stored
         new = [(key, parcel) for key, parcel in self._parcels.items() if key not in stored]
         await storage.insert_parcels(con, slot, new)
-        await storage.update_parcels(con, [*self._stored.items()])
+        await storage.update_parcels(con, slot, [*self._stored.items()])
         await storage.add_to_cells(con, slot, changes.counts)
-
-
-def _contribution(key: str, parcel: Parcel) -> Contribution | None:
-    return contribution(key.partition(":")[0], parcel)
 
 
 def _key(registration: Registration) -> str:
@@ -155,9 +154,9 @@ def _records(decoded: Decoded, schema: str, kind: type[Record]) -> tuple[list[in
     """The records of one schema and their places, in the order of the log, whatever their framing."""
     groups = [group for group in decoded.groups if group.schema == schema]
     placed = [
-        (place, kind(*row))
+        (place, record)
         for group in groups
-        for place, row in zip(group.places, group.rows(kind._fields), strict=True)
+        for place, record in zip(group.places, map(kind._make, group.rows(kind._fields)), strict=True)
     ]
     if len(groups) > 1:
         placed.sort(key=lambda each: each[0])

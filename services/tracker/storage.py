@@ -1,7 +1,7 @@
 """What the tracker reads and writes in PostgreSQL; every statement takes a whole chunk."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
@@ -16,11 +16,6 @@ SCAN_COLUMNS: Final = (
     "received_at", "facility", "province", "commune", "attempt", "distance_bucket",
     "proof_present", "raw_code", "door", "mapping_version",
 )  # fmt: skip
-STATE_TYPES: Final = (
-    "text", "text", "text", "integer", "text", "text", "bigint", "bigint", "bigint", "smallint",
-    "bigint", "text", "text", "text", "bigint", "text", "integer", "text", "integer", "text",
-    "text", "bigint",
-)  # fmt: skip
 COUNTS: Final = (
     "accepted", "delivered_to_address", "delivered_at_point", "delivered_as_asked",
     "delivered_unknown_mode", "returned", "lost",
@@ -30,11 +25,12 @@ SELECT_PARCELS: Final = (
     f"select parcel_key, {', '.join(STATE_FIELDS)} from parcels where parcel_key = any($1)"  # noqa: S608
 )
 SELECT_HISTORY: Final = f"select {', '.join(SCAN_COLUMNS)} from scans where parcel_key = any($1)"  # noqa: S608
+STAGE: Final = """
+create temporary table if not exists changed_parcels (like parcels) on commit delete rows
+"""
 UPDATE_PARCELS: Final = f"""
 update parcels set {", ".join(f"{name} = new.{name}" for name in STATE_FIELDS)}
-from unnest($1::text[], {", ".join(f"${n}::{t}[]" for n, t in enumerate(STATE_TYPES, 2))})
-  as new (parcel_key, {", ".join(STATE_FIELDS)})
-where parcels.parcel_key = new.parcel_key
+from changed_parcels as new where parcels.parcel_key = new.parcel_key
 """  # noqa: S608 - names from this file
 DELETE_SCANS: Final = """
 delete from scans using unnest($1::text[], $2::bytea[]) as old (parcel_key, event_id)
@@ -48,13 +44,16 @@ on conflict (carrier, province, commune, day, slot) do update
 set {", ".join(f"{name} = c.{name} + excluded.{name}" for name in COUNTS)}
 """  # noqa: S608 - names from this file
 
+CORRECTED: Final = Scan._fields.index("corrects_event_id") - 3
+"""Where `corrects_event_id` stands behind event id, carrier and number."""
+
 _values = attrgetter(*STATE_FIELDS)
 
 
 async def load_parcels(con: Any, keys: Collection[str]) -> dict[str, Parcel]:
     """The stored state of these parcels; those that are new are missing."""
     rows = await con.fetch(SELECT_PARCELS, list(keys))
-    return {row[0]: Parcel(*row[1:]) for row in map(tuple, rows)}
+    return {row[0]: Parcel(*row[1:]) for row in rows}
 
 
 async def load_history(con: Any, keys: Collection[str]) -> Mapping[str, list[Scan]]:
@@ -74,13 +73,12 @@ def _scan(row: Any) -> Scan:
     return scan if corrected is None else scan._replace(corrects_event_id=corrected.hex())  # type: ignore[attr-defined]
 
 
-def scan_row(scan: Scan) -> tuple[Any, ...]:
-    """A scan as a row of the `scans` table."""
-    corrected = scan.corrects_event_id
-    return (
-        parcel_key(scan.carrier, scan.number), _id_bytes(scan.event_id), *scan[3:7],
-        None if corrected is None else _id_bytes(corrected), *scan[8:],
-    )  # fmt: skip
+def scan_rows(scans: Sequence[Scan]) -> Iterator[tuple[Any, ...]]:
+    """Scans as rows of the `scans` table; worked out by columns, which is twice as fast."""
+    event_ids, carriers, numbers, *rest = zip(*scans, strict=True)
+    keys = map(parcel_key, carriers, numbers)
+    rest[CORRECTED] = [None if each is None else _id_bytes(each) for each in rest[CORRECTED]]
+    return zip(keys, map(_id_bytes, event_ids), *rest, strict=True)
 
 
 def _id_bytes(event_id: str) -> bytes:
@@ -90,33 +88,42 @@ def _id_bytes(event_id: str) -> bytes:
         raise BadItem("event_id_invalid", "an event id is hexadecimal", "event_id") from None
 
 
-async def insert_scans(con: Any, scans: Iterable[Scan]) -> None:
+async def insert_scans(con: Any, scans: Sequence[Scan]) -> None:
     """Append scans that are not stored yet."""
-    await con.copy_records_to_table("scans", records=map(scan_row, scans), columns=SCAN_COLUMNS)
+    if scans:
+        await con.copy_records_to_table("scans", records=scan_rows(scans), columns=SCAN_COLUMNS)
 
 
 async def delete_scans(con: Any, scans: Collection[Scan]) -> None:
     """Take out stored copies that an earlier-received copy replaces."""
     if scans:
-        rows = [scan_row(scan)[:2] for scan in scans]
-        await con.execute(DELETE_SCANS, [row[0] for row in rows], [row[1] for row in rows])
+        keys, event_ids, *_ = zip(*scan_rows(list(scans)), strict=True)
+        await con.execute(DELETE_SCANS, keys, event_ids)
 
 
 async def insert_parcels(con: Any, slot: int, parcels: Sequence[tuple[str, Parcel]]) -> None:
     """Append the state of parcels that are new."""
     if parcels:
-        await con.copy_records_to_table(
-            "parcels",
-            records=((key, slot, *_values(parcel)) for key, parcel in parcels),
-            columns=("parcel_key", "slot", *STATE_FIELDS),
-        )
+        await _copy_parcels(con, "parcels", slot, parcels)
 
 
-async def update_parcels(con: Any, parcels: Sequence[tuple[str, Parcel]]) -> None:
-    """Write the state of parcels that are stored."""
+async def update_parcels(con: Any, slot: int, parcels: Sequence[tuple[str, Parcel]]) -> None:
+    """Write the state of parcels that are stored: copied into a table of the session's, then joined.
+
+    Arrays as parameters cost 15 microseconds a row in asyncpg, which looks at every element.
+    """
     if parcels:
-        rows = [(key, *_values(parcel)) for key, parcel in parcels]
-        await con.execute(UPDATE_PARCELS, *(list(column) for column in zip(*rows, strict=True)))
+        await con.execute(STAGE)
+        await _copy_parcels(con, "changed_parcels", slot, parcels)
+        await con.execute(UPDATE_PARCELS)
+
+
+async def _copy_parcels(con: Any, table: str, slot: int, parcels: Sequence[tuple[str, Parcel]]) -> None:
+    await con.copy_records_to_table(
+        table,
+        records=[(key, slot, *_values(parcel)) for key, parcel in parcels],
+        columns=("parcel_key", "slot", *STATE_FIELDS),
+    )
 
 
 async def add_to_cells(con: Any, slot: int, counts: Mapping[tuple[Cell, str], int]) -> None:

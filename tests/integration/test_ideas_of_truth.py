@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from buuta.model.scan import Registration, Scan
 from buuta.settings import SharedSettings
 from services.tracker.domain.fold import distinct, fold
-from services.tracker.domain.parcel import STATE_FIELDS, contribution
+from services.tracker.domain.parcel import STATE_FIELDS, contribution, counted
 from services.tracker.storage import load_history, load_parcels
 from tests.integration.parts import chunk, milestones, worker
 from tests.scans import journeys, registration, scan
@@ -141,7 +141,7 @@ async def _holds(settings: SharedSettings, pool: Any, numbers: list[str], own: l
         assert set(live[number]) == {(each.kind, each.ordinal) for each in expected_live}
         for each in expected_live:
             assert live[number][each.kind, each.ordinal]["event_id"] == each.event_id
-        if part := contribution("ghn", expected):
+        if part := contribution("ghn", counted(expected)):
             cells[str(part.cell.day), "accepted"] += 1
             if part.outcome:
                 cells[str(part.cell.day), part.outcome] += 1

@@ -10,7 +10,7 @@ from buuta.model.milestone import Milestone
 from buuta.model.scan import Scan
 from buuta.model.statuses import Status
 from services.tracker.domain.fold import fold, merged, step
-from services.tracker.domain.parcel import Parcel, contribution
+from services.tracker.domain.parcel import Parcel, contribution, counted
 from services.tracker.domain.rules import LEAVES, MILESTONES, NEXT_EXPECTED_MS
 from services.tracker.domain.tell import difference, numbered, retold
 from tests.scans import HOUR, MORNING, journeys, registration, scan
@@ -26,7 +26,7 @@ def test_a_plain_journey() -> None:
          scan("delivered", 3, delivery_mode="address", province="01")]
     )  # fmt: skip
     assert (parcel.status, parcel.outcome, parcel.live) == ("delivered", "delivered_to_address", "ATOD")
-    assert (parcel.accepted_at, parcel.last_at, parcel.province) == (MORNING, MORNING + 3 * HOUR, "01")
+    assert (parcel.accepted_at, parcel.last_at) == (MORNING, MORNING + 3 * HOUR)
     assert parcel.next_expected_at is None
     assert live[-1].delivery_mode == "address"
 
@@ -87,7 +87,7 @@ def test_of_two_copies_the_one_received_first_holds_whichever_comes_first() -> N
 def test_without_acceptance_the_cohort_is_the_day_of_the_first_movement() -> None:
     before = fold([scan("info_received", 0), scan("in_transit", 30)])[0]
     after = fold([scan("info_received", 0), scan("in_transit", 30), scan("accepted", 5)])[0]
-    moved, accepted = contribution("ghn", before), contribution("ghn", after)
+    moved, accepted = contribution("ghn", counted(before)), contribution("ghn", counted(after))
     assert moved is not None
     assert accepted is not None
     assert (moved.cell.day.day - accepted.cell.day.day, moved.cell.province) == (1, "unknown")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from buuta.model.scan import Scan
 from services.portal.domain.rates import Counts
 from services.tracker.domain.fold import fold
-from services.tracker.domain.parcel import CellChanges, contribution
+from services.tracker.domain.parcel import CellChanges, contribution, counted
 from tests.scans import journeys, scan
 
 COUNT = st.integers(0, 10**6)
@@ -36,8 +36,8 @@ def test_gross_is_never_above_net_and_unknown_never_helps(parts: tuple[int, ...]
 @given(journeys(), st.integers(0, 12))
 def test_minus_the_old_plus_the_new_ends_where_counting_once_does(scans: list[Scan], cut: int) -> None:
     stepwise, once = CellChanges(), CellChanges()
-    half = contribution("ghn", fold(scans[:cut])[0])
-    whole = contribution("ghn", fold(scans)[0])
+    half = contribution("ghn", counted(fold(scans[:cut])[0]))
+    whole = contribution("ghn", counted(fold(scans)[0]))
     stepwise.move(None, half)
     stepwise.move(half, whole)
     once.move(None, whole)
@@ -46,6 +46,8 @@ def test_minus_the_old_plus_the_new_ends_where_counting_once_does(scans: list[Sc
 
 def test_a_late_acceptance_moves_the_cell() -> None:
     changes = CellChanges()
-    moved = contribution("ghn", fold([scan("in_transit", 30)])[0])
-    changes.move(moved, contribution("ghn", fold([scan("in_transit", 30), scan("accepted", 0)])[0]))
+    moved = contribution("ghn", counted(fold([scan("in_transit", 30)])[0]))
+    changes.move(
+        moved, contribution("ghn", counted(fold([scan("in_transit", 30), scan("accepted", 0)])[0]))
+    )
     assert sorted(changes.counts.values()) == [-1, 1]

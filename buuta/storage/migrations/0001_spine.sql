@@ -37,11 +37,12 @@ create table progress (
   position       bigint not null,
   fence          bigint not null,
   last_checksum  bigint,
-  pending_keys   bytea[] not null default '{}',
-  pending_values bytea[] not null default '{}',
+  pending        bytea not null default '',
   moved_at       timestamptz not null default now(),
   primary key (consumer, topic, partition)
 ) with (fillfactor = 50);
+-- Written anew with every chunk: compressing it would cost more than it spares.
+alter table progress alter column pending set storage external;
 
 -- History: every accepted scan once. Column order is that of buuta.model.scan.Scan.
 create table scans (
@@ -82,11 +83,7 @@ create table parcels (
   accepted_at          bigint,
   moved_at             bigint,
   last_at              bigint,
-  last_offset          smallint,
   greatest_at          bigint,
-  facility             text,
-  province             text,
-  commune              text,
   next_expected_at     bigint,
   live                 text not null,
   sequence             integer not null,

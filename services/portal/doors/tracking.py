@@ -139,7 +139,7 @@ async def _events(board: LiveBoard, key: str) -> AsyncIterator[str]:
 def as_json(tracked: Tracked) -> TrackedParcel:
     """The parcel for machines."""
     row = tracked.parcel
-    offset = row["last_offset"] or 0
+    offset = tracked.offset_minutes
 
     def moment(name: str) -> str | None:
         return None if row[name] is None else iso_text(row[name], offset)

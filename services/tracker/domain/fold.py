@@ -12,59 +12,45 @@ from buuta.model.milestone import Milestone
 from buuta.model.scan import Scan
 from buuta.model.statuses import RANK, DeliveryMode, Status
 from services.tracker.domain.parcel import Parcel
-from services.tracker.domain.rules import (
-    BEFORE_ACCEPTANCE,
-    DELIVERED_AS,
-    ENDED_AS,
-    LEAVES,
-    MILESTONES,
-    NEXT_EXPECTED_MS,
-)
+from services.tracker.domain.rules import DELIVERED_AS, RULES, MilestoneRule
 
-PLAIN_MODES: Final = {DeliveryMode.UNKNOWN, None}
+PLAIN_MODES: Final = {DeliveryMode.UNKNOWN.value, None}
+DELIVERED: Final = Status.DELIVERED.value
+ATTEMPT_FAILED: Final = Status.ATTEMPT_FAILED.value
+ACCEPTED: Final = Status.ACCEPTED.value
+READY_AT_POINT: Final = Status.READY_AT_POINT.value
 
 
 def step(parcel: Parcel, scan: Scan) -> Milestone | None:
     """Take in a scan that is later than all before it; returns the milestone that joins, if any."""
-    parcel.greatest_at = scan.occurred_at
+    parcel.greatest_at = occurred_at = scan.occurred_at
+    status, before = scan.status, parcel.status
     if scan.provisional:
         # The courier reports; the carrier has not confirmed. It shows, and starts nothing.
-        parcel.reported_status = scan.status
+        parcel.reported_status = status
         return None
-    status = scan.status
-    before = parcel.status
-    leaves = LEAVES.get(before) if before is not None else None
-    if leaves is not None and status != before and status not in leaves:
+    if before is not None and status in RULES[before].barred:
         return None
-    _place(parcel, scan)
-    _cohort(parcel, scan)
-    if status == Status.DELIVERED:
+    rule = RULES[status]
+    if rule.moves:
+        _moves(parcel, status, occurred_at)
+    if status == DELIVERED:
         parcel.delivery_mode = _mode(before, parcel.delivery_mode, scan.delivery_mode)
-    if status == Status.ATTEMPT_FAILED and (before != status or scan.attempt is not None):
+    elif status == ATTEMPT_FAILED:
         parcel.attempts = max(parcel.attempts + (before != status), scan.attempt or 0)
-    parcel.status = status
-    parcel.reason = scan.reason
-    parcel.reported_status = None
-    parcel.outcome = _outcome(parcel)
-    limit = NEXT_EXPECTED_MS.get(status)
-    parcel.next_expected_at = None if limit is None else scan.occurred_at + limit
-    return None if status == before else _join(parcel, scan)
+    parcel.status, parcel.reason, parcel.reported_status = status, scan.reason, None
+    parcel.last_at = occurred_at
+    parcel.outcome = _outcome(parcel, rule.ended_as)
+    limit = rule.next_expected_ms
+    parcel.next_expected_at = None if limit is None else occurred_at + limit
+    return None if status == before or rule.milestone is None else _join(parcel, scan, rule.milestone)
 
 
-def _place(parcel: Parcel, scan: Scan) -> None:
-    parcel.last_at = scan.occurred_at
-    parcel.last_offset = scan.offset_minutes
-    if scan.facility or scan.province:
-        parcel.facility, parcel.province, parcel.commune = (
-            scan.facility, scan.province, scan.commune,
-        )  # fmt: skip
-
-
-def _cohort(parcel: Parcel, scan: Scan) -> None:
-    if parcel.accepted_at is None and scan.status == Status.ACCEPTED:
-        parcel.accepted_at = scan.occurred_at
-    if parcel.moved_at is None and scan.status not in BEFORE_ACCEPTANCE:
-        parcel.moved_at = scan.occurred_at
+def _moves(parcel: Parcel, status: str, occurred_at: int) -> None:
+    if parcel.moved_at is None:
+        parcel.moved_at = occurred_at
+    if parcel.accepted_at is None and status == ACCEPTED:
+        parcel.accepted_at = occurred_at
 
 
 def _mode(before: str | None, known: str | None, declared: str | None) -> str:
@@ -73,27 +59,23 @@ def _mode(before: str | None, known: str | None, declared: str | None) -> str:
         return str(declared)
     if known not in PLAIN_MODES:
         return str(known)
-    return DeliveryMode.POINT if before == Status.READY_AT_POINT else DeliveryMode.UNKNOWN
+    return (DeliveryMode.POINT if before == READY_AT_POINT else DeliveryMode.UNKNOWN).value
 
 
-def _outcome(parcel: Parcel) -> str | None:
-    if parcel.status == Status.DELIVERED:
-        return DELIVERED_AS[parcel.delivery_mode or DeliveryMode.UNKNOWN]
-    moved = parcel.accepted_at is not None or parcel.moved_at is not None
-    return ENDED_AS.get(parcel.status or "") if moved else None
+def _outcome(parcel: Parcel, ended_as: str | None) -> str | None:
+    if parcel.status == DELIVERED:
+        return DELIVERED_AS[parcel.delivery_mode or DeliveryMode.UNKNOWN].value
+    return None if parcel.moved_at is None else ended_as
 
 
-def _join(parcel: Parcel, scan: Scan) -> Milestone | None:
-    rule = MILESTONES.get(scan.status)
-    if rule is None:
-        return None
+def _join(parcel: Parcel, scan: Scan, rule: MilestoneRule) -> Milestone | None:
     count = parcel.live.count(rule.letter)
     if count and not rule.repeats:
         return None
     parcel.live += rule.letter
     return Milestone(
-        str(rule.kind), count + 1, scan.status, scan.reason,
-        parcel.delivery_mode if scan.status == Status.DELIVERED else None,
+        rule.kind, count + 1, scan.status, scan.reason,
+        parcel.delivery_mode if scan.status == DELIVERED else None,
         scan.occurred_at, scan.offset_minutes, scan.facility, scan.province, scan.commune,
         scan.event_id,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from buuta.model.scan import Registration
@@ -30,11 +31,7 @@ class Parcel:
     accepted_at: int | None = None
     moved_at: int | None = None
     last_at: int | None = None
-    last_offset: int | None = None
     greatest_at: int | None = None
-    facility: str | None = None
-    province: str | None = None
-    commune: str | None = None
     next_expected_at: int | None = None
     live: str = ""
     sequence: int = 0
@@ -91,22 +88,37 @@ class Contribution(NamedTuple):
     outcome: str | None
 
 
-def contribution(carrier: str, parcel: Parcel) -> Contribution | None:
+class Counted(NamedTuple):
+    """All of a parcel that the rates look at; while it stays the same, no cell changes."""
+
+    accepted_at: int | None
+    moved_at: int | None
+    dest_province: str | None
+    dest_commune: str | None
+    outcome: str | None
+
+
+_counted = attrgetter(*Counted._fields)
+
+
+def counted(parcel: Parcel) -> Counted:
+    """What the rates look at."""
+    return Counted._make(_counted(parcel))
+
+
+def contribution(carrier: str, parcel: Counted | None) -> Contribution | None:
     """A parcel's place in the rates; None before it was accepted or moved.
 
     The cohort is the acceptance day in Vietnam; without an acceptance scan the day of the first
     movement. Without a registered destination the unit is `unknown`, said aloud.
     """
+    if parcel is None:
+        return None
     since = parcel.moved_at if parcel.accepted_at is None else parcel.accepted_at
     if since is None:
         return None
-    cell = Cell(
-        carrier,
-        parcel.dest_province or UNKNOWN_UNIT,
-        parcel.dest_commune or UNKNOWN_UNIT,
-        vietnam_day(since),
-    )
-    return Contribution(cell, parcel.outcome)
+    province, commune = parcel.dest_province or UNKNOWN_UNIT, parcel.dest_commune or UNKNOWN_UNIT
+    return Contribution(Cell(carrier, province, commune, vietnam_day(since)), parcel.outcome)
 
 
 @dataclass

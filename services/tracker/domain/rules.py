@@ -16,7 +16,7 @@ DAY_MS: Final = 24 * HOUR_MS
 class MilestoneRule(NamedTuple):
     """Which milestone a status implies, the letter that `parcels.live` keeps, and whether again."""
 
-    kind: MilestoneKind
+    kind: str
     letter: str
     repeats: bool
 
@@ -25,21 +25,21 @@ ONCE: Final = False
 EACH_TIME: Final = True
 
 MILESTONES: Final[dict[str, MilestoneRule]] = {
-    Status.ACCEPTED: MilestoneRule(MilestoneKind.ACCEPTED, "A", ONCE),
-    Status.IN_TRANSIT: MilestoneRule(MilestoneKind.IN_TRANSIT, "T", ONCE),
-    Status.CUSTOMS_HOLD: MilestoneRule(MilestoneKind.CUSTOMS_HOLD, "C", ONCE),
-    Status.HELD: MilestoneRule(MilestoneKind.HELD, "H", EACH_TIME),
-    Status.OUT_FOR_DELIVERY: MilestoneRule(MilestoneKind.OUT_FOR_DELIVERY, "O", EACH_TIME),
-    Status.ATTEMPT_FAILED: MilestoneRule(MilestoneKind.ATTEMPT_FAILED, "F", EACH_TIME),
-    Status.READY_AT_POINT: MilestoneRule(MilestoneKind.READY_AT_POINT, "P", EACH_TIME),
-    Status.DELIVERED: MilestoneRule(MilestoneKind.DELIVERED, "D", ONCE),
-    Status.RETURN_PENDING: MilestoneRule(MilestoneKind.RETURNING, "R", ONCE),
-    Status.RETURNING: MilestoneRule(MilestoneKind.RETURNING, "R", ONCE),
-    Status.RETURNED: MilestoneRule(MilestoneKind.RETURNED, "U", ONCE),
-    Status.CANCELLED: MilestoneRule(MilestoneKind.CANCELLED, "X", ONCE),
-    Status.DAMAGED: MilestoneRule(MilestoneKind.DAMAGED, "M", ONCE),
-    Status.LOST: MilestoneRule(MilestoneKind.LOST, "L", ONCE),
-    Status.COMPENSATED: MilestoneRule(MilestoneKind.LOST, "L", ONCE),
+    Status.ACCEPTED: MilestoneRule(MilestoneKind.ACCEPTED.value, "A", ONCE),
+    Status.IN_TRANSIT: MilestoneRule(MilestoneKind.IN_TRANSIT.value, "T", ONCE),
+    Status.CUSTOMS_HOLD: MilestoneRule(MilestoneKind.CUSTOMS_HOLD.value, "C", ONCE),
+    Status.HELD: MilestoneRule(MilestoneKind.HELD.value, "H", EACH_TIME),
+    Status.OUT_FOR_DELIVERY: MilestoneRule(MilestoneKind.OUT_FOR_DELIVERY.value, "O", EACH_TIME),
+    Status.ATTEMPT_FAILED: MilestoneRule(MilestoneKind.ATTEMPT_FAILED.value, "F", EACH_TIME),
+    Status.READY_AT_POINT: MilestoneRule(MilestoneKind.READY_AT_POINT.value, "P", EACH_TIME),
+    Status.DELIVERED: MilestoneRule(MilestoneKind.DELIVERED.value, "D", ONCE),
+    Status.RETURN_PENDING: MilestoneRule(MilestoneKind.RETURNING.value, "R", ONCE),
+    Status.RETURNING: MilestoneRule(MilestoneKind.RETURNING.value, "R", ONCE),
+    Status.RETURNED: MilestoneRule(MilestoneKind.RETURNED.value, "U", ONCE),
+    Status.CANCELLED: MilestoneRule(MilestoneKind.CANCELLED.value, "X", ONCE),
+    Status.DAMAGED: MilestoneRule(MilestoneKind.DAMAGED.value, "M", ONCE),
+    Status.LOST: MilestoneRule(MilestoneKind.LOST.value, "L", ONCE),
+    Status.COMPENSATED: MilestoneRule(MilestoneKind.LOST.value, "L", ONCE),
 }
 """A status that does not stand here is worth no milestone."""
 
@@ -105,3 +105,30 @@ NEXT_EXPECTED_MS: Final[dict[str, int]] = {
     Status.RETURNING: 3 * DAY_MS,
 }
 """How long after a status the next scan is due, at the latest; ended parcels wait for nothing."""
+
+
+class StatusRule(NamedTuple):
+    """All that the tables say of one status, in one look-up, with plain texts: the hot path's table."""
+
+    milestone: MilestoneRule | None
+    barred: frozenset[str]
+    moves: bool
+    ended_as: str | None
+    next_expected_ms: int | None
+
+
+def _rule(status: Status) -> StatusRule:
+    goes = LEAVES.get(status)
+    barred = (
+        frozenset[str]() if goes is None else frozenset(str(each) for each in Status if each not in goes)
+    )
+    return StatusRule(
+        MILESTONES.get(status),
+        barred - {str(status)},
+        status not in BEFORE_ACCEPTANCE,
+        ENDED_AS[status].value if status in ENDED_AS else None,
+        NEXT_EXPECTED_MS.get(status),
+    )
+
+
+RULES: Final[dict[str, StatusRule]] = {status.value: _rule(status) for status in Status}
