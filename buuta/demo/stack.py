@@ -44,7 +44,7 @@ class Stack:
     broker: EmbeddedBroker
     mail: MailSink
     sms: SmsSink
-    ports: Mapping[str, int]
+    ports: dict[str, int]
     folder: Path
     keys: dict[str, tuple[str, str]] = field(default_factory=dict)
     shipper_key: str = ""
@@ -54,11 +54,13 @@ class Stack:
         """Where a service listens."""
         return f"http://127.0.0.1:{self.ports[service]}"
 
-    def start(self, service: str) -> None:
-        """Start a service, or start it again."""
-        env = {**self.env, "BUUTA_PORT": str(self.ports[service])}
+    def start(self, service: str, name: str | None = None) -> None:
+        """Start a service, or start it again; `name` tells a second one of its kind from the first."""
+        name = name or service
+        self.ports.setdefault(name, free_port())
+        env = {**self.env, "BUUTA_PORT": str(self.ports[name])}
         command = [sys.executable, "-m", f"services.{service}"]
-        self.children[service] = Child(command, self.folder / f"{service}.log", env)
+        self.children[name] = Child(command, self.folder / f"{name}.log", env)
 
     async def ready(self, service: str) -> None:
         """Wait until a service can do its job.

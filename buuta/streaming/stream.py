@@ -14,6 +14,7 @@ from buuta.streaming.worker import ChunkWorker
 log = structlog.get_logger()
 CHUNK_RECORDS = 4000
 CHUNKS_AHEAD = 16
+FETCH_BYTES = 4 * 1024 * 1024
 
 
 def build_app(settings: SharedSettings, worker: ChunkWorker) -> ChunkApp:
@@ -28,6 +29,7 @@ def build_app(settings: SharedSettings, worker: ChunkWorker) -> ChunkApp:
         web_enabled=False,
         topic_disable_leader=True,
         broker_max_poll_records=CHUNK_RECORDS,
+        consumer_max_fetch_size=FETCH_BYTES,
         stream_buffer_maxsize=CHUNKS_AHEAD,
         broker_session_timeout=session,
         broker_heartbeat_interval=session / 4,

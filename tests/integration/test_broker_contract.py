@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -148,7 +149,7 @@ async def test_the_transport_delivers_chunks_that_follow_one_another(
     for partition in (0, 1):
         mine = [chunk for chunk in noting.chunks if chunk.partition == partition]
         assert mine[0].start == 0
-        assert all(one.next == other.start for one, other in zip(mine, mine[1:], strict=False))
+        assert all(one.next == other.start for one, other in pairwise(mine))
 
 
 async def has(pool: Any, wanted: int) -> bool:

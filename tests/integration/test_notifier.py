@@ -35,6 +35,8 @@ from tests.waiting import until
 
 LAN = Contact("+84912345678", "lan@example.vn", "vi")
 REGISTRATION = uuid.uuid4()
+RTHROTTLED, RINVDSTADR = 0x58, 0x0B
+"""SMPP 3.4, 5.1.3."""
 
 
 def milestone(kind: str = "delivered", **more: Any) -> ParcelMilestone:
@@ -260,7 +262,7 @@ async def test_an_sms_arrives_whole_with_and_without_accents(accents: bool) -> N
 
 
 async def test_sms_errors_say_whether_to_try_again() -> None:
-    answers = {"84900000001": smpp34.ESME_RTHROTTLED, "84900000002": smpp34.ESME_RINVDSTADR}
+    answers = {"84900000001": RTHROTTLED, "84900000002": RINVDSTADR}
     port = free_port()
     server = smpp34.Server(host="127.0.0.1", port=port, system_id="SMSC")
     await server.start()

@@ -150,7 +150,7 @@ async def test_a_parcel_is_registered_once_and_only_its_shipper_may_change_it(
     assert registered in twice.json()["detail"]
     other = {"Authorization": f"Bearer {await add_shipper(pool, 'other', 'Other')}"}
     for method in ("patch", "delete"):
-        extra = {"json": {}} if method == "patch" else {}
+        extra: dict[str, Any] = {"json": {}} if method == "patch" else {}
         answer = await portal.client.request(method, f"/v1/parcels/{registered}", headers=other, **extra)
         assert answer.status_code == 404
     assert (await portal.client.post("/v1/parcels", json=PARCEL)).status_code == 401

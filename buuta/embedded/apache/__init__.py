@@ -79,7 +79,15 @@ class ApacheKafka:
         wait_until(lambda: accepts(self._port), f"Apache Kafka on port {self._port}", 60)
 
     def _command(self, main: str) -> list[str]:
-        return ["java", f"-Xmx{self._memory}", "-XX:+UseG1GC", "-cp", f"{self._jars}/*", main]
+        return [
+            "java",
+            f"-Xmx{self._memory}",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            f"{self._jars}/*",
+            main,
+        ]
 
     def _java(self, main: str, *arguments: str) -> None:
         subprocess.run([*self._command(main), *arguments], check=True, stdout=subprocess.DEVNULL)

@@ -1,0 +1,92 @@
+"""Real processes, killed and frozen in the middle of their work; then the books must balance."""
+
+import asyncio
+import contextlib
+import random
+import signal
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from buuta.demo.journeys import Day
+from buuta.demo.play import Play
+from buuta.demo.reconcile import reconcile, settle
+from buuta.demo.stack import Stack, running
+from tests.waiting import until
+
+SEED = 20261124
+IN_TRANSACTION = """
+select exists (select from pg_stat_activity where application_name = $1 and xact_start is not null
+  and query not like '%migrations%')
+"""
+
+
+@contextlib.asynccontextmanager
+async def under_load(parcels_per_second: float) -> AsyncIterator[tuple[Stack, Play, Any]]:
+    """A running stack with carriers that report; at the end everything must balance."""
+    async with (
+        running(durable=False) as stack,
+        asyncpg.create_pool(stack.database.url, min_size=1, max_size=4) as pool,
+        httpx.AsyncClient(timeout=30) as client,
+    ):
+        play, stop = Play(stack, Day(SEED), pool, client), asyncio.Event()
+        playing = asyncio.create_task(play.run(parcels_per_second, stop))
+        try:
+            yield stack, play, pool
+        finally:
+            stop.set()
+            await playing
+        await settle(stack, play.ledger)
+        result = await reconcile(stack, play.ledger)
+        assert result.differences == [], result.figures
+        assert result.figures["accepted"] > 100
+
+
+async def mid_transaction(pool: Any, service: str) -> None:
+    """Wait until the service is in the middle of a transaction."""
+
+    async def is_in() -> bool:
+        for _ in range(50):
+            if await pool.fetchval(IN_TRANSACTION, service):
+                return True
+        return False
+
+    await until(is_in, f"{service} is in a transaction", 60)
+
+
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+async def test_killed_in_mid_chunk_nothing_is_lost_or_doubled(kills: int) -> None:
+    chance = random.Random(SEED)
+    async with under_load(15) as (stack, _, pool):
+        for turn in range(kills):
+            victim = "notifier" if turn % 3 == 1 else "tracker"
+            await mid_transaction(pool, victim)
+            await asyncio.sleep(chance.random() * 0.02)
+            stack.children[victim].kill()
+            stack.start(victim)
+            await stack.ready(victim)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.slow
+async def test_frozen_past_its_session_the_heir_goes_on_and_the_thawed_one_writes_nothing_twice() -> None:
+    async with under_load(15) as (stack, _, pool):
+        await mid_transaction(pool, "tracker")
+        frozen = stack.children["tracker"].process
+        frozen.send_signal(signal.SIGSTOP)
+        stack.start("tracker", "heir")
+        await stack.ready("heir")
+        fences = await pool.fetch("select partition, position from progress where consumer = 'tracker'")
+        before = {row["partition"]: row["position"] for row in fences}
+
+        async def all_moved() -> bool:
+            rows = await pool.fetch("select partition, position from progress where consumer = 'tracker'")
+            return all(row["position"] > before[row["partition"]] for row in rows)
+
+        await until(all_moved, "the heir commits on every partition", 60)
+        frozen.send_signal(signal.SIGCONT)
+        await stack.ready("tracker")

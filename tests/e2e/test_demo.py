@@ -1,0 +1,68 @@
+"""The command itself: a short demo ends by itself and balances."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+BUUTA = [sys.executable, "-c", "from buuta.cli.main import main; main()"]
+
+
+@pytest.mark.timeout(300)
+def test_a_short_demo_balances_and_prints_its_reconciliation_as_json() -> None:
+    done = subprocess.run(
+        [*BUUTA, "demo", "--duration", "6", "--json"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    outcome = json.loads(done.stdout)
+    assert outcome["balanced"] is True
+    assert outcome["accepted"] == outcome["in_history"] > 100
+    assert outcome["duplicate"] > 0
+    assert outcome["received"]["sms"] > 0
+    assert outcome["received"]["email"] > 0
+    assert "Tracking page" in done.stderr
+
+
+@pytest.mark.timeout(300)
+def test_ctrl_c_ends_the_demo_cleanly() -> None:
+    process = subprocess.Popen([*BUUTA, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "Shop's API key" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=200)
+    assert process.returncode == 0, rest[-3000:]
+    assert "Nothing was lost or doubled." in rest
+
+
+@pytest.mark.parametrize("command", ["ingest", "tracker", "notifier", "portal"])
+def test_a_wrong_setting_is_named_before_anything_starts(command: str) -> None:
+    done = subprocess.run(
+        [*BUUTA, command], capture_output=True, text=True, check=False, env={"BUUTA_PARTITIONS": "many"}
+    )
+    assert done.returncode == 2
+    assert "BUUTA_PARTITIONS is 'many'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_command_has_help_that_teaches() -> None:
+    for command in ("demo", "ingest", "ingest file", "tracker", "notifier", "portal", "migrate", "topics create",
+                    "carrier add", "carrier list", "carrier rotate-key", "shipper add", "config", "track",
+                    "messages in-doubt", "messages stop"):  # fmt: skip
+        done = subprocess.run(
+            [*BUUTA, *command.split(), "--help"], capture_output=True, text=True, check=True
+        )
+        assert len(done.stdout) > 200, command
+
+
+def test_a_database_that_is_away_is_one_sentence() -> None:
+    done = subprocess.run(
+        [*BUUTA, "carrier", "list"], capture_output=True, text=True, check=False,
+        env={"BUUTA_DATABASE": "postgresql://postgres@127.0.0.1:1/none"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "PostgreSQL does not answer" in done.stderr
+    assert "Traceback" not in done.stderr
