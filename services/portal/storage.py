@@ -74,23 +74,17 @@ async def carriers_with(con: Any, number: str) -> list[str]:
     return sorted(keys[row["parcel_key"]] for row in rows)
 
 
+VERSIONED: Final = ("sequence", "status", "reported_status", "last_at", "greatest_at", "promised_at")
+
+
+def version(parcel: Any) -> str:
+    """What changes when a parcel's page changes."""
+    return "/".join(str(parcel[name]) for name in VERSIONED)
+
+
 async def versions(con: Any, keys: Sequence[str]) -> dict[str, str]:
-    """What changes when a parcel's page changes, for many parcels at once."""
-    rows = await con.fetch(PARCEL, list(keys))
-    return {
-        row["parcel_key"]: "/".join(
-            str(row[name])
-            for name in (
-                "sequence",
-                "status",
-                "reported_status",
-                "last_at",
-                "greatest_at",
-                "promised_at",
-            )
-        )
-        for row in rows
-    }
+    """The versions of many parcels at once."""
+    return {row["parcel_key"]: version(row) for row in await con.fetch(PARCEL, list(keys))}
 
 
 async def rates(con: Any, first: date, last: date) -> list[Any]:

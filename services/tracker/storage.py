@@ -77,7 +77,7 @@ def scan_rows(scans: Sequence[Scan]) -> Iterator[tuple[Any, ...]]:
     """Scans as rows of the `scans` table; worked out by columns, which is twice as fast."""
     event_ids, carriers, numbers, *rest = zip(*scans, strict=True)
     keys = map(parcel_key, carriers, numbers)
-    rest[CORRECTED] = [None if each is None else _id_bytes(each) for each in rest[CORRECTED]]
+    rest[CORRECTED] = tuple(None if each is None else _id_bytes(each) for each in rest[CORRECTED])
     return zip(keys, map(_id_bytes, event_ids), *rest, strict=True)
 
 

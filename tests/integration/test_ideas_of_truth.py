@@ -59,8 +59,13 @@ async def test_idea_4_a_late_scan_amends_and_what_is_not_implied_any_more_is_ret
 async def test_idea_5_registering_after_the_scans_tells_the_newest_once(
     settings: SharedSettings, pool: Any
 ) -> None:
-    records = [scan("accepted", 0), scan("out_for_delivery", 1), registration(), scan("delivered", 2)]
-    await apply(settings, pool, [*records], [registration()])
+    records: list[Scan | Registration] = [
+        scan("accepted", 0),
+        scan("out_for_delivery", 1),
+        registration(),
+        scan("delivered", 2),
+    ]
+    await apply(settings, pool, records, [registration()])
     told = [
         (each["action"], each["kind"], each["registration_id"] is not None)
         for each in await milestones(settings)

@@ -172,7 +172,8 @@ async def test_ghtks_webhook_takes_the_form_with_its_unescaped_plus(
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[]", b'{"Type": "create"}', b'{"OrderCode": 5.5, "Type": "create", "Status": "picked", "Time": "x"}',
+    [b"", b"{", b"[]", b'{"Type": "create"}',
+     b'{"OrderCode": 5.5, "Type": "create", "Status": "picked", "Time": "x"}',
      b'{"OrderCode":"Z82BS","Type":"create","Status":"picked","Time":"2021-11-11T03:52:50.158Z","Warehouse":"\\ud800"}'],
 )  # fmt: skip
 async def test_a_malformed_webhook_is_answered_400_and_kept(door: Door, pool: Any, body: bytes) -> None:

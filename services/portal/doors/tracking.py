@@ -115,7 +115,13 @@ def router(pool: Any, board: LiveBoard) -> APIRouter:
         tracked = await lookup(carrier, number)
         if tracked is None:
             return page(request, "missing", 404, number=number)
-        return page(request, "parcel", tracked=tracked, parcel=tracked.parcel)
+        return page(
+            request,
+            "parcel",
+            tracked=tracked,
+            parcel=tracked.parcel,
+            version=storage.version(tracked.parcel),
+        )
 
     @routes.get("/t/{carrier}/{number}/events", include_in_schema=False)
     async def events(carrier: CarrierCode, number: Number) -> StreamingResponse:
