@@ -19,7 +19,7 @@ run: .venv/ready ## Run the whole backbone here, with carriers that report; Ctrl
 	$(BIN)/buuta demo
 
 test: .venv/ready ## Test all that needs only the wheels
-	$(BIN)/pytest -m "not java and not browser and not slow"
+	$(BIN)/pytest -m "not java and not java21 and not browser and not slow"
 
 test-all: .venv/ready ## Test everything; what needs a missing tool is skipped with its reason
 	$(BIN)/pytest

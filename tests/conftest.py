@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from buuta.embedded import apache
+from buuta.embedded import apicurio, maven
 from buuta.embedded.broker import EmbeddedBroker
 from buuta.embedded.database import EmbeddedDatabase
 from buuta.settings import SharedSettings
@@ -24,7 +24,8 @@ warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"(faust|m
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what this machine has no tools for, and say which."""
     tools = {
-        "java": (apache.available(), "needs Java 17 and Maven"),
+        "java": (maven.available(), "needs Java 17 and Maven"),
+        "java21": (apicurio.runs_here(), "needs Java 21 and Maven"),
         "browser": (shutil.which("chromium") is not None, "needs Chromium"),
     }
     for item in items:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from buuta.cli.connect import connected
+from buuta.contracts import registry
 from buuta.errors import Forbidden
 from buuta.settings import load
 from buuta.storage.vault import Vault, read_master_key
@@ -18,7 +19,7 @@ from buuta.telemetry.health import Readiness
 from buuta.telemetry.service import main
 from services.ingest.app import wire as wire_ingest
 from services.ingest.doors.file import Summary, take_file
-from services.ingest.intake import Intake
+from services.ingest.intake import Intake, Target
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier, carrier_of
 from services.notifier.app import wire as wire_notifier
@@ -63,13 +64,13 @@ async def _take(path: Path, code: str) -> Summary:
     with path.open("rb") as source:
         lines = max(sum(1 for _ in source) - 1, 0)
     producer = Producer(settings, Readiness())
-    async with connected(settings) as pool:
+    async with connected(settings) as pool, registry.opened(settings.schema_registry_url) as codec:
         carrier: Carrier | None = await carrier_of(pool, code)
         if carrier is None:
             raise Forbidden(f"there is no carrier {code!r}: buuta carrier list shows them")
         await producer.start()
         await producer.connected()
-        intake = Intake(producer, settings.events_topic, pool, vault)
+        intake = Intake(Target(producer, settings.events_topic, codec), pool, vault)
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),

@@ -6,7 +6,7 @@ Confluent wire format: `00`, 4 bytes of schema id, big-endian, the datum.
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, Final, Protocol
 
@@ -29,6 +29,9 @@ class SchemaIds(Protocol):
     def schema_of(self, schema_id: int) -> Schema | None:
         """The schema of that number, if we have met it."""
 
+    async def learn(self, values: Iterable[bytes | None]) -> None:
+        """Fetch the schemas that these records name by numbers which we have not met."""
+
 
 class NoRegistry:
     """No registry is configured: write single-object encoding, know no numbers."""
@@ -41,6 +44,9 @@ class NoRegistry:
         """None: there is no registry."""
         return None
 
+    async def learn(self, values: Iterable[bytes | None]) -> None:
+        """Nothing: there is no registry to ask."""
+
 
 class Codec:
     """Encodes records of our own schemas, and reads the framing of any record."""
@@ -48,6 +54,14 @@ class Codec:
     def __init__(self, ids: SchemaIds | None = None) -> None:
         self.ids: SchemaIds = ids or NoRegistry()
         self._prefixes: dict[str, bytes] = {}
+
+    async def learn(self, values: Iterable[bytes | None]) -> None:
+        """Make sure that the records' schemas are known before they are decoded.
+
+        Raises:
+            Retry: the registry cannot be reached.
+        """
+        await self.ids.learn(values)
 
     def encode(self, name: str, fields: Plain) -> bytes:
         """Encode `fields` by the schema `name`; times are UTC milliseconds as plain integers."""

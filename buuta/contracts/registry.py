@@ -1,10 +1,12 @@
 """A Confluent-compatible schema registry, met once at the start and once for each new number."""
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import AsyncIterator, Iterable
 
 import httpx
 
-from buuta.contracts.schemas import Schema, parse, schema
+from buuta.contracts.codec import Codec
+from buuta.contracts.schemas import NAMES, Schema, parse, schema
 from buuta.errors import Retry, SchemaMismatch
 
 
@@ -72,3 +74,20 @@ class SchemaRegistry:
             return await self._client.request(method, path, json=body)
         except httpx.HTTPError as away:
             raise Retry(f"the schema registry cannot be reached: {type(away).__name__}") from away
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str | None) -> AsyncIterator[Codec]:
+    """A codec that writes by the registry at `url`, or in single-object encoding where there is none.
+
+    Raises:
+        SchemaMismatch: the registry holds a version that ours is not compatible with.
+        Retry: the registry cannot be reached.
+    """
+    if url is None:
+        yield Codec()
+        return
+    async with httpx.AsyncClient(base_url=url, timeout=10) as client:
+        registry = SchemaRegistry(client)
+        await registry.prepare(NAMES)
+        yield Codec(registry)

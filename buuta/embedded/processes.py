@@ -37,11 +37,13 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30) ->
 class Child:
     """A process of ours, its output in a file."""
 
-    def __init__(self, command: Sequence[str], output: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], output: Path, env: Mapping[str, str], cwd: Path | None = None
+    ) -> None:
         self.output = output
         with output.open("ab") as sink:
             self.process = subprocess.Popen(
-                command, stdout=sink, stderr=sink, stdin=subprocess.DEVNULL, env=dict(env)
+                command, stdout=sink, stderr=sink, stdin=subprocess.DEVNULL, env=dict(env), cwd=cwd
             )
 
     @property

@@ -6,8 +6,9 @@ that differ: `_getmany` wraps each partition's records into one, and `seek_to_co
 PostgreSQL, where position and state are committed together, and not Kafka.
 """
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import faust
 from faust.transport.drivers import aiokafka as driver
@@ -16,6 +17,7 @@ from faust.types.tuples import ConsumerMessage
 
 from buuta.streaming.chunk import Chunk, chunk_of
 
+HINT_SECONDS: Final = 2.0
 TakeOver = Callable[[Mapping[int, int]], Awaitable[Mapping[int, int]]]
 """Given the first position of each partition now assigned, the position to read it from."""
 
@@ -34,6 +36,10 @@ class ChunkSchema(faust.Schema):  # type: ignore[misc]
 
 class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
     """Delivers each partition fetch as one message that holds a `Chunk`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._hinted: dict[TP, float] = {}
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> dict[TP, list[Chunk]]:
         fetched = await super()._getmany(active_partitions, timeout)
@@ -63,9 +69,17 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
         """Fetch the chunk's partition again from `position`."""
         await self.seek_wait({TP(chunk.topic, chunk.partition): position})
 
-    async def hint(self, chunk: Chunk) -> None:
-        """Tell Kafka how far we are, for lag monitors; PostgreSQL holds the truth."""
-        await self._thread.hint({TP(chunk.topic, chunk.partition): chunk.next})
+    async def hint(self, chunk: Chunk) -> int:
+        """Tell Kafka now and then how far we are, for lag monitors; PostgreSQL holds the truth.
+
+        Returns how many records still lie behind the chunk.
+        """
+        tp = TP(chunk.topic, chunk.partition)
+        now = time.monotonic()
+        if now - self._hinted.get(tp, 0.0) > HINT_SECONDS:
+            self._hinted[tp] = now
+            await self._thread.hint({tp: chunk.next})
+        return max((self.highwater(tp) or chunk.next) - chunk.next, 0)
 
     def _new_consumer_thread(self) -> "ChunkConsumerThread":
         return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)

@@ -40,8 +40,8 @@ class Log(Protocol):
     async def reread(self, chunk: Chunk, position: int) -> None:
         """Fetch the chunk's partition again from `position`."""
 
-    async def hint(self, chunk: Chunk) -> None:
-        """Tell Kafka how far we are; nobody relies on it."""
+    async def hint(self, chunk: Chunk) -> int:
+        """Tell Kafka how far we are, nobody relies on it; returns what still lies behind the chunk."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,10 @@ class Parts:
     told_topic: str
     expected: frozenset[str]
     readiness: Readiness
+
+
+class _Moved(Exception):
+    """The position lies inside or behind the chunk: trim and try again."""
 
 
 class _NotContiguous(Exception):
@@ -132,10 +136,14 @@ class ChunkWorker:
         if not chunk.records:
             return
         started = time.perf_counter()
+        await self.parts.codec.learn(chunk.values)
         decoded = self._decode(chunk)
         await self._bury(chunk, decoded.dead)
         try:
             told = await self._commit(chunk, decoded)
+        except _Moved:
+            await self._step(chunk)
+            return
         except _NotContiguous as gap:
             await self._reread(chunk, gap.position)
             return
@@ -180,7 +188,7 @@ class ChunkWorker:
             raise Fenced(f"partition {chunk.partition} has another owner now")
         self._positions[chunk.partition] = position
         if chunk.start < position:
-            raise Retry("the position moved: trim and try again")
+            raise _Moved
         if chunk.start > position and self._gaps.get(chunk.partition) != (position, chunk.start):
             raise _NotContiguous(position)
 
@@ -263,7 +271,8 @@ class ChunkWorker:
         metrics.CHUNK_RECORDS.labels(consumer).observe(len(chunk.records))
         metrics.POSITION.labels(consumer, str(chunk.partition)).set(chunk.next)
         if self.log is not None:
-            await self.log.hint(chunk)
+            lag = await self.log.hint(chunk)
+            metrics.LAG.labels(consumer, str(chunk.partition)).set(lag)
 
     def _count(self, event: str) -> None:
         metrics.CHUNK_EVENTS.labels(self.parts.progress.consumer, event).inc()

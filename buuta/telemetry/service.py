@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 import uvicorn
 
-from buuta.errors import BadSettings, Stop
+from buuta.errors import BadSettings, BuutaError
 from buuta.settings import Settings, SharedSettings, load
 from buuta.telemetry import logs
 
@@ -81,7 +81,7 @@ async def _run(name: str, settings: Settings, wire: Wire[Settings]) -> int:
             log.info("stopping")
             loop.call_later(GRACE_SECONDS, _give_up, name)
         return 1 if failed.done() else 0
-    except Stop as why:
+    except BuutaError as why:
         log.critical("stopped", why=str(why))
         return 1
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from buuta import __version__
+from buuta.contracts import registry
 from buuta.storage.pool import open_pool
 from buuta.storage.vault import Vault, read_master_key
 from buuta.streaming.producer import Producer
@@ -19,7 +20,7 @@ from services.ingest.carriers import RECIPES
 from services.ingest.domain.item import ScanItem
 from services.ingest.doors import scans, webhooks
 from services.ingest.doors.gate import Gate
-from services.ingest.intake import Intake
+from services.ingest.intake import Intake, Target
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import CarrierBook
 
@@ -57,9 +58,12 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
     readiness = Readiness("database", "kafka")
     vault = Vault(read_master_key(settings.master_key))
     producer = Producer(settings, readiness)
-    async with open_pool(settings, "ingest", readiness) as pool:
+    async with (
+        open_pool(settings, "ingest", readiness) as pool,
+        registry.opened(settings.schema_registry_url) as codec,
+    ):
         await producer.start()
-        intake = Intake(producer, settings.events_topic, pool, vault)
+        intake = Intake(Target(producer, settings.events_topic, codec), pool, vault)
         gate = Gate(intake, CarrierBook(pool), settings.ingest_inside_bytes)
         try:
             yield build(settings, gate, readiness), failed

@@ -53,15 +53,22 @@ class Answer:
         return {name: value for name, value in parts.items() if value}
 
 
+@dataclass(frozen=True)
+class Target:
+    """Where scans go, and how they are written."""
+
+    producer: Producer
+    topic: str
+    codec: Codec
+
+
 class Intake:
     """Takes reports of one carrier by one door."""
 
-    def __init__(self, producer: Producer, topic: str, pool: Any, vault: Vault) -> None:
-        self._producer = producer
-        self._topic = topic
+    def __init__(self, target: Target, pool: Any, vault: Vault) -> None:
+        self._target = target
         self._pool = pool
         self._vault = vault
-        self._codec = Codec()
 
     async def take(
         self,
@@ -125,12 +132,12 @@ class Intake:
         pairs = [
             (
                 parcel_key(scan.carrier, scan.number).encode(),
-                self._codec.encode("ScanEvent", scan._asdict()),
+                self._target.codec.encode("ScanEvent", scan._asdict()),
             )
             for scan in scans
         ]
         if pairs:
-            await self._producer.send_keyed(self._topic, pairs)
+            await self._target.producer.send_keyed(self._target.topic, pairs)
 
 
 def _bytes(payload: Mapping[str, Any]) -> bytes:

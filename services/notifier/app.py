@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from buuta.contracts.codec import Codec
+from buuta.contracts import registry
 from buuta.storage.outbox import Relay
 from buuta.storage.pool import open_pool
 from buuta.storage.vault import Vault, read_master_key
@@ -25,7 +25,7 @@ from services.notifier.channels.sms import SmsChannel
 from services.notifier.chunks import EXPECTED, ChunkPlan
 from services.notifier.domain.rules import VERSION
 from services.notifier.domain.words import Sentences
-from services.notifier.sender import Sender
+from services.notifier.sender import Office, Sender
 from services.notifier.settings import NotifierSettings
 
 CONSUMER = "notifier"
@@ -46,18 +46,21 @@ async def wire(settings: NotifierSettings) -> AsyncIterator[tuple[Any, "asyncio.
     app = FastAPI(title="Buuta notifier", openapi_url=None)
     app.include_router(operations(CONSUMER, readiness, VERSION))
     producer = Producer(settings, readiness)
-    async with open_pool(settings, CONSUMER, readiness) as pool:
+    async with (
+        open_pool(settings, CONSUMER, readiness) as pool,
+        registry.opened(settings.schema_registry_url) as codec,
+    ):
         await producer.start()
         parts = Parts(
-            pool, producer, Codec(), ProgressRows(CONSUMER, settings.milestones_topic),
+            pool, producer, codec, ProgressRows(CONSUMER, settings.milestones_topic),
             DeadLetters(producer, settings.dead_letters_topic), settings.notifications_topic,
             EXPECTED, readiness,
         )  # fmt: skip
         worker = ChunkWorker(parts, ChunkPlan(vault).apply, failed)
         sms = SmsChannel(settings)
         await sms.start()
-        table = sentences()
-        senders = [Sender(pool, vault, each, settings, table) for each in (sms, EmailChannel(settings))]
+        office = Office(pool, vault, codec, settings, sentences())
+        senders = [Sender(office, each) for each in (sms, EmailChannel(settings))]
         work = [sender.run() for sender in senders]
         tasks = [
             asyncio.create_task(each)

@@ -8,6 +8,7 @@ import json
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -35,18 +36,27 @@ DECIDED: Mapping[Fate, State] = {
 }
 
 
+@dataclass(frozen=True)
+class Office:
+    """What every sender stands on."""
+
+    pool: Any
+    vault: Vault
+    codec: Codec
+    settings: NotifierSettings
+    sentences: Sentences
+
+
 class Sender:
     """Sends by one channel; several may work side by side, in one process or in many."""
 
-    def __init__(
-        self, pool: Any, vault: Vault, channel: Channel, settings: NotifierSettings, sentences: Sentences
-    ) -> None:
-        self._pool = pool
-        self._vault = vault
+    def __init__(self, office: Office, channel: Channel) -> None:
+        self._pool = office.pool
+        self._vault = office.vault
+        self._settings = office.settings
+        self._sentences = office.sentences
+        self._codec = office.codec
         self._channel = channel
-        self._settings = settings
-        self._sentences = sentences
-        self._codec = Codec()
         self._owner = uuid.uuid4().hex
 
     async def run(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from buuta import __version__
+from buuta.contracts import registry
 from buuta.storage.outbox import Relay
 from buuta.storage.pool import open_pool
 from buuta.storage.vault import Vault, read_master_key
@@ -28,12 +29,15 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
     readiness = Readiness("database", "kafka")
     vault = Vault(read_master_key(settings.master_key))
     producer = Producer(settings, readiness)
-    async with open_pool(settings, "portal", readiness) as pool:
+    async with (
+        open_pool(settings, "portal", readiness) as pool,
+        registry.opened(settings.schema_registry_url) as codec,
+    ):
         await producer.start()
         board = LiveBoard(pool)
         app = FastAPI(title="Buuta portal", version=__version__, summary="Register and track parcels.")
         problems.install(app)
-        registrar = Registrar(vault, settings.events_topic)
+        registrar = Registrar(vault, codec, settings.events_topic)
         app.include_router(registrations.router(pool, registrar, vault))
         app.include_router(tracking.router(pool, board))
         app.include_router(rates.router(pool))

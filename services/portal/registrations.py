@@ -36,10 +36,10 @@ on conflict (registration_id) do update set version = excluded.version,
 class Registrar:
     """Writes registrations; each method runs in the caller's transaction."""
 
-    def __init__(self, vault: Vault, topic: str) -> None:
+    def __init__(self, vault: Vault, codec: Codec, topic: str) -> None:
         self._vault = vault
+        self._codec = codec
         self._topic = topic
-        self._codec = Codec()
 
     async def register(self, con: Any, shipper: str, new: NewParcel, now_ms: int) -> Registered:
         """Register a parcel; one that was withdrawn comes back with the next version.

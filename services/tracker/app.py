@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from buuta.contracts.codec import Codec
+from buuta.contracts import registry
 from buuta.storage.pool import open_pool
 from buuta.streaming.dead_letters import DeadLetters
 from buuta.streaming.producer import Producer
@@ -30,9 +30,11 @@ async def wire(settings: TrackerSettings) -> AsyncIterator[tuple[Any, "asyncio.F
     readiness = Readiness("database", "kafka", "partitions")
     app = FastAPI(title="Buuta tracker", openapi_url=None)
     app.include_router(operations("tracker", readiness, VERSION))
-    codec = Codec()
     producer = Producer(settings, readiness)
-    async with open_pool(settings, CONSUMER, readiness) as pool:
+    async with (
+        open_pool(settings, CONSUMER, readiness) as pool,
+        registry.opened(settings.schema_registry_url) as codec,
+    ):
         await producer.start()
         parts = Parts(
             pool, producer, codec, ProgressRows(CONSUMER, settings.events_topic),

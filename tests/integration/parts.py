@@ -40,8 +40,8 @@ class FakeLog:
     async def reread(self, chunk: Chunk, position: int) -> None:
         self.rereads.append(position)
 
-    async def hint(self, chunk: Chunk) -> None:
-        """Nobody relies on it."""
+    async def hint(self, chunk: Chunk) -> int:
+        return 0
 
 
 def encode(record: Scan | Registration | bytes | None) -> bytes | None:

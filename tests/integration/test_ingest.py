@@ -18,7 +18,7 @@ from buuta.streaming.producer import Producer
 from buuta.telemetry.health import Readiness
 from services.ingest.app import wire
 from services.ingest.doors.file import take_file
-from services.ingest.intake import Intake, Result
+from services.ingest.intake import Intake, Result, Target
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier, add_carrier, rotate_key
 from tests.integration.parts import everything
@@ -238,7 +238,7 @@ async def test_a_file_comes_in_and_its_refused_lines_come_back_with_the_reason(
     producer = Producer(settings, Readiness())
     await producer.start()
     await producer.connected()
-    intake = Intake(producer, settings.events_topic, pool, Vault(bytes(32)))
+    intake = Intake(Target(producer, settings.events_topic, Codec()), pool, Vault(bytes(32)))
     done: list[int] = []
     summary = await take_file(intake, Carrier("ghn", "GHN", "ghn"), path, done.append)
     await producer.stop()

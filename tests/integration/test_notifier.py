@@ -27,7 +27,7 @@ from services.notifier.channels.sms import SmsChannel
 from services.notifier.chunks import ChunkPlan
 from services.notifier.domain.states import Fate
 from services.notifier.domain.words import Words
-from services.notifier.sender import Sender
+from services.notifier.sender import Office, Sender
 from services.notifier.settings import NotifierSettings
 from services.portal.storage import add_shipper
 from tests.integration.parts import FakeRecord
@@ -89,7 +89,8 @@ async def plan(pool: Any, vault: Vault, *records: ParcelMilestone) -> None:
 
 
 def sender(pool: Any, vault: Vault, channel: Any, settings: SharedSettings) -> Sender:
-    return Sender(pool, vault, channel, NotifierSettings(**settings.model_dump()), sentences())
+    own = NotifierSettings(**settings.model_dump())
+    return Sender(Office(pool, vault, Codec(), own, sentences()), channel)
 
 
 async def states(pool: Any, channel: str = "sms") -> list[str]:

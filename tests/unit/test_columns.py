@@ -1,5 +1,6 @@
 """The column decoder against fastavro, the oracle."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from hypothesis import given, settings
@@ -98,6 +99,9 @@ class Registry(SchemaIds):
 
     def schema_of(self, schema_id: int) -> Schema | None:
         return schema("ScanEvent") if schema_id == 7 else None
+
+    async def learn(self, values: Iterable[bytes | None]) -> None:
+        """It knows all that it will ever know."""
 
 
 def test_readers_take_both_framings_and_keep_the_order_of_the_log() -> None:

@@ -1,19 +1,18 @@
 """Apache Kafka from Maven Central, one broker on loopback: for contract tests and benchmarks.
 
-Needs Java 17 and Maven; `available()` says whether they are here.
+Needs Java 17 and Maven.
 """
 
 import os
-import shutil
 import subprocess
 import uuid
 from pathlib import Path
 from typing import Final
 
+from buuta.embedded.maven import fetch
 from buuta.embedded.processes import Child, accepts, free_port, wait_until
 
 POM: Final = Path(__file__).parent / "pom.xml"
-JARS: Final = Path(os.environ.get("BUUTA_KAFKA_JARS", Path.home() / ".cache" / "buuta" / "kafka-4.1.0"))
 PROPERTIES: Final = """
 process.roles=broker,controller
 node.id=1
@@ -32,36 +31,13 @@ num.io.threads=2
 """
 
 
-def available() -> bool:
-    """Whether Java and Maven are on this machine."""
-    return shutil.which("java") is not None and shutil.which("mvn") is not None
-
-
-def fetch_jars() -> Path:
-    """The folder of Kafka's jars; fetched by Maven the first time."""
-    if not any(JARS.glob("kafka_2.13-*.jar")):
-        subprocess.run(
-            [
-                "mvn",
-                "-q",
-                "-B",
-                "-f",
-                str(POM),
-                "dependency:copy-dependencies",
-                f"-DoutputDirectory={JARS}",
-            ],
-            check=True,
-        )
-    return JARS
-
-
 class ApacheKafka:
     """One broker that is its own controller; `address` is its bootstrap server."""
 
     def __init__(self, folder: Path, memory: str = "1g") -> None:
         self._folder = folder
         self._memory = memory
-        self._jars = fetch_jars()
+        self._jars = fetch(POM, "kafka-4.1.0")
         self._port = free_port()
         self.address = f"127.0.0.1:{self._port}"
         self._properties = folder / "kafka.properties"
