@@ -14,18 +14,18 @@ from buuta.telemetry import metrics
 from services.ingest.settings import IngestSettings
 from services.notifier.settings import NotifierSettings
 from services.portal.settings import PortalSettings
+from services.tracker.domain.parcel import STATE_FIELDS
 from services.tracker.settings import TrackerSettings
-from services.tracker.storage import COUNTS, SCAN_COLUMNS, STATE_FIELDS
+from services.tracker.storage import COUNTS, SCAN_COLUMNS
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("ingest", "tracker", "notifier", "portal")
 CATALOGUE = {name: each for name, each in vars(metrics).items() if isinstance(each, MetricWrapperBase)}
+SETTINGS = (SharedSettings, IngestSettings, TrackerSettings, NotifierSettings, PortalSettings)
 UNITS = ("_total", "_seconds", "_records", "_build", "_waiting", "_watchers")
 
 
-@pytest.mark.parametrize(
-    "kind", [SharedSettings, IngestSettings, TrackerSettings, NotifierSettings, PortalSettings]
-)
+@pytest.mark.parametrize("kind", SETTINGS)
 def test_every_setting_says_what_it_means(kind: type[SharedSettings]) -> None:
     for name, field in kind.model_fields.items():
         assert field.description, name
@@ -41,22 +41,15 @@ def test_every_metric_is_ours_and_names_its_unit() -> None:
 
 
 def test_every_metric_is_used() -> None:
-    code = "".join(
-        path.read_text(encoding="utf-8")
-        for folder in ("buuta", "services")
-        for path in (ROOT / folder).rglob("*.py")
-    )
+    files = [path for folder in ("buuta", "services") for path in (ROOT / folder).rglob("*.py")]
+    code = "".join(path.read_text(encoding="utf-8") for path in files)
     for name in CATALOGUE:
         assert f"metrics.{name}" in code, name
 
 
 def test_the_tree_of_errors_in_the_docstring_is_the_tree_of_classes() -> None:
     drawn = set(re.findall(r"[├└]── (\w+)", errors.__doc__ or ""))
-    classes = {
-        name
-        for name, each in vars(errors).items()
-        if inspect.isclass(each) and each is not errors.BuutaError
-    }
+    classes = {name for name, each in vars(errors).items() if inspect.isclass(each)} - {"BuutaError"}
     assert drawn == classes
 
 
