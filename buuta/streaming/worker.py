@@ -32,6 +32,8 @@ Apply = Callable[[Any, Chunk, Decoded], Awaitable[Sequence[Pair]]]
 """Writes a chunk's effects in the given transaction; returns the records to tell after it."""
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
+PATIENCE = 3.0
+CUT_OFF = "select pg_terminate_backend(pid) from unnest(pg_blocking_pids($1)) as pid"
 
 
 class Log(Protocol):
@@ -96,8 +98,18 @@ class ChunkWorker:
         return {partition: found.position for partition, found in taken.items()}
 
     async def _fence(self, first: Mapping[int, int]) -> dict[int, Any]:
+        """Raise the fences; an earlier owner that is frozen inside its transaction is cut off.
+
+        The group has given its partitions to us, so what holds their rows is a zombie. PostgreSQL
+        ends it by itself when it is idle in its transaction, but not in the middle of a COPY.
+        """
         async with self.parts.pool.acquire() as con, con.transaction():
-            return await self.parts.progress.take_over(con, first)
+            taking = asyncio.ensure_future(self.parts.progress.take_over(con, first))
+            done, _ = await asyncio.wait({taking}, timeout=PATIENCE)
+            if not done:
+                async with self.parts.pool.acquire() as other:
+                    await other.execute(CUT_OFF, con.get_server_pid())
+            return await taking
 
     async def handle(self, chunk: Chunk) -> None:
         """Apply one chunk; never raises, since Faust goes on past an event whose agent raised."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import asyncpg
 import pytest
 
 from buuta.contracts.codec import Codec
@@ -85,6 +86,19 @@ async def test_idea_2_a_zombie_finds_itself_fenced_and_writes_nothing(
         assert (await history(pool), await position(pool)) == (0, 0)
         await heir.handle(chunk(settings, 0, JOURNEY))
         await zombie.handle(chunk(settings, 4, [scan("returned", 5)]))
+    assert (await history(pool), await position(pool)) == (4, 4)
+
+
+async def test_idea_2_a_zombie_frozen_inside_its_transaction_is_cut_off(
+    settings: SharedSettings, pool: Any
+) -> None:
+    async with worker(settings, pool):
+        pass
+    zombie = await asyncpg.connect(str(settings.database))
+    await zombie.execute("begin; update progress set position = 99 where consumer = 'tracker'")
+    async with worker(settings, pool) as heir:
+        await heir.handle(chunk(settings, 0, JOURNEY))
+    assert zombie.is_closed()
     assert (await history(pool), await position(pool)) == (4, 4)
 
 
