@@ -8,11 +8,13 @@ import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
 from buuta import errors
+from buuta.demo.journeys import PLACES
 from buuta.settings import SharedSettings
 from buuta.storage import faults
 from buuta.telemetry import metrics
 from services.ingest.settings import IngestSettings
 from services.notifier.settings import NotifierSettings
+from services.portal.places import place_name, unit_name
 from services.portal.settings import PortalSettings
 from services.tracker.domain.parcel import STATE_FIELDS
 from services.tracker.settings import TrackerSettings
@@ -68,6 +70,12 @@ def test_the_tables_have_the_columns_that_the_code_writes() -> None:
     for table, columns in (("scans", SCAN_COLUMNS), ("parcels", STATE_FIELDS), ("rate_cells", COUNTS)):
         body = sql.split(f"create table {table} (")[1].split("\n)")[0]
         assert set(columns) <= set(re.findall(r"^  (\w+)", body, re.MULTILINE)), table
+
+
+def test_the_demo_plays_in_communes_that_exist() -> None:
+    for province, commune in PLACES:
+        assert place_name(commune, province).count(", ") == 1
+        assert not any(character.isdigit() for character in unit_name(province))
 
 
 def test_files_stay_small() -> None:
