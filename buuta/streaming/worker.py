@@ -32,7 +32,7 @@ Apply = Callable[[Any, Chunk, Decoded], Awaitable[Sequence[Pair]]]
 """Writes a chunk's effects in the given transaction; returns the records to tell after it."""
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
-PATIENCE = 3.0
+PATIENCE = 2.0
 CUT_OFF = "select pg_terminate_backend(pid) from unnest(pg_blocking_pids($1)) as pid"
 
 
@@ -105,8 +105,8 @@ class ChunkWorker:
         """
         async with self.parts.pool.acquire() as con, con.transaction():
             taking = asyncio.ensure_future(self.parts.progress.take_over(con, first))
-            done, _ = await asyncio.wait({taking}, timeout=PATIENCE)
-            if not done:
+            # Each partition may be held by another of the zombie's connections.
+            while not (await asyncio.wait({taking}, timeout=PATIENCE))[0]:
                 async with self.parts.pool.acquire() as other:
                     await other.execute(CUT_OFF, con.get_server_pid())
             return await taking

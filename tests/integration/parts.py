@@ -61,7 +61,7 @@ def chunk(
 
 @contextlib.asynccontextmanager
 async def worker(
-    settings: SharedSettings, pool: Any, apply: Apply | None = None
+    settings: SharedSettings, pool: Any, apply: Apply | None = None, first: dict[int, int] | None = None
 ) -> AsyncIterator[ChunkWorker]:
     """A worker that owns partition 0."""
     readiness = Readiness()
@@ -75,7 +75,7 @@ async def worker(
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     made = ChunkWorker(parts, apply or ChunkFold(Codec()).apply, failed)
     made.log = FakeLog()
-    await made.take_over({0: 0})
+    await made.take_over(first or {0: 0})
     try:
         yield made
         await made.stop()

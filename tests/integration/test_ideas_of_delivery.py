@@ -94,11 +94,17 @@ async def test_idea_2_a_zombie_frozen_inside_its_transaction_is_cut_off(
 ) -> None:
     async with worker(settings, pool):
         pass
-    zombie = await asyncpg.connect(str(settings.database))
-    await zombie.execute("begin; update progress set position = 99 where consumer = 'tracker'")
-    async with worker(settings, pool) as heir:
+    """With a connection for each partition, as a worker has; none of them idle long enough to be ended."""
+    await pool.execute(
+        "insert into progress (consumer, topic, partition, position, fence) select 'tracker', $1, 1, 0, 1",
+        settings.events_topic,
+    )
+    zombies = [await asyncpg.connect(str(settings.database)) for _ in range(2)]
+    for partition, zombie in enumerate(zombies):
+        await zombie.execute(f"begin; update progress set position = 99 where partition = {partition}")
+    async with worker(settings, pool, first={0: 0, 1: 0}) as heir:
         await heir.handle(chunk(settings, 0, JOURNEY))
-    assert zombie.is_closed()
+    assert all(zombie.is_closed() for zombie in zombies)
     assert (await history(pool), await position(pool)) == (4, 4)
 
 
