@@ -189,6 +189,8 @@ async def test_a_number_alone_finds_the_parcel_or_asks_which(
     await track(settings, pool, JOURNEY)
     found = await portal.client.get("/t/Z82BS")
     assert (found.status_code, found.headers["location"]) == (303, "/t/ghn/Z82BS")
+    english = await portal.client.get("/t/Z82BS?lang=en")
+    assert english.headers["location"] == "/t/ghn/Z82BS?lang=en"
     await track(settings, pool, [JOURNEY[0]._replace(carrier="vnp")], 5)
     both = (await portal.client.get("/t/z82bs")).text
     assert "/t/ghn/Z82BS" in both

@@ -104,7 +104,8 @@ def router(pool: Any, board: LiveBoard) -> APIRouter:
             return page(request, "missing", 404, number=normal)
         if len(carriers) == 1:
             where = request.url_for("tracking_page", carrier=carriers[0], number=normal)
-            return RedirectResponse(where.path, 303)
+            query = f"?{request.url.query}" if request.url.query else ""
+            return RedirectResponse(f"{where.path}{query}", 303)
         return page(request, "choose", number=normal, carriers=carriers)
 
     @routes.get(
