@@ -152,18 +152,18 @@ class ChunkWorker:
         decoded = self._decode(chunk)
         await self._bury(chunk, decoded.dead)
         try:
-            told = await self._commit(chunk, decoded)
+            await self._commit_and_tell(chunk, decoded, started)
         except _Moved:
             await self._step(chunk)
-            return
         except _NotContiguous as gap:
             await self._reread(chunk, gap.position)
-            return
         except Exception as why:
             if not is_bad_data(why):
                 raise
             await self._without_poison(chunk, why)
-            return
+
+    async def _commit_and_tell(self, chunk: Chunk, decoded: Decoded, started: float) -> None:
+        told = await self._commit(chunk, decoded)
         self._tell(chunk.partition, told)
         await self._committed(chunk, started)
 
@@ -218,9 +218,7 @@ class ChunkWorker:
         reason = f"PostgreSQL cannot store it: {type(why).__name__}"
         await self._bury(chunk, dict.fromkeys(poison, reason))
         rest = chunk.only(set(range(len(chunk.records))) - set(poison))
-        told = await self._commit(rest, self._decode(rest))
-        self._tell(chunk.partition, told)
-        await self._committed(chunk, time.perf_counter())
+        await self._commit_and_tell(rest, self._decode(rest), time.perf_counter())
 
     async def _poison(self, chunk: Chunk, places: list[int]) -> list[int]:
         if await self._storable(chunk.only(places)):

@@ -73,7 +73,6 @@ PAGE: Final[dict[str, dict[str, str]]] = {
     "reported": {"vi": "Bưu tá báo, chờ xác nhận", "en": "Reported by the courier, not yet confirmed"},
     "timeline": {"vi": "Hành trình", "en": "Journey"},
     "waiting": {"vi": "Đã đăng ký, chờ đơn vị vận chuyển báo tin", "en": "Registered; waiting for the carrier's first report"},
-    "live": {"vi": "Tự cập nhật", "en": "Updates by itself"},
     "choose": {"vi": "Nhiều đơn vị có mã này. Bưu gửi của bạn đi bằng:", "en": "Several carriers have this number. Yours travels with:"},
     "missing": {"vi": "Chưa thấy bưu gửi này", "en": "We do not see this parcel"},
     "missing_help": {
@@ -89,7 +88,6 @@ PAGE: Final[dict[str, dict[str, str]]] = {
     "province": {"vi": "Tỉnh, thành", "en": "Province"},
     "all_provinces": {"vi": "Tất cả", "en": "All"},
     "accepted": {"vi": "Nhận gửi", "en": "Accepted"},
-    "delivered": {"vi": "Đã phát", "en": "Delivered"},
     "to_address": {"vi": "Đến địa chỉ", "en": "To address"},
     "at_point": {"vi": "Tại điểm", "en": "At point"},
     "as_asked": {"vi": "Theo yêu cầu", "en": "As asked"},
