@@ -27,7 +27,8 @@ async def measure(ground: Ground, parcels: int, rounds: int) -> dict[str, float]
         await ground.fill(f"disturbed-{turn}", records(disturbed))
         speeds = {
             "buuta": await buuta(ground, f"plain-{turn}", len(plain)),
-            "raw-copy": await raw_copy(ground, plain),
+            "raw-copy": await raw_copy(ground, plain, 1),
+            "raw-copy-4-connections": await raw_copy(ground, plain, 4),
             "buuta-10-late-5-duplicates": await buuta(ground, f"disturbed-{turn}", len(disturbed)),
         }
         if turn == 0:

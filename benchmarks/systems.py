@@ -9,9 +9,11 @@ from typing import Any
 import asyncpg
 
 from benchmarks.ground import PARTITIONS, Ground, fresh_database
+from buuta.contracts.columns import batch_of
 from buuta.embedded.processes import Child, free_port
 from buuta.model.scan import Scan
-from services.tracker.storage import SCAN_COLUMNS, scan_rows
+from buuta.storage.copying import copy_batch
+from services.tracker.storage import scan_table
 
 CHUNK = 4000
 POSITIONS = "select coalesce(sum(position), 0), count(*) from progress where topic = $1"
@@ -54,24 +56,29 @@ async def _until_told(ground: Ground, con: Any, milestones: str) -> None:
     raise RuntimeError("milestones are missing in the topic")
 
 
-async def raw_copy(ground: Ground, arriving: Sequence[Scan]) -> float:
-    """COPY of the same rows into the same table with its primary key, in chunks, four at a time."""
+async def raw_copy(ground: Ground, arriving: Sequence[Scan], connections: int) -> float:
+    """COPY of the same rows into the same table with its primary key, in chunks of the same size.
+
+    The rows are encoded by the tracker's own way of columns, beforehand: what is timed is COPY.
+    """
     await (await fresh_database(ground)).close()
-    rows = list(scan_rows(list({scan.event_id: scan for scan in arriving}.values())))
-    parts = [rows[place::PARTITIONS] for place in range(PARTITIONS)]
-    pool = await asyncpg.create_pool(ground.database, min_size=PARTITIONS, max_size=PARTITIONS)
+    scans = list({scan.event_id: scan for scan in arriving}.values())
+    chunks = [
+        scan_table(batch_of("ScanEvent", scans[place : place + CHUNK]))
+        for place in range(0, len(scans), CHUNK)
+    ]
+    pool = await asyncpg.create_pool(ground.database, min_size=connections, max_size=connections)
     started = time.perf_counter()
-    await asyncio.gather(*(_copy(pool, part) for part in parts))
+    await asyncio.gather(*(_copy(pool, chunks[place::connections]) for place in range(connections)))
     elapsed = time.perf_counter() - started
     await pool.close()
-    return len(rows) / elapsed
+    return len(scans) / elapsed
 
 
-async def _copy(pool: Any, rows: Sequence[tuple[Any, ...]]) -> None:
+async def _copy(pool: Any, chunks: Sequence[Any]) -> None:
     async with pool.acquire() as con:
-        for place in range(0, len(rows), CHUNK):
-            chunk = rows[place : place + CHUNK]
-            await con.copy_records_to_table("scans", records=chunk, columns=SCAN_COLUMNS)
+        for chunk in chunks:
+            await copy_batch(con, "scans", chunk)
 
 
 async def faust_usual(ground: Ground, topic: str, count: int) -> float:

@@ -1,11 +1,12 @@
-"""A chunk of records to columns: 0.3 microseconds a record instead of fastavro's 14.
+"""A chunk of records to columns and back: 0.3 microseconds a record instead of fastavro's 14.
 
 `pyruhvro` reads the datums of one schema into Arrow. What it refuses, or panics on, is read again
 with fastavro record by record, so that one bad record costs its neighbours nothing but time.
+Columns stay Arrow arrays for as long as nobody looks at single values; times are `int64`.
 """
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -17,7 +18,6 @@ from buuta.contracts.codec import Codec, decode_datum
 from buuta.contracts.schemas import NAMES, Schema, schema
 from buuta.errors import Undecodable
 
-Columns = dict[str, list[Any]]
 INT64: Final = pa.int64()
 
 
@@ -27,11 +27,16 @@ class Group:
 
     schema: str
     places: list[int]
-    columns: Columns
+    batch: Any
 
     def rows(self, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         """The records as tuples of the named fields."""
-        return zip(*(self.columns[name] for name in names), strict=True)
+        return rows_of(self.batch, names)
+
+
+def rows_of(batch: Any, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """The rows of an Arrow record batch as tuples of the named columns."""
+    return zip(*(_plain_list(batch.column(name)) for name in names), strict=True)
 
 
 @dataclass
@@ -56,11 +61,11 @@ def decode_chunk(
             decoded.dead.update(dict.fromkeys(places, reason))
             continue
         datums = [values[place][start:] for place in places]  # type: ignore[index]
-        columns = _fast(written, datums)
-        if columns is None:
-            columns, places = _slow(written, datums, places, decoded.dead)
+        batch = _fast(written, datums)
+        if batch is None:
+            batch, places = _slow(written, datums, places, decoded.dead)
         if places:
-            decoded.groups.append(Group(written.name, places, columns))
+            decoded.groups.append(Group(written.name, places, batch))
     return decoded
 
 
@@ -88,7 +93,7 @@ def _reader_schema(text: str) -> str:
     return json.dumps(json.loads(text))
 
 
-def _fast(written: Schema, datums: list[bytes]) -> Columns | None:
+def _fast(written: Schema, datums: list[bytes]) -> Any | None:
     """All datums by pyruhvro, or None where it cannot read them all."""
     try:
         batch = pyruhvro.deserialize_array(datums, _reader_schema(written.text))
@@ -99,12 +104,18 @@ def _fast(written: Schema, datums: list[bytes]) -> Columns | None:
         if type(panic).__name__ != "PanicException":
             raise
         return None
-    return {name: _plain_list(batch.column(name)) for name in batch.schema.names}
+    return _with_plain_times(batch)
+
+
+def _with_plain_times(batch: Any) -> Any:
+    """Times as integers: UTC milliseconds, so no year can overflow a `datetime`."""
+    plain = [
+        column.cast(INT64) if pa.types.is_timestamp(column.type) else column for column in batch.columns
+    ]
+    return pa.record_batch(plain, names=batch.schema.names)
 
 
 def _plain_list(column: Any) -> list[Any]:
-    if pa.types.is_timestamp(column.type):
-        column = column.cast(INT64)
     values: list[Any] = column.to_pylist()
     if pa.types.is_map(column.type):
         return [None if value is None else dict(value) for value in values]
@@ -113,7 +124,7 @@ def _plain_list(column: Any) -> list[Any]:
 
 def _slow(
     written: Schema, datums: list[bytes], places: list[int], dead: dict[int, str]
-) -> tuple[Columns, list[int]]:
+) -> tuple[Any, list[int]]:
     """Record by record with fastavro; bad ones go to `dead`."""
     records: list[dict[str, Any]] = []
     good: list[int] = []
@@ -124,28 +135,43 @@ def _slow(
             dead[place] = str(why)
         else:
             good.append(place)
-    names = [each["name"] for each in written.parsed["fields"]]
-    return {name: [record[name] for record in records] for name in names}, good
+    fields = _arrow_schema(_reader_schema(written.text))
+    columns = [pa.array([record[each.name] for record in records], each.type) for each in fields]
+    return _with_plain_times(pa.record_batch(columns, schema=fields)), good
 
 
-def encode_rows(codec: Codec, name: str, rows: Sequence[tuple[Any, ...]]) -> list[bytes]:
-    """Encode `rows` (tuples in the schema's field order): 1.6 microseconds each instead of 17.
+def batch_of(name: str, rows: Sequence[tuple[Any, ...]]) -> Any:
+    """Tuples in the order of a schema's fields as an Arrow record batch, times as integers.
 
     Raises:
         ValueError: a value that its field cannot hold.
     """
-    if not rows:
-        return []
+    fields = _arrow_schema(_reader_schema(schema(name).text))
+    columns = zip(*rows, strict=True) if rows else [()] * len(fields)
+    arrays = [pa.array(column, each.type) for column, each in zip(columns, fields, strict=True)]
+    return _with_plain_times(pa.record_batch(arrays, schema=fields))
+
+
+def encode_columns(codec: Codec, name: str, columns: Mapping[str, Any]) -> list[bytes]:
+    """Encode the schema's fields, given as Arrow arrays by name: 0.4 microseconds a record."""
     text = _reader_schema(schema(name).text)
     fields = _arrow_schema(text)
-    columns = [
-        pa.array(column, type=each.type)
-        for column, each in zip(zip(*rows, strict=True), fields, strict=True)
-    ]
-    batch = pa.record_batch(columns, schema=fields)
+    batch = pa.record_batch([columns[each.name].cast(each.type) for each in fields], schema=fields)
+    if not batch.num_rows:
+        return []
     prefix = codec.prefix(name)
     [datums] = pyruhvro.serialize_record_batch(batch, text, 1)
     return [prefix + datum for datum in datums.to_pylist()]
+
+
+def encode_rows(codec: Codec, name: str, rows: Sequence[tuple[Any, ...]]) -> list[bytes]:
+    """Encode tuples in the schema's field order.
+
+    Raises:
+        ValueError: a value that its field cannot hold.
+    """
+    batch = batch_of(name, rows)
+    return encode_columns(codec, name, dict(zip(batch.schema.names, batch.columns, strict=True)))
 
 
 @cache

@@ -3,6 +3,7 @@
 from typing import Final
 
 import asyncpg
+import pyarrow as pa
 
 from buuta.errors import Reject
 
@@ -22,7 +23,9 @@ def is_away(error: BaseException) -> bool:
 
 
 def is_bad_data(error: BaseException) -> bool:
-    """The row cannot be stored, whenever it is tried; asyncpg refuses what it cannot encode itself."""
+    """The row cannot be stored, whenever it is tried; asyncpg and Arrow refuse what they cannot encode."""
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] in BAD_DATA
-    return isinstance(error, asyncpg.DataError | OverflowError | UnicodeEncodeError | Reject)
+    return isinstance(
+        error, asyncpg.DataError | pa.ArrowInvalid | OverflowError | UnicodeEncodeError | Reject
+    )

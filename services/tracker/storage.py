@@ -1,13 +1,18 @@
 """What the tracker reads and writes in PostgreSQL; every statement takes a whole chunk."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from buuta.contracts.columns import batch_of
 from buuta.errors import BadItem
 from buuta.model.identifiers import parcel_key, split_key
 from buuta.model.scan import Scan
+from buuta.storage.copying import copy_batch
 from services.tracker.domain.parcel import STATE_FIELDS, Cell, Parcel
 
 SCAN_COLUMNS: Final = (
@@ -28,9 +33,10 @@ SELECT_HISTORY: Final = f"select {', '.join(SCAN_COLUMNS)} from scans where parc
 STAGE: Final = """
 create temporary table if not exists changed_parcels (like parcels) on commit delete rows
 """
-UPDATE_PARCELS: Final = f"""
-update parcels set {", ".join(f"{name} = new.{name}" for name in STATE_FIELDS)}
-from changed_parcels as new where parcels.parcel_key = new.parcel_key
+WRITE_PARCELS: Final = f"""
+insert into parcels select * from changed_parcels
+on conflict (parcel_key) do update
+set {", ".join(f"{name} = excluded.{name}" for name in STATE_FIELDS)}
 """  # noqa: S608 - names from this file
 DELETE_SCANS: Final = """
 delete from scans using unnest($1::text[], $2::bytea[]) as old (parcel_key, event_id)
@@ -44,8 +50,12 @@ on conflict (carrier, province, commune, day, slot) do update
 set {", ".join(f"{name} = c.{name} + excluded.{name}" for name in COUNTS)}
 """  # noqa: S608 - names from this file
 
-CORRECTED: Final = Scan._fields.index("corrects_event_id") - 3
-"""Where `corrects_event_id` stands behind event id, carrier and number."""
+PARCEL_TYPES: Final = tuple(
+    pa.int64() if name.endswith("_at")
+    else pa.int32() if name in {"attempts", "sequence", "registration_version"}
+    else pa.string()
+    for name in STATE_FIELDS
+)  # fmt: skip
 
 _values = attrgetter(*STATE_FIELDS)
 
@@ -73,12 +83,28 @@ def _scan(row: Any) -> Scan:
     return scan if corrected is None else scan._replace(corrects_event_id=corrected.hex())  # type: ignore[attr-defined]
 
 
-def scan_rows(scans: Sequence[Scan]) -> Iterator[tuple[Any, ...]]:
-    """Scans as rows of the `scans` table; worked out by columns, which is twice as fast."""
-    event_ids, carriers, numbers, *rest = zip(*scans, strict=True)
-    keys = map(parcel_key, carriers, numbers)
-    rest[CORRECTED] = tuple(None if each is None else _id_bytes(each) for each in rest[CORRECTED])
-    return zip(keys, map(_id_bytes, event_ids), *rest, strict=True)
+def scan_table(batch: Any) -> Any:
+    """`ScanEvent` columns as columns of the `scans` table.
+
+    Raises:
+        BadItem: an event id that is no hexadecimal.
+        ValueError: an offset beyond a `smallint`.
+    """
+    made = {
+        "parcel_key": pc.binary_join_element_wise(batch.column("carrier"), batch.column("number"), ":"),
+        "event_id": _ids(batch.column("event_id")),
+        "corrects_event_id": _ids(batch.column("corrects_event_id")),
+        "offset_minutes": batch.column("offset_minutes").cast(pa.int16()),
+    }
+    columns = [made[name] if name in made else batch.column(name) for name in SCAN_COLUMNS]
+    return pa.record_batch(columns, names=SCAN_COLUMNS)
+
+
+def _ids(column: Any) -> Any:
+    if column.null_count == len(column):
+        return pa.nulls(len(column), pa.binary())
+    ids = [None if each is None else _id_bytes(each) for each in column.to_pylist()]
+    return pa.array(ids, pa.binary())
 
 
 def _id_bytes(event_id: str) -> bytes:
@@ -88,42 +114,39 @@ def _id_bytes(event_id: str) -> bytes:
         raise BadItem("event_id_invalid", "an event id is hexadecimal", "event_id") from None
 
 
-async def insert_scans(con: Any, scans: Sequence[Scan]) -> None:
-    """Append scans that are not stored yet."""
-    if scans:
-        await con.copy_records_to_table("scans", records=scan_rows(scans), columns=SCAN_COLUMNS)
+async def insert_scans(con: Any, batch: Any, more: Sequence[Scan]) -> None:
+    """Append scans that are not stored yet: `ScanEvent` columns, and more as tuples."""
+    if more:
+        batch = pa.concat_batches([batch, batch_of("ScanEvent", more)])
+    await copy_batch(con, "scans", scan_table(batch))
 
 
 async def delete_scans(con: Any, scans: Collection[Scan]) -> None:
     """Take out stored copies that an earlier-received copy replaces."""
     if scans:
-        keys, event_ids, *_ = zip(*scan_rows(list(scans)), strict=True)
-        await con.execute(DELETE_SCANS, keys, event_ids)
+        keys = [parcel_key(scan.carrier, scan.number) for scan in scans]
+        await con.execute(DELETE_SCANS, keys, [_id_bytes(scan.event_id) for scan in scans])
 
 
-async def insert_parcels(con: Any, slot: int, parcels: Sequence[tuple[str, Parcel]]) -> None:
-    """Append the state of parcels that are new."""
-    if parcels:
-        await _copy_parcels(con, "parcels", slot, parcels)
-
-
-async def update_parcels(con: Any, slot: int, parcels: Sequence[tuple[str, Parcel]]) -> None:
-    """Write the state of parcels that are stored: copied into a table of the session's, then joined.
+async def write_parcels(con: Any, slot: int, parcels: Mapping[str, Parcel]) -> None:
+    """Write states, new or known: copied into a table of the session's, then merged from there.
 
     Arrays as parameters cost 15 microseconds a row in asyncpg, which looks at every element.
     """
     if parcels:
         await con.execute(STAGE)
-        await _copy_parcels(con, "changed_parcels", slot, parcels)
-        await con.execute(UPDATE_PARCELS)
+        await copy_batch(con, "changed_parcels", _parcel_table(slot, parcels))
+        await con.execute(WRITE_PARCELS)
 
 
-async def _copy_parcels(con: Any, table: str, slot: int, parcels: Sequence[tuple[str, Parcel]]) -> None:
-    await con.copy_records_to_table(
-        table,
-        records=[(key, slot, *_values(parcel)) for key, parcel in parcels],
-        columns=("parcel_key", "slot", *STATE_FIELDS),
-    )
+def _parcel_table(slot: int, parcels: Mapping[str, Parcel]) -> Any:
+    states = zip(*map(_values, parcels.values()), strict=True)
+    arrays = [
+        pa.array(parcels.keys(), pa.string()),
+        pa.repeat(pa.scalar(slot, pa.int32()), len(parcels)),
+        *(pa.array(column, kind) for column, kind in zip(states, PARCEL_TYPES, strict=True)),
+    ]
+    return pa.record_batch(arrays, names=("parcel_key", "slot", *STATE_FIELDS))
 
 
 async def add_to_cells(con: Any, slot: int, counts: Mapping[tuple[Cell, str], int]) -> None:

@@ -6,13 +6,13 @@ than all that is known may take `step` alone: the result is the same, and a prop
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from buuta.model.milestone import Milestone
 from buuta.model.scan import Scan
 from buuta.model.statuses import RANK, DeliveryMode, Status
 from services.tracker.domain.parcel import Parcel
-from services.tracker.domain.rules import DELIVERED_AS, RULES, MilestoneRule
+from services.tracker.domain.rules import DELIVERED_AS, RULES, MilestoneRule, kind_of
 
 PLAIN_MODES: Final = {DeliveryMode.UNKNOWN.value, None}
 DELIVERED: Final = Status.DELIVERED.value
@@ -21,8 +21,23 @@ ACCEPTED: Final = Status.ACCEPTED.value
 READY_AT_POINT: Final = Status.READY_AT_POINT.value
 
 
-def step(parcel: Parcel, scan: Scan) -> Milestone | None:
-    """Take in a scan that is later than all before it; returns the milestone that joins, if any."""
+class Seen(NamedTuple):
+    """What the fold looks at in a scan; names and meaning as in `Scan`."""
+
+    status: str
+    reason: str | None
+    delivery_mode: str | None
+    provisional: bool
+    occurred_at: int
+    attempt: int | None
+
+
+def advance(parcel: Parcel, scan: Seen | Scan) -> int | None:
+    """Take in a scan that is later than all before it.
+
+    Returns the ordinal of the milestone that joins the live set, if one does; its kind is the one
+    that the status implies.
+    """
     parcel.greatest_at = occurred_at = scan.occurred_at
     status, before = scan.status, parcel.status
     if scan.provisional:
@@ -43,7 +58,24 @@ def step(parcel: Parcel, scan: Scan) -> Milestone | None:
     parcel.outcome = _outcome(parcel, rule.ended_as)
     limit = rule.next_expected_ms
     parcel.next_expected_at = None if limit is None else occurred_at + limit
-    return None if status == before or rule.milestone is None else _join(parcel, scan, rule.milestone)
+    return None if status == before or rule.milestone is None else _join(parcel, rule.milestone)
+
+
+def step(parcel: Parcel, scan: Scan) -> Milestone | None:
+    """`advance`, and the milestone that joins with all that it says."""
+    ordinal = advance(parcel, scan)
+    if ordinal is None:
+        return None
+    return Milestone(
+        kind_of(scan.status), ordinal, scan.status, scan.reason, told_mode(parcel, scan.status),
+        scan.occurred_at, scan.offset_minutes, scan.facility, scan.province, scan.commune,
+        scan.event_id,
+    )  # fmt: skip
+
+
+def told_mode(parcel: Parcel, status: str) -> str | None:
+    """The delivery mode that a milestone of this status tells."""
+    return parcel.delivery_mode if status == DELIVERED else None
 
 
 def _moves(parcel: Parcel, status: str, occurred_at: int) -> None:
@@ -68,17 +100,12 @@ def _outcome(parcel: Parcel, ended_as: str | None) -> str | None:
     return None if parcel.moved_at is None else ended_as
 
 
-def _join(parcel: Parcel, scan: Scan, rule: MilestoneRule) -> Milestone | None:
+def _join(parcel: Parcel, rule: MilestoneRule) -> int | None:
     count = parcel.live.count(rule.letter)
     if count and not rule.repeats:
         return None
     parcel.live += rule.letter
-    return Milestone(
-        rule.kind, count + 1, scan.status, scan.reason,
-        parcel.delivery_mode if scan.status == DELIVERED else None,
-        scan.occurred_at, scan.offset_minutes, scan.facility, scan.province, scan.commune,
-        scan.event_id,
-    )  # fmt: skip
+    return count + 1
 
 
 def merged(one: Scan, other: Scan) -> Scan:

@@ -1,5 +1,6 @@
 """A parcel's state: what its set of records implies."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from operator import attrgetter
@@ -88,22 +89,14 @@ class Contribution(NamedTuple):
     outcome: str | None
 
 
-class Counted(NamedTuple):
-    """All of a parcel that the rates look at; while it stays the same, no cell changes."""
+Counted = tuple[int | None, int | None, str | None, str | None, str | None]
+"""All of a parcel that the rates look at: accepted at, moved at, destination province and commune,
+outcome. While it stays the same, no cell changes."""
 
-    accepted_at: int | None
-    moved_at: int | None
-    dest_province: str | None
-    dest_commune: str | None
-    outcome: str | None
-
-
-_counted = attrgetter(*Counted._fields)
-
-
-def counted(parcel: Parcel) -> Counted:
-    """What the rates look at."""
-    return Counted._make(_counted(parcel))
+counted: Final[Callable[[Parcel], Counted]] = attrgetter(
+    "accepted_at", "moved_at", "dest_province", "dest_commune", "outcome"
+)
+"""What the rates look at."""
 
 
 def contribution(carrier: str, parcel: Counted | None) -> Contribution | None:
@@ -114,11 +107,12 @@ def contribution(carrier: str, parcel: Counted | None) -> Contribution | None:
     """
     if parcel is None:
         return None
-    since = parcel.moved_at if parcel.accepted_at is None else parcel.accepted_at
+    accepted_at, moved_at, province, commune, outcome = parcel
+    since = moved_at if accepted_at is None else accepted_at
     if since is None:
         return None
-    province, commune = parcel.dest_province or UNKNOWN_UNIT, parcel.dest_commune or UNKNOWN_UNIT
-    return Contribution(Cell(carrier, province, commune, vietnam_day(since)), parcel.outcome)
+    cell = Cell(carrier, province or UNKNOWN_UNIT, commune or UNKNOWN_UNIT, vietnam_day(since))
+    return Contribution(cell, outcome)
 
 
 @dataclass

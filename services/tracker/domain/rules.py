@@ -132,3 +132,8 @@ def _rule(status: Status) -> StatusRule:
 
 
 RULES: Final[dict[str, StatusRule]] = {status.value: _rule(status) for status in Status}
+
+
+def kind_of(status: str) -> str:
+    """The kind of milestone that a status implies; only for statuses that imply one."""
+    return MILESTONES[status].kind

@@ -1,0 +1,140 @@
+"""The fast path: scans later than all that is known of their parcel, stepped on columns.
+
+A scan later than the greatest business time ever known for its key takes one step of the fold; it
+cannot be a duplicate, for a duplicate is not later than itself. Only what the fold looks at becomes
+a Python value; all else stays in Arrow columns from the log to the table and to the milestones.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from buuta.contracts.codec import Codec
+from buuta.contracts.columns import Decoded, batch_of, encode_columns, rows_of
+from buuta.model.milestone import Action, ParcelMilestone
+from buuta.model.scan import Scan
+from buuta.streaming.producer import Pair
+from services.tracker.domain.fold import Seen, advance, told_mode
+from services.tracker.domain.parcel import Parcel
+from services.tracker.domain.rules import kind_of
+
+COPIED: Final = set(ParcelMilestone._fields) & set(Scan._fields) - {"delivery_mode"}
+"""What a milestone tells as its scan says it."""
+
+
+@dataclass(frozen=True)
+class ScanColumns:
+    """A chunk's scans in the order of the log: places in the chunk, Arrow columns, parcel keys."""
+
+    places: list[int]
+    batch: Any
+    keys: list[str]
+
+    def seen(self) -> Iterator[Seen]:
+        """Each scan as the fold sees it."""
+        return map(Seen._make, rows_of(self.batch, Seen._fields))
+
+    def scans(self, rows: list[int]) -> list[Scan]:
+        """Whole scans of some rows."""
+        return list(map(Scan._make, rows_of(self.batch.take(pa.array(rows, pa.int32())), Scan._fields)))
+
+
+def scan_columns(decoded: Decoded) -> ScanColumns:
+    """The scans of a chunk; more than one framing of them is brought into the log's order."""
+    groups = [group for group in decoded.groups if group.schema == "ScanEvent"]
+    if not groups:
+        return ScanColumns([], batch_of("ScanEvent", ()), [])
+    places = [place for group in groups for place in group.places]
+    batch = pa.concat_batches([group.batch.select(Scan._fields) for group in groups])
+    if len(groups) > 1:
+        order = sorted(range(len(places)), key=places.__getitem__)
+        places, batch = sorted(places), batch.take(pa.array(order, pa.int32()))
+    keys = pc.binary_join_element_wise(batch.column("carrier"), batch.column("number"), ":")
+    return ScanColumns(places, batch, keys.to_pylist())
+
+
+def not_later(scans: ScanColumns, stored: Mapping[str, Parcel]) -> set[str]:
+    """Keys with a scan that is not later than all known before it, the chunk's earlier ones too."""
+    greatest = {key: parcel.greatest_at for key, parcel in stored.items()}
+    slow = set()
+    for key, occurred_at in zip(scans.keys, scans.batch.column("occurred_at").to_pylist(), strict=True):
+        known = greatest.get(key)
+        if known is not None and occurred_at <= known:
+            slow.add(key)
+        else:
+            greatest[key] = occurred_at
+    return slow
+
+
+class Told(NamedTuple):
+    """What a milestone of the fast path says beside its scan, which is the row of that number."""
+
+    row: int
+    key: str
+    sequence: int
+    kind: str
+    ordinal: int
+    delivery_mode: str | None
+    registration_id: str | None
+    promised_at: int | None
+
+
+@dataclass
+class Fast:
+    """What the fast path took: rows of scans, and the milestones that joined."""
+
+    scans: ScanColumns
+    rows: list[int] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+
+    def batch(self) -> Any:
+        """The scans that were taken, as columns."""
+        scans = self.scans.batch
+        return scans if len(self.rows) == scans.num_rows else scans.take(pa.array(self.rows, pa.int32()))
+
+    def encoded(self, codec: Codec) -> list[Pair]:
+        """Keys and values of the milestones."""
+        if not self.told:
+            return []
+        rows, keys, sequences, kinds, ordinals, modes, registrations, promises = zip(
+            *self.told, strict=True
+        )
+        scans = self.scans.batch.take(pa.array(rows, pa.int32()))
+        columns = {name: scans.column(name) for name in COPIED} | {
+            "milestone_id": pa.array(map("{}#{}".format, keys, sequences), pa.string()),
+            "sequence": pa.array(sequences, pa.int32()),
+            "action": pa.repeat(Action.JOINED.value, len(rows)),
+            "kind": pa.array(kinds, pa.string()),
+            "ordinal": pa.array(ordinals, pa.int32()),
+            "delivery_mode": pa.array(modes, pa.string()),
+            "registration_id": pa.array(registrations, pa.string()),
+            "promised_at": pa.array(promises, pa.int64()),
+        }
+        values = encode_columns(codec, "ParcelMilestone", columns)
+        return list(zip(map(str.encode, keys), values, strict=True))
+
+
+def take_fast(scans: ScanColumns, slow: Collection[str], parcels: MutableMapping[str, Parcel]) -> Fast:
+    """Step the parcels of all keys that are not `slow`, in place."""
+    fast = Fast(scans)
+    took, told = fast.rows.append, fast.told.append
+    for row, (key, scan) in enumerate(zip(scans.keys, scans.seen(), strict=True)):
+        if key in slow:
+            continue
+        parcel = parcels.get(key)
+        if parcel is None:
+            parcel = parcels[key] = Parcel()
+        ordinal = advance(parcel, scan)
+        took(row)
+        if ordinal is not None:
+            parcel.sequence += 1
+            told(
+                Told(
+                    row, key, parcel.sequence, kind_of(scan.status), ordinal,
+                    told_mode(parcel, scan.status), parcel.registration_id, parcel.promised_at,
+                )
+            )  # fmt: skip
+    return fast

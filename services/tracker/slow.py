@@ -1,0 +1,98 @@
+"""The slow path: parcels folded anew from their history and the chunk's own records.
+
+It takes everything that is not plainly later than all that is known: late scans, duplicates, ties,
+and parcels with a registration, which splits their records in the order of the log. What came
+before it is told to nobody; then the newest milestone is told; then what comes after it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+
+from buuta.model.identifiers import parcel_key, split_key
+from buuta.model.milestone import Milestone, ParcelMilestone
+from buuta.model.scan import Registration, Scan
+from services.tracker.domain.fold import distinct, fold
+from services.tracker.domain.parcel import Parcel
+from services.tracker.domain.tell import Change, difference, numbered, retold
+from services.tracker.fast import ScanColumns
+
+Placed = tuple[int, Registration]
+"""A registration and its place in the chunk."""
+Own = Mapping[str, Sequence[Scan | Registration]]
+"""The chunk's own records of each key, in the order of the log."""
+
+
+def registration_key(registration: Registration) -> str:
+    """The key of the parcel that is registered."""
+    return parcel_key(registration.carrier, registration.number)
+
+
+def own_records(scans: ScanColumns, registrations: Iterable[Placed], slow: set[str]) -> Own:
+    """The chunk's records of the slow keys."""
+    rows = [row for row, key in enumerate(scans.keys) if key in slow]
+    placed: dict[str, list[tuple[int, Scan | Registration]]] = defaultdict(list)
+    for row, scan in zip(rows, scans.scans(rows), strict=True):
+        placed[scans.keys[row]].append((scans.places[row], scan))
+    for place, registration in registrations:
+        placed[registration_key(registration)].append((place, registration))
+    return {
+        key: [record for _, record in sorted(records, key=lambda each: each[0])]
+        for key, records in placed.items()
+    }
+
+
+@dataclass
+class Slow:
+    """What the slow path found out: rows of history to add and to replace, and what to tell."""
+
+    parcels: MutableMapping[str, Parcel]
+    added: list[Scan] = field(default_factory=list)
+    replaced: list[Scan] = field(default_factory=list)
+    told: list[ParcelMilestone] = field(default_factory=list)
+
+    def refold(self, key: str, known: Sequence[Scan], own: Sequence[Scan | Registration]) -> None:
+        """Take a parcel's own records of the chunk in, behind the history that is `known`."""
+        parcel = self.parcels.setdefault(key, Parcel())
+        scans = list(known)
+        _, live = fold(known)
+        for record in own:
+            if isinstance(record, Scan):
+                scans.append(record)
+                continue
+            live = self._tell_difference(key, parcel, live, scans)
+            if parcel.register(record) and parcel.registration_id is not None:
+                self._tell(key, parcel, retold(live))
+        self._tell_difference(key, parcel, live, scans)
+        self._keep(distinct(known), distinct(scans))
+
+    def _tell_difference(
+        self, key: str, parcel: Parcel, before: Sequence[Milestone], scans: Sequence[Scan]
+    ) -> list[Milestone]:
+        """Fold all scans so far, tell what changed, and return the live set."""
+        folded, live = fold(scans)
+        parcel.adopt(folded)
+        self._tell(key, parcel, difference(before, live))
+        return live
+
+    def _tell(self, key: str, parcel: Parcel, changes: Iterable[Change]) -> None:
+        carrier, number = split_key(key)
+        self.told += numbered(carrier, number, parcel, changes)
+
+    def _keep(self, known: dict[str, Scan], all_scans: dict[str, Scan]) -> None:
+        """Note which rows of history to add, and which copies an earlier-received one replaces."""
+        for event_id, scan in all_scans.items():
+            if known.get(event_id) != scan:
+                self.added.append(scan)
+                if event_id in known:
+                    self.replaced.append(scan)
+
+
+def take_slow(
+    own: Own, history: Mapping[str, Sequence[Scan]], parcels: MutableMapping[str, Parcel]
+) -> Slow:
+    """Fold the parcels of `own` anew, in place."""
+    slow = Slow(parcels)
+    for key in sorted(own):
+        slow.refold(key, history.get(key, ()), own[key])
+    return slow
