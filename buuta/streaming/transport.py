@@ -85,8 +85,24 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
         return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
 
+def _as_parsed(_: TP, record: Any) -> Any:
+    return record
+
+
 class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """The thread that talks to Kafka; a refused hint is no reason to die."""
+
+    async def _fetch_records(self, consumer: Any, *args: Any, **options: Any) -> Any:
+        """As Faust's, but records stay as they were parsed.
+
+        aiokafka makes a `ConsumerRecord` with eleven fields of each: 1 of 1.6 microseconds a record,
+        for what a chunk knows once. Both kinds have the fields of `chunk.Record`.
+        """
+        for fetched in consumer._fetcher._records.values():
+            parsed = getattr(fetched, "_partition_records", None)
+            if parsed is not None:
+                parsed._consumer_record = _as_parsed
+        return await super()._fetch_records(consumer, *args, **options)
 
     async def hint(self, positions: Mapping[TP, int]) -> None:
         """Commit positions as a hint; what Kafka thinks of it does not matter."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 import uvicorn
+import uvloop
 
 from buuta.errors import BadSettings, BuutaError
 from buuta.settings import Settings, SharedSettings, load
@@ -66,6 +67,7 @@ def main(name: str, kind: type[Settings], wire: Wire[Settings]) -> int:
     gc.freeze()
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(COLLECT_AFTER)
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # Faust's consumer thread makes a loop too
     return asyncio.run(_run(name, settings, wire))
 
 
