@@ -45,7 +45,7 @@ class ChunkFold:
         slow = take_slow(own, await storage.load_history(con, own.keys()), parcels)
         await storage.delete_scans(con, slow.replaced)
         await storage.insert_scans(con, fast.batch(), slow.added)
-        await storage.write_parcels(con, chunk.partition, parcels)
+        await storage.write_parcels(con, chunk.partition, parcels, before)
         await storage.add_to_cells(con, chunk.partition, cell_changes(before, parcels).counts)
         _count(fast, slow, len(scans.keys))
         told = [*fast.encoded(self._codec), *self._encoded(slow.told)]

@@ -46,7 +46,7 @@ alter table progress alter column pending set storage external;
 
 -- History: every accepted scan once. Column order is that of buuta.model.scan.Scan.
 create table scans (
-  parcel_key        text not null,
+  parcel_key        text collate "C" not null,
   event_id          bytea not null,
   status            text not null,
   reason            text,
@@ -71,8 +71,9 @@ create table scans (
 );
 
 -- State: what the fold says of each parcel. `slot` is the partition that owns the row.
+-- Half of a page stays free, so that a parcel's next state lies beside its last (HOT update).
 create table parcels (
-  parcel_key           text primary key,
+  parcel_key           text collate "C" primary key,
   slot                 integer not null,
   status               text,
   reason               text,
@@ -92,7 +93,7 @@ create table parcels (
   dest_province        text,
   dest_commune         text,
   promised_at          bigint
-) with (fillfactor = 70);
+) with (fillfactor = 50);
 
 -- Counts by outcome; a cell's rows are per slot, so that no two owners wait for one another.
 create table rate_cells (
