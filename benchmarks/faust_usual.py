@@ -14,16 +14,17 @@ from buuta.contracts.schemas import schema
 
 COUNT = int(os.environ.get("BENCH_COUNT", "0"))
 TOPIC = os.environ["BUUTA_EVENTS_TOPIC"]
+MILESTONES = os.environ["BUUTA_MILESTONES_TOPIC"]
 SCAN = schema("ScanEvent").parsed
 TOLD = {"accepted", "in_transit", "out_for_delivery", "attempt_failed", "delivered"}
 
 app = faust.App(
-    f"usual-{TOPIC}", broker=f"kafka://{os.environ['BUUTA_KAFKA']}", store="memory://",
+    f"app-{MILESTONES}", broker=f"kafka://{os.environ['BUUTA_KAFKA']}", store="memory://",
     web_enabled=False, topic_partitions=4, datadir=tempfile.mkdtemp(),
     consumer_auto_offset_reset="earliest",
 )  # fmt: skip
 events = app.topic(TOPIC, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw")
-milestones = app.topic(f"{TOPIC}-usual", value_type=dict, partitions=4, value_serializer="json")
+milestones = app.topic(MILESTONES, value_type=dict, partitions=4, value_serializer="json")
 parcels = app.Table("parcels", default=dict, partitions=4, key_type=str, value_type=dict)
 seen, started = 0, 0.0
 

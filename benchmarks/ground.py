@@ -78,7 +78,7 @@ async def prepared() -> AsyncIterator[Ground]:
     """The ground, gone again at the end."""
     with tempfile.TemporaryDirectory(prefix="buuta-bench-") as name:
         folder = Path(name)
-        kafka = await asyncio.to_thread(ApacheKafka, folder)
+        kafka = await asyncio.to_thread(ApacheKafka, folder, first_rebalance_ms=3000)
         database = await asyncio.to_thread(EmbeddedDatabase)
         try:
             yield Ground(kafka.address, database.url, folder)

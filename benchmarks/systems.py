@@ -3,7 +3,8 @@
 import asyncio
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -19,30 +20,49 @@ CHUNK = 4000
 POSITIONS = "select coalesce(sum(position), 0), count(*) from progress where topic = $1"
 
 
-async def buuta(ground: Ground, topic: str, count: int) -> float:
+@dataclass(frozen=True)
+class Run:
+    """One way to run the tracker; `name` names its topic of milestones."""
+
+    name: str
+    topic: str
+    count: int
+    processes: int = 1
+    cache: int = 25_000
+
+
+async def buuta(ground: Ground, run: Run) -> float:
     """The tracker as it is deployed: from taking its partitions over to the last committed scan."""
-    milestones = f"{topic}-milestones"
+    milestones = f"{run.name}-milestones"
     await ground.create_topic(milestones)
     con = await fresh_database(ground)
-    env = {**ground.variables(topic, milestones), "BUUTA_PORT": str(free_port())}
-    tracker = Child([sys.executable, "-m", "services.tracker"], ground.folder / f"{topic}.log", env)
+    env = {**ground.variables(run.topic, milestones), "BUUTA_PARCEL_CACHE": str(run.cache)}
+    trackers = [_tracker(ground, f"{run.name}-{number}", env) for number in range(run.processes)]
     try:
-        started = await _until(con, topic, lambda position, taken: taken == PARTITIONS, tracker)
-        ended = await _until(con, topic, lambda position, taken: position >= count, tracker)
+        # Kafka waits for three seconds for members of a new group, so all of them start together.
+        started = await _until(con, run.topic, lambda position, taken: taken == PARTITIONS, trackers)
+        ended = await _until(con, run.topic, lambda position, taken: position >= run.count, trackers)
         await _until_told(ground, con, milestones)
     finally:
-        tracker.stop()
+        for tracker in trackers:
+            tracker.stop()
         await con.close()
-    return count / (ended - started)
+    return run.count / (ended - started)
 
 
-async def _until(con: Any, topic: str, true: Any, child: Child) -> float:
+def _tracker(ground: Ground, name: str, env: Mapping[str, str]) -> Child:
+    port = {"BUUTA_PORT": str(free_port())}
+    return Child([sys.executable, "-m", "services.tracker"], ground.folder / f"{name}.log", {**env, **port})
+
+
+async def _until(con: Any, topic: str, true: Any, trackers: Sequence[Child]) -> float:
     while True:
         position, taken = await con.fetchrow(POSITIONS, topic)
         if true(position, taken):
             return time.perf_counter()
-        if not child.alive:
-            raise RuntimeError(f"the tracker ended: {child.output.read_text()[-2000:]}")
+        for tracker in trackers:
+            if not tracker.alive:
+                raise RuntimeError(f"a tracker ended: {tracker.output.read_text()[-2000:]}")
         await asyncio.sleep(0.02)
 
 
@@ -81,11 +101,11 @@ async def _copy(pool: Any, chunks: Sequence[Any]) -> None:
             await copy_batch(con, "scans", chunk)
 
 
-async def faust_usual(ground: Ground, topic: str, count: int) -> float:
+async def faust_usual(ground: Ground, name: str, count: int) -> float:
     """A Faust app as its tutorial writes it: agent, table, `send`; timed by itself."""
-    await ground.create_topic(f"{topic}-usual")
-    log = ground.folder / "faust-usual.log"
-    env = {**ground.variables(topic, f"{topic}-usual"), "BENCH_COUNT": str(count)}
+    await ground.create_topic(name)
+    log = ground.folder / f"{name}.log"
+    env = {**ground.variables("usual", name), "BENCH_COUNT": str(count)}
     child = Child([sys.executable, "-m", "benchmarks.faust_usual"], log, env)
     deadline = time.monotonic() + 600
     while child.alive and time.monotonic() < deadline:

@@ -24,7 +24,7 @@ log.dirs={logs}
 offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
-group.initial.rebalance.delay.ms=3000
+group.initial.rebalance.delay.ms={delay}
 auto.create.topics.enable=false
 num.network.threads=2
 num.io.threads=2
@@ -34,7 +34,7 @@ num.io.threads=2
 class ApacheKafka:
     """One broker that is its own controller; `address` is its bootstrap server."""
 
-    def __init__(self, folder: Path, memory: str = "1g") -> None:
+    def __init__(self, folder: Path, memory: str = "1g", first_rebalance_ms: int = 0) -> None:
         self._folder = folder
         self._memory = memory
         self._jars = fetch(POM, "kafka-4.1.0")
@@ -42,7 +42,12 @@ class ApacheKafka:
         self.address = f"127.0.0.1:{self._port}"
         self._properties = folder / "kafka.properties"
         self._properties.write_text(
-            PROPERTIES.format(port=self._port, controller=free_port(), logs=folder / "kafka-logs")
+            PROPERTIES.format(
+                port=self._port,
+                controller=free_port(),
+                logs=folder / "kafka-logs",
+                delay=first_rebalance_ms,
+            )
         )
         cluster = uuid.uuid4().hex[:22]
         self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties))
