@@ -42,7 +42,6 @@ async def _round(
     runs = {
         "buuta": Run(f"two-{turn}", "plain", len(plain), processes=2),
         "buuta-1-process": Run(f"one-{turn}", "plain", len(plain)),
-        "buuta-no-cache": Run(f"uncached-{turn}", "plain", len(plain), processes=2, cache=0),
         "buuta-10-late-5-duplicates": Run(f"disturbed-{turn}", "disturbed", len(disturbed), processes=2),
     }
     for name, run in runs.items():

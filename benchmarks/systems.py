@@ -28,7 +28,6 @@ class Run:
     topic: str
     count: int
     processes: int = 1
-    cache: int = 25_000
 
 
 async def buuta(ground: Ground, run: Run) -> float:
@@ -36,7 +35,7 @@ async def buuta(ground: Ground, run: Run) -> float:
     milestones = f"{run.name}-milestones"
     await ground.create_topic(milestones)
     con = await fresh_database(ground)
-    env = {**ground.variables(run.topic, milestones), "BUUTA_PARCEL_CACHE": str(run.cache)}
+    env = ground.variables(run.topic, milestones)
     trackers = [_tracker(ground, f"{run.name}-{number}", env) for number in range(run.processes)]
     try:
         # Kafka waits for three seconds for members of a new group, so all of them start together.

@@ -26,7 +26,7 @@ async def demo(duration: float | None, rate: float, seed: int, as_json: bool) ->
     """Run the demo; returns the exit code, 0 only if nothing was lost or doubled."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     console.print("Starting the broker, the database, the sinks and four services …")
     async with (

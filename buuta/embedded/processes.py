@@ -43,8 +43,10 @@ class Child:
         self.output = output
         with output.open("ab") as sink:
             self.process = subprocess.Popen(
-                command, stdout=sink, stderr=sink, stdin=subprocess.DEVNULL, env=dict(env), cwd=cwd
-            )
+                command, stdout=sink, stderr=sink, stdin=subprocess.DEVNULL, env=dict(env), cwd=cwd,
+                # A group of its own: a terminal's Ctrl-C is the parent's to hear, who ends it in order.
+                process_group=0,
+            )  # fmt: skip
 
     @property
     def alive(self) -> bool:

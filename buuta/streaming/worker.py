@@ -29,16 +29,7 @@ from buuta.telemetry.health import Readiness
 
 log = structlog.get_logger()
 
-
-@dataclass(frozen=True)
-class Applied:
-    """What is left to do when the transaction that a chunk was applied in has committed."""
-
-    told: Sequence[Pair] = ()
-    then: Callable[[], None] = lambda: None
-
-
-Apply = Callable[[Any, Chunk, Decoded], Awaitable[Applied]]
+Apply = Callable[[Any, Chunk, Decoded], Awaitable[Sequence[Pair]]]
 """Writes a chunk's effects in the given transaction; returns the records to tell after it."""
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
@@ -199,10 +190,9 @@ class ChunkWorker:
         await self._told(chunk.partition)
         async with self.parts.pool.acquire() as con, con.transaction():
             await self._check(con, chunk)
-            applied = await self._apply(con, chunk, decoded)
-            await self.parts.progress.move(con, chunk, applied.told)
-        applied.then()
-        return applied.told
+            told = await self._apply(con, chunk, decoded)
+            await self.parts.progress.move(con, chunk, told)
+        return told
 
     async def _check(self, con: Any, chunk: Chunk) -> None:
         """Only the partition's owner may go on, and only from where the partition stands."""

@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem documents."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -77,8 +78,43 @@ KINDS: Final = (
 )  # fmt: skip
 
 
+STOPPING: Final = Problem(
+    503,
+    "stopping",
+    "the service is being stopped; nothing is lost if you send it again",
+    {"Retry-After": "5"},
+)
+
+
+class AnswerWhenStopped:
+    """ASGI middleware: a request cut off by the end of the service becomes a 503.
+
+    uvicorn, whose grace has passed, would answer 500 in plain text.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass on; answer what was cancelled before its answer began."""
+        begun = False
+
+        async def noted(message: Any) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except asyncio.CancelledError:
+            if not begun and scope["type"] == "http":
+                await STOPPING.response()(scope, receive, send)
+            raise
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of the app with a problem document."""
+    app.add_middleware(AnswerWhenStopped)
 
     async def answer(_: Request, error: Exception) -> JSONResponse:
         return as_problem(error).response()

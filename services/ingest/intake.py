@@ -5,7 +5,7 @@ acknowledged (acks=all), `quarantined` that PostgreSQL has committed.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -107,7 +107,7 @@ class Intake:
             report = parse(payload)
             scan = None if report is None else to_scan(recipe, report, receipt)
         except UnknownCode as unknown:
-            held.append(self.sealed(receipt, payload, unknown.code, unknown.raw_code))
+            held.append(self._sealed(receipt, payload, unknown.code, unknown.raw_code))
             _count_unknown(receipt.carrier, unknown.raw_code)
             return Answer(Result.QUARANTINED, None, unknown.code, unknown.field, str(unknown))
         except BadItem as bad:
@@ -119,11 +119,23 @@ class Intake:
         scans[scan.event_id] = scan
         return Answer(Result.ACCEPTED, scan.event_id)
 
-    async def keep(self, receipt: Receipt, payload: Any, why: BadItem) -> None:
-        """Set a malformed report aside: its sender is a machine that will not read our answer."""
-        await hold(self._pool, [self.sealed(receipt, payload, why.code, "")])
+    async def keep(self, receipt: Receipt, body: bytes, code: str) -> None:
+        """Set a body aside that cannot be read at all."""
+        await hold(self._pool, [self._sealed(receipt, body, code, "")])
 
-    def sealed(self, receipt: Receipt, payload: Any, reason: str, raw_code: str) -> Held:
+    async def keep_rejected(
+        self, receipt: Receipt, payloads: Sequence[Any], answers: Sequence[Answer]
+    ) -> None:
+        """Set the rejected ones aside: a sender that is a machine may never read our answers."""
+        rejected = [
+            self._sealed(receipt, payload, answer.code or "", "")
+            for payload, answer in zip(payloads, answers, strict=True)
+            if answer.result is Result.REJECTED
+        ]
+        if rejected:
+            await hold(self._pool, rejected)
+
+    def _sealed(self, receipt: Receipt, payload: Any, reason: str, raw_code: str) -> Held:
         """A report for the quarantine; what it says may be personal, so it is encrypted."""
         plain = payload if isinstance(payload, bytes) else _bytes(payload)
         return Held(receipt.carrier, receipt.door, reason, raw_code[:100], self._vault.seal_payload(plain))
@@ -140,7 +152,7 @@ class Intake:
             await self._target.producer.send_keyed(self._target.topic, pairs)
 
 
-def _bytes(payload: Mapping[str, Any]) -> bytes:
+def _bytes(payload: Any) -> bytes:
     return json.dumps(payload, ensure_ascii=True).encode()
 
 

@@ -12,7 +12,7 @@ from buuta.storage import contacts
 from buuta.storage.contacts import Contact
 from buuta.storage.vault import Vault
 from buuta.streaming.chunk import Chunk
-from buuta.streaming.worker import Applied
+from buuta.streaming.producer import Pair
 from services.notifier import storage
 from services.notifier.domain.plan import is_told, meaning
 
@@ -25,7 +25,7 @@ class ChunkPlan:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    async def apply(self, con: Any, chunk: Chunk, decoded: Decoded) -> Applied:
+    async def apply(self, con: Any, chunk: Chunk, decoded: Decoded) -> Sequence[Pair]:
         """Queue and withdraw in the transaction of `con`; tells nothing on by Kafka."""
         milestones = [
             ParcelMilestone(*row) for group in decoded.groups for row in group.rows(ParcelMilestone._fields)
@@ -43,7 +43,7 @@ class ChunkPlan:
         taken_back = [meaning(each) for each in milestones if each.action == Action.RETRACTED]
         if taken_back:
             await storage.withdraw(con, taken_back)
-        return Applied()
+        return ()
 
     async def _contacts(self, con: Any, told: Sequence[ParcelMilestone]) -> dict[uuid.UUID, Contact]:
         ids = {uuid.UUID(each.registration_id) for each in told}

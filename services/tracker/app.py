@@ -16,7 +16,6 @@ from buuta.streaming.stream import running
 from buuta.streaming.worker import ChunkWorker, Parts
 from buuta.telemetry.health import Readiness
 from buuta.telemetry.routes import operations
-from services.tracker.cache import ParcelCache
 from services.tracker.chunks import EXPECTED, ChunkFold
 from services.tracker.domain.rules import VERSION
 from services.tracker.settings import TrackerSettings
@@ -42,7 +41,7 @@ async def wire(settings: TrackerSettings) -> AsyncIterator[tuple[Any, "asyncio.F
             DeadLetters(producer, settings.dead_letters_topic), settings.milestones_topic,
             EXPECTED, readiness,
         )  # fmt: skip
-        worker = ChunkWorker(parts, ChunkFold(codec, ParcelCache(settings.parcel_cache)).apply, failed)
+        worker = ChunkWorker(parts, ChunkFold(codec).apply, failed)
         try:
             async with running(settings, worker, failed):
                 yield app, failed

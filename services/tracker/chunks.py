@@ -15,10 +15,8 @@ from buuta.model.milestone import Action, ParcelMilestone
 from buuta.model.scan import Registration
 from buuta.streaming.chunk import Chunk
 from buuta.streaming.producer import Pair
-from buuta.streaming.worker import Applied
 from buuta.telemetry import metrics
 from services.tracker import storage
-from services.tracker.cache import ParcelCache
 from services.tracker.domain.parcel import CellChanges, Counted, Parcel, contribution, counted
 from services.tracker.fast import Fast, not_later, scan_columns, take_fast
 from services.tracker.slow import Placed, Slow, own_records, registration_key, take_slow
@@ -29,15 +27,14 @@ EXPECTED: Final = frozenset({"ScanEvent", "ParcelRegistration", "DeadlinePassed"
 class ChunkFold:
     """The work on one chunk; `apply` is what a chunk worker calls."""
 
-    def __init__(self, codec: Codec, cache: ParcelCache) -> None:
+    def __init__(self, codec: Codec) -> None:
         self._codec = codec
-        self._cache = cache
 
-    async def apply(self, con: Any, chunk: Chunk, decoded: Decoded) -> Applied:
+    async def apply(self, con: Any, chunk: Chunk, decoded: Decoded) -> Sequence[Pair]:
         """Write a chunk's effects in the transaction of `con`; returns the milestones to tell."""
         scans, registrations = scan_columns(decoded), _registrations(decoded)
         registered = {registration_key(each) for _, each in registrations}
-        parcels = await self._parcels(con, chunk, {*scans.keys, *registered})
+        parcels = await storage.load_parcels(con, {*scans.keys, *registered})
         before = {key: counted(parcel) for key, parcel in parcels.items()}
         slow_keys = not_later(scans, parcels) | registered
         fast = take_fast(scans, slow_keys, parcels)
@@ -48,12 +45,7 @@ class ChunkFold:
         await storage.write_parcels(con, chunk.partition, parcels, before)
         await storage.add_to_cells(con, chunk.partition, cell_changes(before, parcels).counts)
         _count(fast, slow, len(scans.keys))
-        told = [*fast.encoded(self._codec), *self._encoded(slow.told)]
-        return Applied(told, lambda: self._cache.put_back(chunk, parcels))
-
-    async def _parcels(self, con: Any, chunk: Chunk, keys: set[str]) -> dict[str, Parcel]:
-        parcels = self._cache.take(chunk, keys)
-        return parcels | await storage.load_parcels(con, keys - parcels.keys())
+        return [*fast.encoded(self._codec), *self._encoded(slow.told)]
 
     def _encoded(self, told: Sequence[ParcelMilestone]) -> list[Pair]:
         values = encode_rows(self._codec, "ParcelMilestone", told)

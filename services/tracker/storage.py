@@ -64,7 +64,7 @@ _values = attrgetter(*STATE_FIELDS)
 
 async def load_parcels(con: Any, keys: Collection[str]) -> dict[str, Parcel]:
     """The stored state of these parcels; those that are new are missing."""
-    rows = await con.fetch(SELECT_PARCELS, list(keys)) if keys else ()
+    rows = await con.fetch(SELECT_PARCELS, list(keys))
     return {row[0]: Parcel(*row[1:]) for row in rows}
 
 

@@ -1,6 +1,7 @@
 """The command itself: a short demo ends by itself and balances."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -30,12 +31,15 @@ def test_a_short_demo_balances_and_prints_its_reconciliation_as_json() -> None:
 
 @pytest.mark.timeout(300)
 def test_ctrl_c_ends_the_demo_cleanly() -> None:
-    process = subprocess.Popen([*BUUTA, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    """A terminal's Ctrl-C reaches every process of the command's group."""
+    process = subprocess.Popen(
+        [*BUUTA, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+    )
     assert process.stderr is not None
     for line in process.stderr:
         if "Shop's API key" in line:
             break
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)
     _, rest = process.communicate(timeout=200)
     assert process.returncode == 0, rest[-3000:]
     assert "Nothing was lost or doubled." in rest

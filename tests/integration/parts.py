@@ -17,7 +17,6 @@ from buuta.streaming.producer import Producer
 from buuta.streaming.progress import ProgressRows
 from buuta.streaming.worker import Apply, ChunkWorker, Parts
 from buuta.telemetry.health import Readiness
-from services.tracker.cache import ParcelCache
 from services.tracker.chunks import EXPECTED, ChunkFold
 
 
@@ -74,7 +73,7 @@ async def worker(
         DeadLetters(producer, settings.dead_letters_topic), settings.milestones_topic, EXPECTED, readiness,
     )  # fmt: skip
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    made = ChunkWorker(parts, apply or ChunkFold(Codec(), ParcelCache(1000)).apply, failed)
+    made = ChunkWorker(parts, apply or ChunkFold(Codec()).apply, failed)
     made.log = FakeLog()
     await made.take_over(first or {0: 0})
     try:

@@ -21,7 +21,6 @@ from buuta.streaming.stream import running
 from buuta.streaming.topics import create_topics
 from buuta.streaming.worker import ChunkWorker, Parts
 from buuta.telemetry.health import Readiness
-from services.tracker.cache import ParcelCache
 from services.tracker.chunks import EXPECTED, ChunkFold
 from tests.integration.parts import everything
 from tests.scans import scan
@@ -62,7 +61,7 @@ class Noting:
 
     def __init__(self) -> None:
         self.chunks: list[Chunk] = []
-        self._fold = ChunkFold(Codec(), ParcelCache(1000))
+        self._fold = ChunkFold(Codec())
 
     async def apply(self, con: Any, chunk: Chunk, decoded: Any) -> Any:
         self.chunks.append(chunk)

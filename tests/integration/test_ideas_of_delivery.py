@@ -1,5 +1,6 @@
 """Ideas 1 to 3, 7 and 9 of design.md, on a real database and broker: docs/delivery.md explains them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -9,8 +10,7 @@ from buuta.contracts.codec import Codec
 from buuta.contracts.columns import Decoded
 from buuta.settings import SharedSettings
 from buuta.streaming.chunk import Chunk
-from buuta.streaming.worker import Applied
-from services.tracker.cache import ParcelCache
+from buuta.streaming.producer import Pair
 from services.tracker.chunks import ChunkFold
 from tests.integration.parts import FakeLog, chunk, everything, milestones, worker
 from tests.scans import scan
@@ -63,14 +63,14 @@ async def test_idea_2_a_chunk_that_comes_again_counts_once(settings: SharedSetti
 
 
 async def test_idea_2_a_crash_before_the_commit_leaves_nothing(settings: SharedSettings, pool: Any) -> None:
-    fold = ChunkFold(Codec(), ParcelCache(1000))
+    fold = ChunkFold(Codec())
     crashes = [True]
 
-    async def crash_once(con: Any, part: Chunk, decoded: Decoded) -> Applied:
-        applied = await fold.apply(con, part, decoded)
+    async def crash_once(con: Any, part: Chunk, decoded: Decoded) -> Sequence[Pair]:
+        told = await fold.apply(con, part, decoded)
         if crashes.pop() if crashes else False:
             raise ConnectionError("the cable was pulled after the writes")
-        return applied
+        return told
 
     async with worker(settings, pool, crash_once) as tracker:
         await tracker.handle(chunk(settings, 0, JOURNEY))
@@ -172,7 +172,7 @@ async def test_idea_9_what_decodes_and_cannot_be_stored_is_found_and_set_aside_a
 
 
 async def test_a_bug_stops_the_worker_and_skips_nothing(settings: SharedSettings, pool: Any) -> None:
-    async def broken(con: Any, part: Chunk, decoded: Decoded) -> Applied:
+    async def broken(con: Any, part: Chunk, decoded: Decoded) -> Sequence[Pair]:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -77,7 +77,9 @@ async def test_an_accepted_item_lies_in_kafka_when_its_answer_comes(
     assert (event["carrier"], event["door"], event["status"]) == ("vnp", "api", "delivered")
 
 
-async def test_one_bad_item_never_fails_the_others(door: Door, settings: SharedSettings) -> None:
+async def test_one_bad_item_never_fails_the_others_and_is_kept(
+    door: Door, pool: Any, settings: SharedSettings
+) -> None:
     items = [GOOD, {**GOOD, "occurred_at": "hôm qua"}, None, {**GOOD, "code": "teleported"}, GOOD,
              {**GOOD, "place": "\ud800"}, {**GOOD, "number": "OTHER1"}]  # fmt: skip
     answers = (await door.scans(items)).json()
@@ -86,6 +88,12 @@ async def test_one_bad_item_never_fails_the_others(door: Door, settings: SharedS
     ]  # fmt: skip
     assert answers[1]["code"] == "time_invalid"
     assert "ISO 8601" in answers[1]["message"]
+    kept = await pool.fetch("select reason, payload from quarantine order by id")
+    assert [row["reason"] for row in kept] == [
+        "unknown_code", "time_invalid", "item_not_object", "place_invalid",
+    ]  # fmt: skip
+    opened = Vault(read_master_key(settings.master_key)).open_payload(kept[1]["payload"])
+    assert json.loads(opened) == items[1]
     assert len(await log(settings)) == 2
 
 

@@ -65,7 +65,9 @@ def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
                 raise Problem(400, "body_not_array", "the body is a JSON array of items")
             if len(items) > most_items:
                 raise Problem(413, "too_many_items", f"send at most {most_items} items at once")
-            answers = await gate.intake.take(carrier, Receipt(carrier.code, DOOR, now_ms()), items)
+            receipt = Receipt(carrier.code, DOOR, now_ms())
+            answers = await gate.intake.take(carrier, receipt, items)
+            await gate.intake.keep_rejected(receipt, items, answers)
         return JSONResponse([answer.as_json() for answer in answers])
 
     return routes

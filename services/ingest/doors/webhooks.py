@@ -7,7 +7,6 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
 
-from buuta.errors import BadItem
 from buuta.web.bodies import parse_json, read_body
 from buuta.web.problems import Problem, problems
 from services.ingest.carriers import RECIPES
@@ -73,11 +72,11 @@ async def _take(
         if not isinstance(payload, dict):
             raise Problem(400, "body_not_object", "the body is one JSON object")
     except Problem as bad:
-        await gate.intake.keep(receipt, body, BadItem(bad.code, bad.detail))
+        await gate.intake.keep(receipt, body, bad.code)
         return bad.response(kept=True)
     [answer] = await gate.intake.take(carrier, receipt, [payload], RECIPES[carrier.format].parse)
     if answer.result is not Result.REJECTED:
         return JSONResponse(answer.as_json())
-    why = BadItem(answer.code or "", answer.message or "", answer.field or "")
-    await gate.intake.keep(receipt, payload, why)
-    return Problem(400, why.code, str(why)).response(field=why.field, kept=True)
+    await gate.intake.keep_rejected(receipt, [payload], [answer])
+    problem = Problem(400, answer.code or "", answer.message or "")
+    return problem.response(field=answer.field or "", kept=True)
