@@ -7,7 +7,7 @@ a Python value; all else stays in Arrow columns from the log to the table and to
 
 from collections.abc import Collection, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +17,7 @@ from buuta.contracts.columns import Decoded, batch_of, encode_columns, rows_of
 from buuta.model.milestone import Action, ParcelMilestone
 from buuta.model.scan import Scan
 from buuta.streaming.producer import Pair
-from services.tracker.domain.fold import Seen, advance, told_mode
+from services.tracker.domain.fold import SEEN, Seen, advance, told_mode
 from services.tracker.domain.parcel import Parcel
 from services.tracker.domain.rules import kind_of
 
@@ -35,7 +35,7 @@ class ScanColumns:
 
     def seen(self) -> Iterator[Seen]:
         """Each scan as the fold sees it."""
-        return map(Seen._make, rows_of(self.batch, Seen._fields))
+        return cast(Iterator[Seen], rows_of(self.batch, SEEN))
 
     def scans(self, rows: list[int]) -> list[Scan]:
         """Whole scans of some rows."""
@@ -69,17 +69,9 @@ def not_later(scans: ScanColumns, stored: Mapping[str, Parcel]) -> set[str]:
     return slow
 
 
-class Told(NamedTuple):
-    """What a milestone of the fast path says beside its scan, which is the row of that number."""
-
-    row: int
-    key: str
-    sequence: int
-    kind: str
-    ordinal: int
-    delivery_mode: str | None
-    registration_id: str | None
-    promised_at: int | None
+Told = tuple[int, str, int, str, int, str | None, str | None, int | None]
+"""What a milestone of the fast path says beside its scan: the scan's row, parcel key, sequence, kind,
+ordinal, delivery mode, registration id, promised at."""
 
 
 @dataclass
@@ -104,7 +96,9 @@ class Fast:
         )
         scans = self.scans.batch.take(pa.array(rows, pa.int32()))
         columns = {name: scans.column(name) for name in COPIED} | {
-            "milestone_id": pa.array(map("{}#{}".format, keys, sequences), pa.string()),
+            "milestone_id": pa.array(
+                [f"{key}#{number}" for key, number in zip(keys, sequences)], pa.string()
+            ),
             "sequence": pa.array(sequences, pa.int32()),
             "action": pa.repeat(Action.JOINED.value, len(rows)),
             "kind": pa.array(kinds, pa.string()),
@@ -130,11 +124,9 @@ def take_fast(scans: ScanColumns, slow: Collection[str], parcels: MutableMapping
         ordinal = advance(parcel, scan)
         took(row)
         if ordinal is not None:
-            parcel.sequence += 1
-            told(
-                Told(
-                    row, key, parcel.sequence, kind_of(scan.status), ordinal,
-                    told_mode(parcel, scan.status), parcel.registration_id, parcel.promised_at,
-                )
-            )  # fmt: skip
+            status, parcel.sequence = scan[0], parcel.sequence + 1
+            told((
+                row, key, parcel.sequence, kind_of(status), ordinal, told_mode(parcel, status),
+                parcel.registration_id, parcel.promised_at,
+            ))  # fmt: skip
     return fast

@@ -5,8 +5,9 @@ rank of status, then by event id), merges copies of one event id, and steps thro
 than all that is known may take `step` alone: the result is the same, and a property test holds it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Final
 
 from buuta.model.milestone import Milestone
 from buuta.model.scan import Scan
@@ -14,56 +15,54 @@ from buuta.model.statuses import RANK, DeliveryMode, Status
 from services.tracker.domain.parcel import Parcel
 from services.tracker.domain.rules import DELIVERED_AS, RULES, MilestoneRule, kind_of
 
-PLAIN_MODES: Final = {DeliveryMode.UNKNOWN.value, None}
+POINT: Final = DeliveryMode.POINT.value
+UNKNOWN: Final = DeliveryMode.UNKNOWN.value
+PLAIN_MODES: Final = {UNKNOWN, None}
 DELIVERED: Final = Status.DELIVERED.value
 ATTEMPT_FAILED: Final = Status.ATTEMPT_FAILED.value
 ACCEPTED: Final = Status.ACCEPTED.value
 READY_AT_POINT: Final = Status.READY_AT_POINT.value
 
 
-class Seen(NamedTuple):
-    """What the fold looks at in a scan; names and meaning as in `Scan`."""
-
-    status: str
-    reason: str | None
-    delivery_mode: str | None
-    provisional: bool
-    occurred_at: int
-    attempt: int | None
+SEEN: Final = ("status", "reason", "delivery_mode", "provisional", "occurred_at", "attempt")
+"""What the fold looks at in a scan, in this order."""
+Seen = tuple[str, str | None, str | None, bool, int, int | None]
+seen: Final[Callable[[Scan], Seen]] = attrgetter(*SEEN)
 
 
-def advance(parcel: Parcel, scan: Seen | Scan) -> int | None:
+def advance(parcel: Parcel, scan: Seen) -> int | None:
     """Take in a scan that is later than all before it.
 
     Returns the ordinal of the milestone that joins the live set, if one does; its kind is the one
     that the status implies.
     """
-    parcel.greatest_at = occurred_at = scan.occurred_at
-    status, before = scan.status, parcel.status
-    if scan.provisional:
+    status, reason, declared_mode, provisional, occurred_at, attempt = scan
+    parcel.greatest_at = occurred_at
+    if provisional:
         # The courier reports; the carrier has not confirmed. It shows, and starts nothing.
         parcel.reported_status = status
         return None
+    before = parcel.status
     if before is not None and status in RULES[before].barred:
         return None
-    rule = RULES[status]
-    if rule.moves:
-        _moves(parcel, status, occurred_at)
+    milestone, _, moves, ended_as, limit = RULES[status]
+    if moves:
+        _move(parcel, status, occurred_at)
     if status == DELIVERED:
-        parcel.delivery_mode = _mode(before, parcel.delivery_mode, scan.delivery_mode)
+        parcel.delivery_mode = mode = _mode(before, parcel.delivery_mode, declared_mode)
+        ended_as = DELIVERED_AS[mode]
     elif status == ATTEMPT_FAILED:
-        parcel.attempts = max(parcel.attempts + (before != status), scan.attempt or 0)
-    parcel.status, parcel.reason, parcel.reported_status = status, scan.reason, None
+        parcel.attempts = max(parcel.attempts + (before != status), attempt or 0)
+    parcel.status, parcel.reason, parcel.reported_status = status, reason, None
     parcel.last_at = occurred_at
-    parcel.outcome = _outcome(parcel, rule.ended_as)
-    limit = rule.next_expected_ms
+    parcel.outcome = ended_as if parcel.moved_at is not None else None
     parcel.next_expected_at = None if limit is None else occurred_at + limit
-    return None if status == before or rule.milestone is None else _join(parcel, rule.milestone)
+    return None if milestone is None or status == before else _join(parcel, milestone)
 
 
 def step(parcel: Parcel, scan: Scan) -> Milestone | None:
     """`advance`, and the milestone that joins with all that it says."""
-    ordinal = advance(parcel, scan)
+    ordinal = advance(parcel, seen(scan))
     if ordinal is None:
         return None
     return Milestone(
@@ -78,7 +77,7 @@ def told_mode(parcel: Parcel, status: str) -> str | None:
     return parcel.delivery_mode if status == DELIVERED else None
 
 
-def _moves(parcel: Parcel, status: str, occurred_at: int) -> None:
+def _move(parcel: Parcel, status: str, occurred_at: int) -> None:
     if parcel.moved_at is None:
         parcel.moved_at = occurred_at
     if parcel.accepted_at is None and status == ACCEPTED:
@@ -91,13 +90,7 @@ def _mode(before: str | None, known: str | None, declared: str | None) -> str:
         return str(declared)
     if known not in PLAIN_MODES:
         return str(known)
-    return (DeliveryMode.POINT if before == READY_AT_POINT else DeliveryMode.UNKNOWN).value
-
-
-def _outcome(parcel: Parcel, ended_as: str | None) -> str | None:
-    if parcel.status == DELIVERED:
-        return DELIVERED_AS[parcel.delivery_mode or DeliveryMode.UNKNOWN].value
-    return None if parcel.moved_at is None else ended_as
+    return POINT if before == READY_AT_POINT else UNKNOWN
 
 
 def _join(parcel: Parcel, rule: MilestoneRule) -> int | None:

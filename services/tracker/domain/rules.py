@@ -72,12 +72,12 @@ BEFORE_ACCEPTANCE: Final = frozenset(
 )
 """No movement: these open no cohort. Cancelled before acceptance is no outcome (domain 3.5)."""
 
-DELIVERED_AS: Final[dict[str, Outcome]] = {
-    DeliveryMode.ADDRESS: Outcome.DELIVERED_TO_ADDRESS,
-    DeliveryMode.POINT: Outcome.DELIVERED_AT_POINT,
-    DeliveryMode.LOCKER: Outcome.DELIVERED_AT_POINT,
-    DeliveryMode.REDIRECT: Outcome.DELIVERED_AS_ASKED,
-    DeliveryMode.UNKNOWN: Outcome.DELIVERED_UNKNOWN_MODE,
+DELIVERED_AS: Final[dict[str, str]] = {
+    DeliveryMode.ADDRESS: Outcome.DELIVERED_TO_ADDRESS.value,
+    DeliveryMode.POINT: Outcome.DELIVERED_AT_POINT.value,
+    DeliveryMode.LOCKER: Outcome.DELIVERED_AT_POINT.value,
+    DeliveryMode.REDIRECT: Outcome.DELIVERED_AS_ASKED.value,
+    DeliveryMode.UNKNOWN: Outcome.DELIVERED_UNKNOWN_MODE.value,
 }
 """Postal Law 49/2010/QH12, Art. 11(3): at the address, at a service point, or as the user asked."""
 
