@@ -55,9 +55,6 @@ async def http(app: Any, settings: SharedSettings) -> AsyncIterator[int]:
 
 # Chunks are many short-lived tuples without cycles: collecting after every 700 of them is half the time.
 COLLECT_AFTER = 50_000
-# Faust's consumer is a thread of its own. At Python's 5 ms, each of the two waits for the other's turn
-# to end after every socket call; at 0.5 ms the tracker is a quarter faster.
-SWITCH_SECONDS = 0.0005
 
 
 def main(name: str, kind: type[Settings], wire: Wire[Settings]) -> int:
@@ -69,7 +66,6 @@ def main(name: str, kind: type[Settings], wire: Wire[Settings]) -> int:
         return 2
     logs.configure(name, settings.log_level)
     gc.freeze()
-    sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(COLLECT_AFTER)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # Faust's consumer thread makes a loop too
     return asyncio.run(_run(name, settings, wire))

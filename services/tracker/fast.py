@@ -96,9 +96,7 @@ class Fast:
         )
         scans = self.scans.batch.take(pa.array(rows, pa.int32()))
         columns = {name: scans.column(name) for name in COPIED} | {
-            "milestone_id": pa.array(
-                [f"{key}#{number}" for key, number in zip(keys, sequences)], pa.string()
-            ),
+            "milestone_id": pa.array(map("{}#{}".format, keys, sequences), pa.string()),
             "sequence": pa.array(sequences, pa.int32()),
             "action": pa.repeat(Action.JOINED.value, len(rows)),
             "kind": pa.array(kinds, pa.string()),
