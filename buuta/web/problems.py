@@ -66,7 +66,9 @@ def as_problem(error: Exception) -> Problem:
 def _sentence(error: RequestValidationError) -> str:
     """Where it is wrong and what is wanted; never the value itself, which may be personal."""
     first = error.errors()[0]
-    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    if first["type"] == "json_invalid":
+        return f"the body is not JSON: {first['ctx']['error']} at character {first['loc'][-1]}"
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def _slug(text: str) -> str:

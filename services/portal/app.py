@@ -35,7 +35,10 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
     ):
         await producer.start()
         board = LiveBoard(pool)
-        app = FastAPI(title="Buuta portal", version=__version__, summary="Register and track parcels.")
+        app = FastAPI(
+            title="Buuta portal", version=__version__, summary="Register and track parcels.",
+            strict_content_type=False,
+        )  # fmt: skip
         problems.install(app)
         registrar = Registrar(vault, codec, settings.events_topic)
         app.include_router(registrations.router(pool, registrar, vault))

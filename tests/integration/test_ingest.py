@@ -241,7 +241,8 @@ async def test_a_file_comes_in_and_its_refused_lines_come_back_with_the_reason(
 ) -> None:
     path = folder / "scans.csv"
     lines = ["number,code,occurred_at,proof_present,place", "Z82BS,picked,2026-11-24T09:30:00+07:00,yes,",
-             "Z82BS,picked,24/11/2026,,Hà Nội", "Z82BS,teleported,2026-11-24T09:30:00Z,,", "Z1,x"]  # fmt: skip
+             "Z82BS,picked,24/11/2026,,Hà Nội", "Z82BS,teleported,2026-11-24T09:30:00Z,,",
+             "Z1,x,y,no,z,w"]  # fmt: skip
     path.write_text("\n".join(lines), encoding="utf-8")
     producer = Producer(settings, Readiness())
     await producer.start()
@@ -258,6 +259,7 @@ async def test_a_file_comes_in_and_its_refused_lines_come_back_with_the_reason(
         ["3", "time_invalid"], ["4", "unknown_code"], ["5", "line_invalid"],
     ]  # fmt: skip
     assert report[1].endswith("Z82BS,picked,24/11/2026,,Hà Nội")
+    assert report[3].endswith("Z1,x,y,no,z,w")
     [event] = await log(settings)
     assert (event["status"], event["door"], event["proof_present"]) == ("accepted", "file", True)
 

@@ -119,10 +119,11 @@ class _Rejects:
         if self._file is not None:
             self._file.close()
 
-    def write(self, line: int, code: str, message: str, row: dict[str, Any]) -> None:
+    def write(self, line: int, code: str, message: str, row: dict[Any, Any]) -> None:
         if self._file is None:
             self._file = self._target.open("w", encoding="utf-8", newline="", errors="surrogateescape")
             self._writer = csv.writer(self._file)
             self._writer.writerow(["line", "code", "message", *self._columns])
         cells = [row.get(name) or "" for name in self._columns]
-        self._writer.writerow([line, code, message, *cells])
+        surplus = row.get(None, ())  # where `csv` puts cells beyond the header
+        self._writer.writerow([line, code, message, *cells, *surplus])

@@ -1,7 +1,8 @@
 """What a shipper sends to register a parcel, checked."""
 
+import re
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
@@ -23,16 +24,27 @@ def _in_range(moment: datetime) -> datetime:
     return moment
 
 
-Phone = Annotated[str, Field(pattern=r"^\+[1-9]\d{7,14}$", description="E.164.", examples=["+84912345678"])]
-Email = Annotated[
-    str,
-    Field(
-        pattern=r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$",
-        max_length=254,
-        examples=["nguoinhan@example.vn"],
-    ),
-]
-Unit = Annotated[str, Field(pattern=r"^\d{2,5}$")]
+def _written(pattern: str, sentence: str) -> tuple[AfterValidator, Any]:
+    """Text of a pattern: who writes it otherwise reads a sentence, and no regular expression."""
+
+    def check(raw: str) -> str:
+        if not re.fullmatch(pattern, raw):
+            raise ValueError(sentence)
+        return raw
+
+    return AfterValidator(check), Field(max_length=254, json_schema_extra={"pattern": f"^{pattern}$"})
+
+
+PHONE, IN_OPENAPI = _written(r"\+[1-9]\d{7,14}", "a phone is written as E.164, such as +84912345678")
+Phone = Annotated[str, PHONE, IN_OPENAPI, Field(description="E.164.", examples=["+84912345678"])]
+EMAIL, EMAIL_IN_OPENAPI = _written(
+    r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", "an e-mail is written name@example.vn"
+)
+Email = Annotated[str, EMAIL, EMAIL_IN_OPENAPI, Field(examples=["nguoinhan@example.vn"])]
+UNIT, UNIT_IN_OPENAPI = _written(
+    r"\d{2,5}", "a unit is its code of the Statistics Office, such as 01 for Hà Nội or 00070 for a ward"
+)
+Unit = Annotated[str, UNIT, UNIT_IN_OPENAPI]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
 
 
