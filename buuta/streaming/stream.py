@@ -3,13 +3,20 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
+from buuta.contracts import registry
 from buuta.settings import SharedSettings
+from buuta.storage.pool import open_pool
+from buuta.streaming.dead_letters import DeadLetters
+from buuta.streaming.producer import Producer
+from buuta.streaming.progress import ProgressRows
 from buuta.streaming.transport import ChunkApp, ChunkSchema
-from buuta.streaming.worker import ChunkWorker
+from buuta.streaming.worker import ChunkWorker, Parts
+from buuta.telemetry.health import Readiness
 
 log = structlog.get_logger()
 CHUNK_RECORDS = 4000
@@ -48,6 +55,35 @@ def build_app(settings: SharedSettings, worker: ChunkWorker) -> ChunkApp:
             await worker.handle(chunk)
 
     return app
+
+
+@dataclass(frozen=True)
+class Route:
+    """What a consumer reads, what belongs there, and where it tells on what it found."""
+
+    consumer: str
+    topic: str
+    expected: frozenset[str]
+    told_topic: str
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: SharedSettings, route: Route, readiness: Readiness) -> AsyncIterator[Parts]:
+    """All that a chunk worker stands on, closed again at the end."""
+    producer = Producer(settings, readiness)
+    async with (
+        open_pool(settings, route.consumer, readiness) as pool,
+        registry.opened(settings.schema_registry_url) as codec,
+    ):
+        await producer.start()
+        try:
+            yield Parts(
+                pool, producer, codec, ProgressRows(route.consumer, route.topic),
+                DeadLetters(producer, settings.dead_letters_topic), route.told_topic, route.expected,
+                readiness,
+            )  # fmt: skip
+        finally:
+            await producer.stop()
 
 
 @contextlib.asynccontextmanager

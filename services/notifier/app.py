@@ -9,15 +9,11 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from buuta.contracts import registry
 from buuta.storage.outbox import Relay
-from buuta.storage.pool import open_pool
 from buuta.storage.vault import Vault, read_master_key
-from buuta.streaming.dead_letters import DeadLetters
-from buuta.streaming.producer import Producer
-from buuta.streaming.progress import ProgressRows
-from buuta.streaming.stream import running
-from buuta.streaming.worker import ChunkWorker, Parts
+from buuta.streaming import stream
+from buuta.streaming.stream import Route
+from buuta.streaming.worker import ChunkWorker
 from buuta.telemetry.health import Readiness
 from buuta.telemetry.routes import operations
 from services.notifier.channels.email import EmailChannel
@@ -45,36 +41,26 @@ async def wire(settings: NotifierSettings) -> AsyncIterator[tuple[Any, "asyncio.
     vault = Vault(read_master_key(settings.master_key))
     app = FastAPI(title="Buuta notifier", openapi_url=None)
     app.include_router(operations(CONSUMER, readiness, VERSION))
-    producer = Producer(settings, readiness)
-    async with (
-        open_pool(settings, CONSUMER, readiness) as pool,
-        registry.opened(settings.schema_registry_url) as codec,
-    ):
-        await producer.start()
-        parts = Parts(
-            pool, producer, codec, ProgressRows(CONSUMER, settings.milestones_topic),
-            DeadLetters(producer, settings.dead_letters_topic), settings.notifications_topic,
-            EXPECTED, readiness,
-        )  # fmt: skip
+    route = Route(CONSUMER, settings.milestones_topic, EXPECTED, settings.notifications_topic)
+    async with stream.opened(settings, route, readiness) as parts:
         worker = ChunkWorker(parts, ChunkPlan(vault).apply, failed)
         sms = SmsChannel(settings)
         await sms.start()
-        office = Office(pool, vault, codec, settings, sentences())
+        office = Office(parts.pool, vault, parts.codec, settings, sentences())
         senders = [Sender(office, each) for each in (sms, EmailChannel(settings))]
         work = [sender.run() for sender in senders]
         tasks = [
             asyncio.create_task(each)
-            for each in (*work, Relay(pool, producer).run(), _watch(sms, readiness))
+            for each in (*work, Relay(parts.pool, parts.producer).run(), _watch(sms, readiness))
         ]
         try:
-            async with running(settings, worker, failed):
+            async with stream.running(settings, worker, failed):
                 yield app, failed
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await sms.stop()
-            await producer.stop()
 
 
 async def _watch(sms: SmsChannel, readiness: Readiness) -> None:

@@ -7,13 +7,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from buuta.contracts import registry
-from buuta.storage.pool import open_pool
-from buuta.streaming.dead_letters import DeadLetters
-from buuta.streaming.producer import Producer
-from buuta.streaming.progress import ProgressRows
-from buuta.streaming.stream import running
-from buuta.streaming.worker import ChunkWorker, Parts
+from buuta.streaming import stream
+from buuta.streaming.stream import Route
+from buuta.streaming.worker import ChunkWorker
 from buuta.telemetry.health import Readiness
 from buuta.telemetry.routes import operations
 from services.tracker.chunks import EXPECTED, ChunkFold
@@ -30,20 +26,8 @@ async def wire(settings: TrackerSettings) -> AsyncIterator[tuple[Any, "asyncio.F
     readiness = Readiness("database", "kafka", "partitions")
     app = FastAPI(title="Buuta tracker", openapi_url=None)
     app.include_router(operations("tracker", readiness, VERSION))
-    producer = Producer(settings, readiness)
-    async with (
-        open_pool(settings, CONSUMER, readiness) as pool,
-        registry.opened(settings.schema_registry_url) as codec,
-    ):
-        await producer.start()
-        parts = Parts(
-            pool, producer, codec, ProgressRows(CONSUMER, settings.events_topic),
-            DeadLetters(producer, settings.dead_letters_topic), settings.milestones_topic,
-            EXPECTED, readiness,
-        )  # fmt: skip
-        worker = ChunkWorker(parts, ChunkFold(codec).apply, failed)
-        try:
-            async with running(settings, worker, failed):
-                yield app, failed
-        finally:
-            await producer.stop()
+    route = Route(CONSUMER, settings.events_topic, EXPECTED, settings.milestones_topic)
+    async with stream.opened(settings, route, readiness) as parts:
+        worker = ChunkWorker(parts, ChunkFold(parts.codec).apply, failed)
+        async with stream.running(settings, worker, failed):
+            yield app, failed
