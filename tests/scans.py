@@ -10,6 +10,7 @@ from buuta.model.statuses import DeliveryMode, Reason, Status
 
 MORNING = 1_795_480_000_000
 HOUR = 3_600_000
+EVENING = MORNING + 9 * HOUR
 
 
 def scan(status: str, hour: float = 0, number: str = "Z82BS", **more: Any) -> Scan:
@@ -48,8 +49,25 @@ def journeys(most: int = 12) -> st.SearchStrategy[list[Scan]]:
             reason=st.sampled_from([None, str(Reason.NO_CONTACT), str(Reason.REFUSED)]),
             delivery_mode=st.sampled_from([None, str(DeliveryMode.ADDRESS), str(DeliveryMode.POINT)]),
             provisional=st.sampled_from([False, False, False, True]),
-            received_at=st.integers(MORNING, MORNING + 10),
+            received_at=st.sampled_from([EVENING, EVENING, EVENING + 1, EVENING + 2, MORNING]),
             attempt=st.sampled_from([None, None, 2]),
+            distance_bucket=st.sampled_from([None, None, "within_50_m", "beyond_1_km"]),
+            proof_present=st.sampled_from([None, True]),
         ),
         max_size=most,
     )
+
+
+@st.composite
+def corrected_journeys(draw: st.DrawFn, most: int = 10) -> list[Scan]:
+    """Journeys some of whose scans correct others of them, or one that never comes."""
+    ids, made = ["0" * 32], []
+    for each in draw(journeys(most)):
+        kind = draw(st.sampled_from([None, None, "did_not_occur", "incorrect_data"]))
+        if kind is not None:
+            wrong = draw(st.sampled_from(ids))
+            own = event_id("ghn", (each.event_id, kind, wrong))
+            each = each._replace(event_id=own, corrects_event_id=wrong, correction_kind=kind)
+        ids.append(each.event_id)
+        made.append(each)
+    return made

@@ -6,18 +6,20 @@ from datetime import date
 from typing import Any, Final
 
 from buuta.model.identifiers import parcel_key
+from buuta.model.steering import Facts, steering
 from buuta.model.times import VIETNAM_MINUTES
 from buuta.storage.keys import new_secret, secret_hash
 
 PARCEL: Final = """
 select parcel_key, status, reason, reported_status, attempts, delivery_mode, outcome, last_at,
   greatest_at, next_expected_at, sequence, dest_province,
-  dest_commune, promised_at
+  dest_commune, promised_at, mode_evidence, xmin::text as written
 from parcels where parcel_key = any($1)
 """
 TIMELINE: Final = """
 select status, reason, delivery_mode, provisional, occurred_at, offset_minutes, facility, province,
-  commune
+  commune, encode(event_id, 'hex') as event_id, encode(corrects_event_id, 'hex') as corrects_event_id,
+  correction_kind, received_at
 from scans where parcel_key = $1 order by occurred_at desc, event_id
 """
 RATES: Final = """
@@ -34,7 +36,7 @@ group by grouping sets ((carrier, province), (carrier)) order by carrier, provin
 
 @dataclass(frozen=True)
 class Tracked:
-    """A parcel and its timeline, newest first, as rows."""
+    """A parcel and its timeline, newest first, as rows: the scans that steer its state."""
 
     carrier: str
     number: str
@@ -59,7 +61,13 @@ async def find(con: Any, carrier: str, number: str) -> Tracked | None:
         rows = await con.fetch(PARCEL, [key])
         if not rows:
             return None
-        return Tracked(carrier, number, rows[0], await con.fetch(TIMELINE, key))
+        return Tracked(carrier, number, rows[0], _steering(await con.fetch(TIMELINE, key)))
+
+
+def _steering(scans: Sequence[Any]) -> list[Any]:
+    """What was corrected, and what bears a time that cannot be, is history and no news."""
+    ids = steering(Facts(*(scan[name] for name in Facts._fields)) for scan in scans)
+    return [scan for scan in scans if scan["event_id"] in ids]
 
 
 async def carriers(con: Any) -> list[str]:
@@ -74,12 +82,9 @@ async def carriers_with(con: Any, number: str) -> list[str]:
     return sorted(keys[row["parcel_key"]] for row in rows)
 
 
-VERSIONED: Final = ("sequence", "status", "reported_status", "last_at", "greatest_at", "promised_at")
-
-
 def version(parcel: Any) -> str:
-    """What changes when a parcel's page changes."""
-    return "/".join(str(parcel[name]) for name in VERSIONED)
+    """What changes when a parcel's page changes: the transaction that wrote its state."""
+    return str(parcel["written"])
 
 
 async def versions(con: Any, keys: Sequence[str]) -> dict[str, str]:

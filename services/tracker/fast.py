@@ -16,6 +16,7 @@ from buuta.contracts.codec import Codec
 from buuta.contracts.columns import Decoded, batch_of, encode_columns, rows_of
 from buuta.model.milestone import Action, ParcelMilestone
 from buuta.model.scan import Scan
+from buuta.model.steering import FUTURE_MS, OLDEST_MS
 from buuta.streaming.producer import Pair
 from services.tracker.domain.fold import SEEN, Seen, advance, told_mode
 from services.tracker.domain.parcel import Parcel
@@ -57,9 +58,13 @@ def scan_columns(decoded: Decoded) -> ScanColumns:
 
 
 def not_later(scans: ScanColumns, stored: Mapping[str, Parcel]) -> set[str]:
-    """Keys with a scan that is not later than all known before it, the chunk's earlier ones too."""
+    """Keys with a scan that is not later than all known before it, the chunk's earlier ones too.
+
+    A scan that does not simply steer, and a parcel with corrections, are not for one step either.
+    """
     greatest = {key: parcel.greatest_at for key, parcel in stored.items()}
-    slow = set()
+    slow = {key for key, parcel in stored.items() if parcel.corrected}
+    slow.update(scans.keys[row] for row in _odd_rows(scans.batch))
     for key, occurred_at in zip(scans.keys, scans.batch.column("occurred_at").to_pylist(), strict=True):
         known = greatest.get(key)
         if known is not None and occurred_at <= known:
@@ -67,6 +72,19 @@ def not_later(scans: ScanColumns, stored: Mapping[str, Parcel]) -> set[str]:
         else:
             greatest[key] = occurred_at
     return slow
+
+
+def _odd_rows(batch: Any) -> list[int]:
+    """Rows of corrections, and of scans whose time is out of range."""
+    # As floats: the difference of two numbers that somebody made up must not wrap around.
+    times = ("received_at", "occurred_at")
+    age = pc.subtract(*(batch.column(name).cast(pa.float64(), safe=False) for name in times))
+    odd = pc.or_(
+        pc.is_valid(batch.column("corrects_event_id")),
+        pc.or_(pc.less(age, -FUTURE_MS), pc.greater(age, OLDEST_MS)),
+    )
+    rows: list[int] = pc.indices_nonzero(odd).to_pylist()
+    return rows
 
 
 Told = tuple[int, str, int, str, int, str | None, str | None, int | None]

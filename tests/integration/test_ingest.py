@@ -278,3 +278,22 @@ async def test_nothing_is_served_before_the_database_is_migrated(settings: Share
             return "buuta migrate" in waits.get("database", "")
 
         await until(told, "readiness names the missing migration")
+
+
+async def test_a_correction_is_an_event_of_its_own_that_names_the_wrong_one(
+    door: Door, settings: SharedSettings
+) -> None:
+    [first] = (await door.scans([GOOD])).json()
+    correction = {**GOOD, "corrects": first["event_id"], "correction": "did_not_occur"}
+    [second] = (await door.scans([correction])).json()
+    assert second["result"] == "accepted"
+    assert second["event_id"] != first["event_id"]
+    [_, event] = await log(settings)
+    assert (event["corrects_event_id"], event["correction_kind"]) == (first["event_id"], "did_not_occur")
+
+
+@pytest.mark.parametrize("half", [{"corrects": "a" * 32}, {"correction": "incorrect_data"}])
+async def test_half_a_correction_hears_what_is_missing(door: Door, half: dict[str, str]) -> None:
+    [answer] = (await door.scans([{**GOOD, **half}])).json()
+    assert (answer["result"], answer["code"]) == ("rejected", "item_invalid")
+    assert "come together" in answer["message"]

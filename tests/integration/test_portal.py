@@ -171,6 +171,18 @@ async def test_the_tracking_page_tells_the_journey_in_local_time(
     assert (await portal.client.get("/t/ghn/Z82BS?lang=en")).text == english
 
 
+async def test_what_was_corrected_is_not_told_any_more(
+    portal: Portal, settings: SharedSettings, pool: Any
+) -> None:
+    wrong = JOURNEY[-1]
+    correction = scan("delivered", 9, corrects_event_id=wrong.event_id, correction_kind="did_not_occur")
+    await track(settings, pool, [*JOURNEY, correction])
+    parcel = (await portal.client.get("/v1/parcels/ghn/Z82BS")).json()
+    assert (parcel["status"], parcel["outcome"]) == ("out_for_delivery", None)
+    assert "delivered" not in {each["status"] for each in parcel["timeline"]}
+    assert "Đã giao" not in (await portal.client.get("/t/ghn/Z82BS")).text
+
+
 async def test_the_same_as_json(portal: Portal, settings: SharedSettings, pool: Any) -> None:
     await track(settings, pool, JOURNEY)
     parcel = (await portal.client.get("/v1/parcels/ghn/Z82BS")).json()

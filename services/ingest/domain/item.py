@@ -1,12 +1,12 @@
 """Buuta's own item: what `POST /v1/scans` takes and the columns of a CSV file."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from buuta.errors import BadItem
-from buuta.model.statuses import DeliveryMode, DistanceBucket, Reason
+from buuta.model.statuses import CorrectionKind, DeliveryMode, DistanceBucket, Reason
 from buuta.model.times import parse_iso
 from services.ingest.domain.recipe import Report
 
@@ -38,6 +38,13 @@ class ScanItem(BaseModel):
     attempt: Annotated[int | None, Field(ge=1, le=99)] = None
     distance_bucket: DistanceBucket | None = None
     proof_present: bool | None = None
+    corrects: Annotated[
+        str | None, Field(pattern="^[0-9a-f]{32}$", description="The event id of your scan that was wrong.")
+    ] = None
+    correction: Annotated[
+        CorrectionKind | None,
+        Field(description="did_not_occur takes it back; incorrect_data: this item stands instead."),
+    ] = None
 
     @field_validator("*", mode="before")
     @classmethod
@@ -46,6 +53,13 @@ class ScanItem(BaseModel):
         if isinstance(value, str) and "\x00" in value:
             raise ValueError("holds a NUL character, which cannot be stored; take it out")
         return value
+
+    @model_validator(mode="after")
+    def whole(self) -> Self:
+        """A correction says what it corrects, and how."""
+        if (self.corrects is None) != (self.correction is None):
+            raise ValueError("corrects and correction come together")
+        return self
 
 
 def read_item(item: Any) -> Report:
@@ -66,6 +80,7 @@ def read_item(item: Any) -> Report:
         reason=read.reason, mode=read.delivery_mode, provisional=read.provisional,
         facility=read.facility, province=read.province, commune=read.commune, attempt=read.attempt,
         distance_bucket=read.distance_bucket, proof_present=read.proof_present,
+        corrects=read.corrects, correction=read.correction,
     )  # fmt: skip
 
 
@@ -75,6 +90,6 @@ def _bad(wrong: ValidationError) -> BadItem:
     if first["type"] == "extra_forbidden":
         allowed = ", ".join(ScanItem.model_fields)
         return BadItem("field_unknown", f"no such field; the fields are {allowed}", field[:60])
-    code = "field_missing" if first["type"] == "missing" else f"{field}_invalid"
+    code = "field_missing" if first["type"] == "missing" else f"{field or 'item'}_invalid"
     message = first["msg"][0].lower() + first["msg"][1:]
     return BadItem(code, message.replace("value error, ", ""), field)

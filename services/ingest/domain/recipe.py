@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from buuta.errors import BadItem
 from buuta.model.identifiers import event_id, normalise_number
 from buuta.model.scan import Scan
-from buuta.model.statuses import DeliveryMode, Reason, Status
+from buuta.model.statuses import CorrectionKind, DeliveryMode, Reason, Status
 from buuta.model.times import BusinessTime
 
 
@@ -46,6 +47,8 @@ class Report:
     attempt: int | None = None
     distance_bucket: str | None = None
     proof_present: bool | None = None
+    corrects: str | None = None
+    correction: CorrectionKind | None = None
 
 
 @dataclass(frozen=True)
@@ -97,13 +100,21 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
     if row.status is None:
         return None
     return Scan(
-        event_id(receipt.carrier, recipe.identity(report)), receipt.carrier, number,
+        event_id(receipt.carrier, _identity(recipe, report)), receipt.carrier, number,
         row.status.value, _text(_reason(recipe, report, row)), _text(report.mode or row.mode),
-        report.provisional or row.provisional, None, None, report.time.ms,
+        report.provisional or row.provisional, report.corrects, _text(report.correction), report.time.ms,
         report.time.offset_minutes, report.time.source.value, receipt.received_at, report.facility,
         report.province, report.commune, report.attempt, report.distance_bucket,
         report.proof_present, report.raw_code, receipt.door, f"{recipe.format}-{recipe.version}",
     )  # fmt: skip
+
+
+def _identity(recipe: Recipe, report: Report) -> tuple[str, ...]:
+    """A correction that repeats the columns of what it corrects is an event of its own."""
+    identity = recipe.identity(report)
+    if report.corrects is None or report.correction is None:
+        return identity
+    return (*identity, report.correction.value, report.corrects)
 
 
 def _reason(recipe: Recipe, report: Report, row: CodeRow) -> Reason | None:
@@ -114,5 +125,5 @@ def _reason(recipe: Recipe, report: Report, row: CodeRow) -> Reason | None:
     return row.reason
 
 
-def _text(value: Status | Reason | DeliveryMode | None) -> str | None:
+def _text(value: StrEnum | None) -> str | None:
     return None if value is None else value.value

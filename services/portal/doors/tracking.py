@@ -45,6 +45,9 @@ class TrackedParcel(BaseModel):
     reported_status: str | None
     attempts: int
     delivery_mode: str | None
+    mode_evidence: Annotated[
+        str | None, Field(description="What the mode rests on: declared, collected, distance, proof, …")
+    ]
     outcome: str | None
     last_activity_at: Time | None
     next_expected_at: Time | None
@@ -151,7 +154,7 @@ def as_json(tracked: Tracked) -> TrackedParcel:
     def moment(name: str) -> str | None:
         return None if row[name] is None else iso_text(row[name], offset)
 
-    plain = ("status", "reason", "reported_status", "attempts", "delivery_mode", "outcome")
+    plain = ("status", "reason", "reported_status", "attempts", "delivery_mode", "mode_evidence", "outcome")
     return TrackedParcel(
         carrier=tracked.carrier, number=tracked.number, number_flag=s10_flag(tracked.number),
         **{name: row[name] for name in plain},

@@ -5,29 +5,52 @@ rank of status, then by event id), merges copies of one event id, and steps thro
 than all that is known may take `step` alone: the result is the same, and a property test holds it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Final
 
 from buuta.model.milestone import Milestone
 from buuta.model.scan import Scan
-from buuta.model.statuses import RANK, DeliveryMode, Status
+from buuta.model.statuses import RANK, Status
+from buuta.model.steering import Facts, out_of_range, steering
+from services.tracker.domain.evidence import (
+    FAR,
+    PLAIN_MODES,
+    READY_AT_POINT,
+    UNKNOWN,
+    Handover,
+    graded,
+)  # fmt: skip
+from services.tracker.domain.findings import (
+    ATTEMPT_FAR_AWAY,
+    IMPOSSIBLE_MOVE,
+    NO_ROUND_BEFORE_ATTEMPT,
+    NO_ROUND_BEFORE_DELIVERY,
+    TIME_OUT_OF_RANGE,
+    find,
+)  # fmt: skip
 from services.tracker.domain.parcel import Parcel
-from services.tracker.domain.rules import DELIVERED_AS, RULES, MilestoneRule, kind_of
+from services.tracker.domain.rules import (
+    DELIVERED_AS,
+    MILESTONES,
+    RULES,
+    MilestoneRule,
+    kind_of,
+)  # fmt: skip
 
-POINT: Final = DeliveryMode.POINT.value
-UNKNOWN: Final = DeliveryMode.UNKNOWN.value
-PLAIN_MODES: Final = {UNKNOWN, None}
 DELIVERED: Final = Status.DELIVERED.value
 ATTEMPT_FAILED: Final = Status.ATTEMPT_FAILED.value
 ACCEPTED: Final = Status.ACCEPTED.value
-READY_AT_POINT: Final = Status.READY_AT_POINT.value
+WENT_OUT: Final = MILESTONES[Status.OUT_FOR_DELIVERY].letter
 
-
-SEEN: Final = ("status", "reason", "delivery_mode", "provisional", "occurred_at", "attempt")
+SEEN: Final = (
+    "status", "reason", "delivery_mode", "provisional", "occurred_at", "attempt", "distance_bucket",
+    "proof_present",
+)  # fmt: skip
 """What the fold looks at in a scan, in this order."""
-Seen = tuple[str, str | None, str | None, bool, int, int | None]
+Seen = tuple[str, str | None, str | None, bool, int, int | None, str | None, bool | None]
 seen: Final[Callable[[Scan], Seen]] = attrgetter(*SEEN)
+_facts = attrgetter(*Facts._fields)
 
 
 def advance(parcel: Parcel, scan: Seen) -> int | None:
@@ -36,7 +59,7 @@ def advance(parcel: Parcel, scan: Seen) -> int | None:
     Returns the ordinal of the milestone that joins the live set, if one does; its kind is the one
     that the status implies.
     """
-    status, reason, declared_mode, provisional, occurred_at, attempt = scan
+    status, reason, _, provisional, occurred_at, *_ = scan
     parcel.greatest_at = occurred_at
     if provisional:
         # The courier reports; the carrier has not confirmed. It shows, and starts nothing.
@@ -44,15 +67,15 @@ def advance(parcel: Parcel, scan: Seen) -> int | None:
         return None
     before = parcel.status
     if before is not None and status in RULES[before].barred:
+        find(parcel, IMPOSSIBLE_MOVE)
         return None
     milestone, _, moves, ended_as, limit = RULES[status]
     if moves:
         _move(parcel, status, occurred_at)
     if status == DELIVERED:
-        parcel.delivery_mode = mode = _mode(before, parcel.delivery_mode, declared_mode)
-        ended_as = DELIVERED_AS[mode]
+        ended_as = _deliver(parcel, scan)
     elif status == ATTEMPT_FAILED:
-        parcel.attempts = max(parcel.attempts + (before != status), attempt or 0)
+        _attempt(parcel, scan)
     parcel.status, parcel.reason, parcel.reported_status = status, reason, None
     parcel.last_at = occurred_at
     parcel.outcome = ended_as if parcel.moved_at is not None else None
@@ -84,13 +107,26 @@ def _move(parcel: Parcel, status: str, occurred_at: int) -> None:
         parcel.accepted_at = occurred_at
 
 
-def _mode(before: str | None, known: str | None, declared: str | None) -> str:
-    """How it was handed over: as declared, else a point where it waited at one, else unknown."""
-    if declared not in PLAIN_MODES:
-        return str(declared)
-    if known not in PLAIN_MODES:
-        return str(known)
-    return POINT if before == READY_AT_POINT else UNKNOWN
+def _deliver(parcel: Parcel, scan: Seen) -> str:
+    """Note how it was handed over; returns the outcome. A better known mode is not given up."""
+    _, _, declared, _, _, _, distance, proof = scan
+    waited_at_point, went_out = parcel.status == READY_AT_POINT, WENT_OUT in parcel.live
+    if not (went_out or waited_at_point or parcel.status == DELIVERED):
+        find(parcel, NO_ROUND_BEFORE_DELIVERY)
+    mode, evidence = graded(Handover(declared, distance, proof, waited_at_point, went_out))
+    if mode != UNKNOWN or parcel.delivery_mode in PLAIN_MODES:
+        parcel.delivery_mode, parcel.mode_evidence = mode, evidence
+    return DELIVERED_AS[parcel.delivery_mode or UNKNOWN]
+
+
+def _attempt(parcel: Parcel, scan: Seen) -> None:
+    """Count a failed attempt once, however often it is reported in a row."""
+    _, _, _, _, _, attempt, distance, _ = scan
+    if WENT_OUT not in parcel.live:
+        find(parcel, NO_ROUND_BEFORE_ATTEMPT)
+    if distance == FAR:
+        find(parcel, ATTEMPT_FAR_AWAY)
+    parcel.attempts = max(parcel.attempts + (parcel.status != ATTEMPT_FAILED), attempt or 0)
 
 
 def _join(parcel: Parcel, rule: MilestoneRule) -> int | None:
@@ -117,17 +153,28 @@ def distinct(scans: Iterable[Scan]) -> dict[str, Scan]:
 
 
 def fold(scans: Iterable[Scan]) -> tuple[Parcel, list[Milestone]]:
-    """The state and the live set that a set of scans implies."""
+    """The state and the live set that a set of scans implies.
+
+    Scans that a correction took back, and those whose time is out of range, do not steer.
+    """
+    by_id = distinct(scans)
     parcel, live = Parcel(), []
-    ordered = sorted(
-        distinct(scans).values(),
-        key=lambda scan: (scan.occurred_at, RANK[scan.status], scan.event_id),
-    )
-    for scan in ordered:
+    ids = steering(Facts(*_facts(scan)) for scan in by_id.values())
+    steers = [scan for event_id, scan in by_id.items() if event_id in ids]
+    for scan in sorted(steers, key=lambda scan: (scan.occurred_at, RANK[scan.status], scan.event_id)):
         milestone = step(parcel, scan)
         if milestone is not None:
             live.append(milestone)
+    _note(parcel, by_id.values())
     return parcel, live
+
+
+def _note(parcel: Parcel, scans: Collection[Scan]) -> None:
+    """What a parcel's scans imply whether they steer or not."""
+    parcel.greatest_at = max((scan.occurred_at for scan in scans), default=None)
+    parcel.corrected = any(scan.corrects_event_id is not None for scan in scans)
+    if any(out_of_range(scan.occurred_at, scan.received_at) for scan in scans):
+        find(parcel, TIME_OUT_OF_RANGE)
 
 
 def latest(live: Sequence[Milestone]) -> Milestone | None:

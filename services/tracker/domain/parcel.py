@@ -20,7 +20,8 @@ class Parcel:
 
     The fold owns a `Parcel` and changes it in place: 10,000 scans a second leave no time for copies.
     Times are UTC milliseconds. `live` is the live set: one letter a milestone, in business order.
-    `reported_status` is what a courier reported and the carrier has not confirmed.
+    `reported_status` is what a courier reported and the carrier has not confirmed. `findings` holds
+    one letter a finding; a `corrected` parcel has corrections among its scans, known or waited for.
     """
 
     status: str | None = None
@@ -28,6 +29,7 @@ class Parcel:
     reported_status: str | None = None
     attempts: int = 0
     delivery_mode: str | None = None
+    mode_evidence: str | None = None
     outcome: str | None = None
     accepted_at: int | None = None
     moved_at: int | None = None
@@ -41,6 +43,8 @@ class Parcel:
     dest_province: str | None = None
     dest_commune: str | None = None
     promised_at: int | None = None
+    findings: str = ""
+    corrected: bool = False
 
     def register(self, registration: Registration) -> bool:
         """Take a registration in, if it is newer than what is known; returns whether it was.

@@ -1,0 +1,76 @@
+"""Which of a parcel's scans steer its state: those that stand, and whose time can be believed.
+
+Corrections follow GS1 EPCIS 2.0, `errorDeclaration`: a correction names the scan that it corrects.
+*Did not occur* takes that scan's effect away and says nothing else; *incorrect data* is itself the
+scan that stands instead. A correction may come before the scan that it corrects, come twice, and be
+corrected in turn: then what it corrected stands again.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from buuta.model.statuses import CorrectionKind
+
+DID_NOT_OCCUR: Final = CorrectionKind.DID_NOT_OCCUR.value
+FUTURE_MS: Final = 10 * 60_000
+OLDEST_MS: Final = 365 * 86_400_000
+"""A business time this far after, or before, its receipt is kept and does not steer."""
+
+
+class Facts(NamedTuple):
+    """What decides whether a scan steers; names and meaning as in `Scan`."""
+
+    event_id: str
+    corrects_event_id: str | None
+    correction_kind: str | None
+    occurred_at: int
+    received_at: int
+
+
+def out_of_range(occurred_at: int, received_at: int) -> bool:
+    """Whether a scan comes from the future, or is older than a year."""
+    return not received_at - OLDEST_MS <= occurred_at <= received_at + FUTURE_MS
+
+
+def steering(scans: Iterable[Facts]) -> set[str]:
+    """The event ids of the scans that steer, of all scans of a parcel (each event id once)."""
+    by_id = {scan.event_id: scan for scan in scans}
+    voided = _voided(by_id)
+    return {
+        event_id
+        for event_id, scan in by_id.items()
+        if event_id not in voided
+        and scan.correction_kind != DID_NOT_OCCUR
+        and not out_of_range(scan.occurred_at, scan.received_at)
+    }
+
+
+def _voided(by_id: Mapping[str, Facts]) -> set[str]:
+    """Scans that a correction takes back; a scan is void exactly if a correction that stands names it.
+
+    Corrections that correct one another in a circle cancel out: none of them takes an effect away.
+    """
+    target = {
+        event_id: scan.corrects_event_id
+        for event_id, scan in by_id.items()
+        if scan.corrects_event_id is not None and scan.corrects_event_id in by_id
+    }
+    undecided = Counter(target.values())
+    voided: set[str] = set()
+    decided = [event_id for event_id in target if event_id not in undecided]
+    while decided:
+        correction = decided.pop()
+        corrected = target.get(correction)
+        if corrected is None:
+            continue
+        undecided[corrected] -= 1
+        if corrected in voided:
+            continue
+        if correction not in voided:
+            # Void, whatever else is said of it: so it is decided what its own correction does.
+            voided.add(corrected)
+            decided.append(corrected)
+        elif not undecided[corrected]:
+            decided.append(corrected)
+    return voided

@@ -1,0 +1,47 @@
+"""Findings: what in a parcel's history a careful clerk would ask about. Each names its rule."""
+
+from typing import Final, NamedTuple
+
+from services.tracker.domain.parcel import Parcel
+
+
+class Finding(NamedTuple):
+    """A rule that was broken: the letter that `parcels.findings` keeps, a name, and what it says."""
+
+    letter: str
+    name: str
+    says: str
+
+
+IMPOSSIBLE_MOVE: Final = Finding(
+    "I", "impossible_move", "a scan that the transition table bars; it changed nothing"
+)
+NO_ROUND_BEFORE_DELIVERY: Final = Finding(
+    "D", "delivered_without_out_for_delivery", "delivered, though it neither went out nor waited at a point"
+)
+NO_ROUND_BEFORE_ATTEMPT: Final = Finding(
+    "A", "attempt_without_out_for_delivery", "an attempt failed that no courier set out for"
+)
+ATTEMPT_FAR_AWAY: Final = Finding(
+    "F",
+    "attempt_far_from_address",
+    "an attempt failed more than 1 km from the address: perhaps none was made",
+)
+TIME_OUT_OF_RANGE: Final = Finding(
+    "T", "time_out_of_range", "a scan from the future or older than a year; it is kept and does not steer"
+)
+
+FINDINGS: Final = (
+    IMPOSSIBLE_MOVE, NO_ROUND_BEFORE_DELIVERY, NO_ROUND_BEFORE_ATTEMPT, ATTEMPT_FAR_AWAY, TIME_OUT_OF_RANGE,
+)  # fmt: skip
+
+
+def find(parcel: Parcel, finding: Finding) -> None:
+    """Note a finding on a parcel; a set of letters in one order, however often and when it is found."""
+    if finding.letter not in parcel.findings:
+        parcel.findings = "".join(sorted(parcel.findings + finding.letter))
+
+
+def named(letters: str) -> list[str]:
+    """The names of a parcel's findings."""
+    return [finding.name for finding in FINDINGS if finding.letter in letters]
