@@ -11,6 +11,7 @@ BuutaError
 └── Stop                    going on would do harm; the process must end
     ├── BadSettings         a variable that is missing or wrong
     ├── Fenced              another worker owns this partition now
+    ├── LogChanged          the log is not the one that the state was built from
     └── SchemaMismatch      contracts in the registry and in the code do not fit
 """
 
@@ -65,6 +66,10 @@ class BadSettings(Stop):
 
 class Fenced(Stop):
     """Another worker has taken the partition over; this one must not write to it."""
+
+
+class LogChanged(Stop):
+    """The log was made anew, cut off, emptied by retention, or has other partitions than before."""
 
 
 class SchemaMismatch(Stop):

@@ -28,6 +28,8 @@ class Chunk:
     start: int
     next: int
     records: Sequence[Record]
+    last: bytes | None = None
+    """The value at position `next - 1`, also where that record was taken out of `records`."""
 
     @property
     def values(self) -> list[bytes | None]:
@@ -48,4 +50,4 @@ class Chunk:
 
 def chunk_of(topic: str, partition: int, records: Sequence[Record]) -> Chunk:
     """Wrap what one fetch brought."""
-    return Chunk(topic, partition, records[0].offset, records[-1].offset + 1, records)
+    return Chunk(topic, partition, records[0].offset, records[-1].offset + 1, records, records[-1].value)

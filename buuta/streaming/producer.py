@@ -41,6 +41,15 @@ class Producer:
         """Wait for the first connection."""
         await self._connected.wait()
 
+    async def partitions(self, topic: str) -> int:
+        """How many partitions a topic has.
+
+        Raises:
+            KafkaAway: no broker says so in time.
+        """
+        async with self._acknowledged() as kafka:
+            return len(await kafka.partitions_for(topic))
+
     async def _connect(self) -> None:
         while not self._connected.is_set():
             kafka = self._new()

@@ -6,19 +6,19 @@ raises the fence first, so a worker that was frozen and thaws finds itself fence
 """
 
 import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from buuta.streaming.chunk import Chunk
+from buuta.streaming.origin import checksum, same_partitions
 from buuta.streaming.producer import Pair
 
 TAKE_OVER = """
 insert into progress as p (consumer, topic, partition, position, fence)
 values ($1, $2, $3, $4, 1)
 on conflict (consumer, topic, partition) do update set fence = p.fence + 1
-returning position, fence, pending
+returning position, fence, pending, last_checksum
 """
 LOCK = """
 select position, fence from progress
@@ -28,6 +28,11 @@ MOVE = """
 update progress set position = $4, last_checksum = $5, pending = $6,
   moved_at = now()
 where consumer = $1 and topic = $2 and partition = $3
+"""
+
+CLAIM = """
+insert into logs (topic, partitions) values ($1, $2)
+on conflict (topic) do update set partitions = logs.partitions returning partitions
 """
 
 
@@ -57,6 +62,7 @@ class Taken:
     position: int
     fence: int
     pending: Sequence[Pair]
+    last_checksum: int | None
 
 
 class ProgressRows:
@@ -75,8 +81,18 @@ class ProgressRows:
         taken = {}
         for partition, earliest in sorted(first.items()):
             row = await con.fetchrow(TAKE_OVER, self.consumer, self.topic, partition, earliest)
-            taken[partition] = Taken(row["position"], row["fence"], unpack(row["pending"]))
+            taken[partition] = Taken(
+                row["position"], row["fence"], unpack(row["pending"]), row["last_checksum"]
+            )
         return taken
+
+    async def claim(self, con: Any, partitions: int) -> None:
+        """Hold the log to the number of partitions that the state was built with.
+
+        Raises:
+            LogChanged: it has another number now.
+        """
+        same_partitions(self.topic, await con.fetchval(CLAIM, self.topic, partitions), partitions)
 
     async def lock(self, con: Any, partition: int) -> tuple[int, int]:
         """Position and fence of a partition, locked until the transaction ends."""
@@ -85,8 +101,7 @@ class ProgressRows:
 
     async def move(self, con: Any, chunk: Chunk, pending: Sequence[Pair]) -> None:
         """Move the position past the chunk and keep what is to be published after the commit."""
-        last = (chunk.records[-1].value if chunk.records else None) or b""
         await con.execute(
-            MOVE, self.consumer, self.topic, chunk.partition, chunk.next, zlib.crc32(last),
+            MOVE, self.consumer, self.topic, chunk.partition, chunk.next, checksum(chunk.last),
             pack(pending),
         )  # fmt: skip

@@ -94,7 +94,7 @@ async def running(
     app = build_app(settings, worker)
     app.finalize()
     watcher = asyncio.create_task(_watch(app, failed))
-    starting = asyncio.create_task(_start(app, worker))
+    starting = asyncio.create_task(_start(app, worker, failed))
     try:
         yield app
     finally:
@@ -105,9 +105,15 @@ async def running(
         await worker.stop()
 
 
-async def _start(app: ChunkApp, worker: ChunkWorker) -> None:
+async def _start(app: ChunkApp, worker: ChunkWorker, failed: "asyncio.Future[None]") -> None:
     """Faust gives up on a broker that does not answer at the start, so wait until one does."""
     await worker.parts.producer.connected()
+    try:
+        await worker.claim()
+    except Exception as why:
+        if not failed.done():
+            failed.set_exception(why)
+        return
     await app.maybe_start()
 
 

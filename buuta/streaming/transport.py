@@ -16,10 +16,11 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from buuta.streaming.chunk import Chunk, chunk_of
+from buuta.streaming.origin import Bounds
 
 HINT_SECONDS: Final = 2.0
-TakeOver = Callable[[Mapping[int, int]], Awaitable[Mapping[int, int]]]
-"""Given the first position of each partition now assigned, the position to read it from."""
+TakeOver = Callable[[Mapping[int, Bounds]], Awaitable[Mapping[int, int]]]
+"""Given first position and end of each partition now assigned, the position to read it from."""
 
 
 class ChunkSchema(faust.Schema):  # type: ignore[misc]
@@ -58,12 +59,20 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
         assigned = list(self.assignment())
         if not assigned:
             return {}
-        earliest = await self.earliest_offsets(*assigned)
-        first = {tp.partition: offset for tp, offset in earliest.items()}
-        taken = await self.app.take_over(first)
+        taken = await self.app.take_over(await self._bounds(assigned))
         positions = {tp: taken[tp.partition] for tp in assigned if tp.partition in taken}
         await self.seek_wait(positions)
         return positions
+
+    async def _bounds(self, partitions: list[TP]) -> dict[int, Bounds]:
+        first = await self.earliest_offsets(*partitions)
+        ends = await self.highwaters(*partitions)
+        return {tp.partition: (first[tp], ends[tp]) for tp in partitions}
+
+    async def bounds(self, chunk: Chunk) -> Bounds:
+        """First position and end of the chunk's partition, as the broker has them now."""
+        tp = TP(chunk.topic, chunk.partition)
+        return (await self._bounds([tp]))[chunk.partition]
 
     async def reread(self, chunk: Chunk, position: int) -> None:
         """Fetch the chunk's partition again from `position`."""

@@ -18,12 +18,14 @@ import structlog
 
 from buuta.contracts.codec import Codec
 from buuta.contracts.columns import Decoded, decode_chunk
-from buuta.errors import Fenced, Retry
+from buuta.errors import Fenced, Retry, Stop
 from buuta.storage.faults import is_away, is_bad_data
 from buuta.streaming.chunk import Chunk
 from buuta.streaming.dead_letters import DeadLetters
+from buuta.streaming.origin import Bounds, Origin, checksum
+from buuta.streaming.poison import Trial
 from buuta.streaming.producer import Pair, Producer
-from buuta.streaming.progress import ProgressRows
+from buuta.streaming.progress import ProgressRows, Taken
 from buuta.telemetry import metrics
 from buuta.telemetry.health import Readiness
 
@@ -39,6 +41,9 @@ CUT_OFF = "select pg_terminate_backend(pid) from unnest(pg_blocking_pids($1)) as
 
 class Log(Protocol):
     """What the worker asks of the consumer behind it."""
+
+    async def bounds(self, chunk: Chunk) -> Bounds:
+        """First position and end of the chunk's partition in the log."""
 
     async def reread(self, chunk: Chunk, position: int) -> None:
         """Fetch the chunk's partition again from `position`."""
@@ -84,19 +89,43 @@ class ChunkWorker:
         self._positions: dict[int, int] = {}
         self._telling: dict[int, asyncio.Task[None]] = {}
         self._gaps: dict[int, tuple[int, int]] = {}
+        self._origin = Origin(parts.progress.topic)
 
-    async def take_over(self, first: Mapping[int, int]) -> dict[int, int]:
-        """Own these partitions: fence others off, tell what they left pending, return positions."""
+    async def claim(self) -> None:
+        """Before anything is read: the log must have the partitions that the state was built with."""
+        await self._until_reached(self._claim)
+
+    async def _claim(self) -> None:
         progress = self.parts.progress
-        taken = await self._until_reached(lambda: self._fence(first))
+        partitions = await self.parts.producer.partitions(progress.topic)
+        async with self.parts.pool.acquire() as con:
+            await progress.claim(con, partitions)
+
+    async def take_over(self, bounds: Mapping[int, Bounds]) -> dict[int, int]:
+        """Own these partitions: fence others off, tell what they left pending, return positions."""
+        try:
+            return await self._take_over(bounds)
+        except Stop as why:
+            self._fail(why)
+            raise
+
+    async def _take_over(self, bounds: Mapping[int, Bounds]) -> dict[int, int]:
+        first = {partition: first for partition, (first, _) in bounds.items()}
+        taken: dict[int, Taken] = await self._until_reached(lambda: self._fence(first))
         for partition, found in taken.items():
             self._fences[partition] = found.fence
             self._positions[partition] = found.position
             self._gaps.pop(partition, None)
+            self._origin.applied(partition, found.position, found.last_checksum)
             self._tell(partition, found.pending)
+        starts = {
+            partition: self._origin.start(partition, found.position, bounds[partition])
+            for partition, found in taken.items()
+        }
         self.parts.readiness.reached("partitions")
-        log.info("partitions_taken", consumer=progress.consumer, positions=self._positions.copy())
-        return {partition: found.position for partition, found in taken.items()}
+        consumer = self.parts.progress.consumer
+        log.info("partitions_taken", consumer=consumer, positions=self._positions.copy())
+        return starts
 
     async def _fence(self, first: Mapping[int, int]) -> dict[int, Any]:
         """Raise the fences; an earlier owner that is frozen inside its transaction is cut off.
@@ -121,8 +150,11 @@ class ChunkWorker:
             log.warning("chunk_fenced", partition=chunk.partition, why=str(why))
         except Exception as why:
             log.exception("chunk_failed", partition=chunk.partition, start=chunk.start)
-            if not self._failed.done():
-                self._failed.set_exception(why)
+            self._fail(why)
+
+    def _fail(self, why: Exception) -> None:
+        if not self._failed.done():
+            self._failed.set_exception(why)
 
     async def _until_reached(self, attempt: Callable[[], Awaitable[Any]]) -> Any:
         """Try until neither PostgreSQL nor Kafka is away; readiness says what is waited for."""
@@ -145,8 +177,11 @@ class ChunkWorker:
                 return result
 
     async def _step(self, chunk: Chunk) -> None:
-        chunk = self._trimmed(chunk, self._positions[chunk.partition])
+        position = self._positions[chunk.partition]
+        self._origin.compare(chunk)
+        chunk = self._trimmed(chunk, position)
         if not chunk.records:
+            await self._within(chunk, position)
             return
         started = time.perf_counter()
         await self.parts.codec.learn(chunk.values)
@@ -205,8 +240,14 @@ class ChunkWorker:
         if chunk.start > position and self._gaps.get(chunk.partition) != (position, chunk.start):
             raise _NotContiguous(position)
 
+    async def _within(self, chunk: Chunk, position: int) -> None:
+        """A log that ends before our position, or begins after it, is another log."""
+        assert self.log is not None
+        self._origin.within(chunk.partition, position, await self.log.bounds(chunk))
+
     async def _reread(self, chunk: Chunk, position: int) -> None:
         """Seek back; a gap that is still there at the second reading is the log's own."""
+        await self._within(chunk, position)
         self._gaps[chunk.partition] = (position, chunk.start)
         self._count("reread")
         assert self.log is not None
@@ -215,38 +256,11 @@ class ChunkWorker:
     async def _without_poison(self, chunk: Chunk, why: Exception) -> None:
         """Find the records that PostgreSQL cannot hold, make them dead letters, commit the rest."""
         self._count("bisected")
-        poison = await self._poison(chunk, list(range(len(chunk.records))))
+        poison = await Trial(self.parts.pool, self._decode, self._apply).poison(chunk)
         reason = f"PostgreSQL cannot store it: {type(why).__name__}"
         await self._bury(chunk, dict.fromkeys(poison, reason))
         rest = chunk.only(set(range(len(chunk.records))) - set(poison))
         await self._commit_and_tell(rest, self._decode(rest), time.perf_counter())
-
-    async def _poison(self, chunk: Chunk, places: list[int]) -> list[int]:
-        if await self._storable(chunk.only(places)):
-            return []
-        if len(places) == 1:
-            return places
-        half = len(places) // 2
-        return [
-            *await self._poison(chunk, places[:half]),
-            *await self._poison(chunk, places[half:]),
-        ]
-
-    async def _storable(self, part: Chunk) -> bool:
-        """Whether a part of a chunk can be stored: tried in a transaction that is rolled back."""
-        decoded = self._decode(part)
-        async with self.parts.pool.acquire() as con:
-            trial = con.transaction()
-            await trial.start()
-            try:
-                await self._apply(con, part, decoded)
-            except Exception as why:
-                if not is_bad_data(why):
-                    raise
-                return False
-            finally:
-                await trial.rollback()
-        return True
 
     def _tell(self, partition: int, pairs: Sequence[Pair]) -> None:
         """Begin to tell; the next commit of this partition waits for the end of it."""
@@ -277,6 +291,7 @@ class ChunkWorker:
     async def _committed(self, chunk: Chunk, started: float) -> None:
         consumer = self.parts.progress.consumer
         self._positions[chunk.partition] = chunk.next
+        self._origin.applied(chunk.partition, chunk.next, checksum(chunk.last))
         self._count("committed")
         metrics.CHUNK_SECONDS.labels(consumer).observe(time.perf_counter() - started)
         metrics.CHUNK_RECORDS.labels(consumer).observe(len(chunk.records))

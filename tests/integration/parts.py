@@ -11,8 +11,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from buuta.contracts.codec import Codec
 from buuta.model.scan import Registration, Scan
 from buuta.settings import SharedSettings
-from buuta.streaming.chunk import Chunk
+from buuta.streaming.chunk import Chunk, chunk_of
 from buuta.streaming.dead_letters import DeadLetters
+from buuta.streaming.origin import Bounds
 from buuta.streaming.producer import Producer
 from buuta.streaming.progress import ProgressRows
 from buuta.streaming.worker import Apply, ChunkWorker, Parts
@@ -35,7 +36,12 @@ class FakeRecord:
 class FakeLog:
     """Notes what the worker asks of the consumer."""
 
+    first: int = 0
+    end: int = 10**9
     rereads: list[int] = field(default_factory=list)
+
+    async def bounds(self, chunk: Chunk) -> tuple[int, int]:
+        return self.first, self.end
 
     async def reread(self, chunk: Chunk, position: int) -> None:
         self.rereads.append(position)
@@ -56,14 +62,19 @@ def chunk(
 ) -> Chunk:
     """A chunk of partition 0 that begins at `start`."""
     values = [FakeRecord(start + place, encode(each)) for place, each in enumerate(records)]
-    return Chunk(settings.events_topic, 0, start, start + len(values), values)
+    return chunk_of(settings.events_topic, 0, values)
 
 
 @contextlib.asynccontextmanager
 async def worker(
-    settings: SharedSettings, pool: Any, apply: Apply | None = None, first: dict[int, int] | None = None
+    settings: SharedSettings,
+    pool: Any,
+    apply: Apply | None = None,
+    *,
+    partitions: int = 1,
+    bounds: Bounds = (0, 10**9),
 ) -> AsyncIterator[ChunkWorker]:
-    """A worker that owns partition 0."""
+    """A worker that owns partition 0, or more; `bounds` are those of the log."""
     readiness = Readiness()
     producer = Producer(settings, readiness)
     await producer.start()
@@ -74,9 +85,9 @@ async def worker(
     )  # fmt: skip
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     made = ChunkWorker(parts, apply or ChunkFold(Codec()).apply, failed)
-    made.log = FakeLog()
-    await made.take_over(first or {0: 0})
+    made.log = FakeLog(*bounds)
     try:
+        await made.take_over(dict.fromkeys(range(partitions), bounds))
         yield made
         await made.stop()
     finally:

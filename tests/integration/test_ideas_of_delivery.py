@@ -102,7 +102,7 @@ async def test_idea_2_a_zombie_frozen_inside_its_transaction_is_cut_off(
     zombies = [await asyncpg.connect(str(settings.database)) for _ in range(2)]
     for partition, zombie in enumerate(zombies):
         await zombie.execute(f"begin; update progress set position = 99 where partition = {partition}")
-    async with worker(settings, pool, first={0: 0, 1: 0}) as heir:
+    async with worker(settings, pool, partitions=2) as heir:
         await heir.handle(chunk(settings, 0, JOURNEY))
     assert all(zombie.is_closed() for zombie in zombies)
     assert (await history(pool), await position(pool)) == (4, 4)
