@@ -3,7 +3,8 @@
 BuutaError
 ├── Retry                   try the same again later; nothing is wrong with the data
 │   ├── KafkaAway           Kafka did not acknowledge in time
-│   └── DatabaseAway        PostgreSQL cannot be reached or is shutting down
+│   ├── DatabaseAway        PostgreSQL cannot be reached or is shutting down
+│   └── Paused              the partition was stopped, by hand or by a limit, until people let it go on
 ├── Reject                  this item is wrong; its neighbours go on
 │   ├── BadItem             a report that breaks a rule; carries a machine code and a field
 │   ├── Undecodable         bytes that no schema of ours reads
@@ -30,6 +31,14 @@ class KafkaAway(Retry):
 
 class DatabaseAway(Retry):
     """PostgreSQL cannot be reached or is shutting down."""
+
+
+class Paused(Retry):
+    """The partition was stopped; `buuta partitions resume` lets it go on."""
+
+    def __init__(self, partition: int, why: str) -> None:
+        super().__init__(f"partition {partition} is paused: {why}")
+        self.partition = partition
 
 
 class Reject(BuutaError):

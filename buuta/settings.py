@@ -36,6 +36,15 @@ class SharedSettings(BaseSettings):
     milestones_topic: str = Field("milestones", description="What the tracker tells.")
     notifications_topic: str = Field("notifications", description="What became of messages.")
     dead_letters_topic: str = Field("dead-letters", description="Bytes that nobody can read.")
+    dead_letter_run: int = Field(
+        500, ge=1, description="Undecodable records in a row from which on a partition is paused."
+    )
+    dead_letter_share: float = Field(
+        0.2,
+        gt=0,
+        le=1,
+        description="Undecodable share of a large chunk from which on a partition is paused.",
+    )
     partitions: int = Field(4, ge=1, le=4096, description="Partitions of a topic; a power of two.")
     replication: int = Field(1, ge=1, le=9, description="Copies of a partition.")
     host: str = Field("127.0.0.1", description="Address of the service's HTTP port.")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from buuta import __version__
-from buuta.cli import admin, look, services
+from buuta.cli import admin, look, partitions, services
 from buuta.errors import BuutaError
 from buuta.telemetry import logs
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 services.add_to(app)
 admin.add_to(app)
 look.add_to(app)
+partitions.add_to(app)
 
 
 @app.command()

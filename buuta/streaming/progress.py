@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from buuta.errors import Paused
 from buuta.streaming.chunk import Chunk
 from buuta.streaming.origin import checksum, same_partitions
 from buuta.streaming.producer import Pair
@@ -18,11 +19,22 @@ TAKE_OVER = """
 insert into progress as p (consumer, topic, partition, position, fence)
 values ($1, $2, $3, $4, 1)
 on conflict (consumer, topic, partition) do update set fence = p.fence + 1
-returning position, fence, pending, last_checksum
+returning position, fence, pending, last_checksum, dead_run
 """
 LOCK = """
-select position, fence from progress
+select position, fence, paused from progress
 where consumer = $1 and topic = $2 and partition = $3 for update
+"""
+DEAD = """
+select paused, dead_run, dead_allowed from progress
+where consumer = $1 and topic = $2 and partition = $3
+"""
+PAUSE = """
+update progress set paused = $4 where consumer = $1 and topic = $2 and partition = $3 and fence = $5
+"""
+NOTE_DEAD = """
+update progress set dead_run = $4, dead_allowed = greatest(dead_allowed - $5, 0)
+where consumer = $1 and topic = $2 and partition = $3
 """
 MOVE = """
 update progress set position = $4, last_checksum = $5, pending = $6,
@@ -55,6 +67,11 @@ def unpack(packed: bytes) -> list[Pair]:
     return list(zip(parts[::2], parts[1::2], strict=True))
 
 
+def _going(partition: int, row: Any) -> None:
+    if row["paused"] is not None:
+        raise Paused(partition, row["paused"])
+
+
 @dataclass(frozen=True)
 class Taken:
     """A partition as its new owner finds it."""
@@ -63,6 +80,7 @@ class Taken:
     fence: int
     pending: Sequence[Pair]
     last_checksum: int | None
+    dead_run: int
 
 
 class ProgressRows:
@@ -82,8 +100,8 @@ class ProgressRows:
         for partition, earliest in sorted(first.items()):
             row = await con.fetchrow(TAKE_OVER, self.consumer, self.topic, partition, earliest)
             taken[partition] = Taken(
-                row["position"], row["fence"], unpack(row["pending"]), row["last_checksum"]
-            )
+                row["position"], row["fence"], unpack(row["pending"]), row["last_checksum"], row["dead_run"]
+            )  # fmt: skip
         return taken
 
     async def claim(self, con: Any, partitions: int) -> None:
@@ -95,9 +113,32 @@ class ProgressRows:
         same_partitions(self.topic, await con.fetchval(CLAIM, self.topic, partitions), partitions)
 
     async def lock(self, con: Any, partition: int) -> tuple[int, int]:
-        """Position and fence of a partition, locked until the transaction ends."""
+        """Position and fence of a partition, locked until the transaction ends.
+
+        Raises:
+            Paused: the partition is stopped.
+        """
         row = await con.fetchrow(LOCK, self.consumer, self.topic, partition)
+        _going(partition, row)
         return row["position"], row["fence"]
+
+    async def dead(self, con: Any, partition: int) -> tuple[int, int]:
+        """The run of undecodable records up to the position, and how many more people have allowed.
+
+        Raises:
+            Paused: the partition is stopped.
+        """
+        row = await con.fetchrow(DEAD, self.consumer, self.topic, partition)
+        _going(partition, row)
+        return row["dead_run"], row["dead_allowed"]
+
+    async def note_dead(self, con: Any, partition: int, run: int, used: int) -> None:
+        """Keep the run of undecodable records; `used` of those allowed are used up."""
+        await con.execute(NOTE_DEAD, self.consumer, self.topic, partition, run, used)
+
+    async def pause(self, con: Any, partition: int, fence: int, why: str) -> None:
+        """Stop a partition, if the fence is still this owner's."""
+        await con.execute(PAUSE, self.consumer, self.topic, partition, why, fence)
 
     async def move(self, con: Any, chunk: Chunk, pending: Sequence[Pair]) -> None:
         """Move the position past the chunk and keep what is to be published after the commit."""

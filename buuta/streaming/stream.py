@@ -12,10 +12,12 @@ from buuta.contracts import registry
 from buuta.settings import SharedSettings
 from buuta.storage.pool import open_pool
 from buuta.streaming.dead_letters import DeadLetters
+from buuta.streaming.limit import DeadLimit
+from buuta.streaming.parts import Parts
 from buuta.streaming.producer import Producer
 from buuta.streaming.progress import ProgressRows
 from buuta.streaming.transport import ChunkApp, ChunkSchema
-from buuta.streaming.worker import ChunkWorker, Parts
+from buuta.streaming.worker import ChunkWorker
 from buuta.telemetry.health import Readiness
 
 log = structlog.get_logger()
@@ -80,7 +82,7 @@ async def opened(settings: SharedSettings, route: Route, readiness: Readiness) -
             yield Parts(
                 pool, producer, codec, ProgressRows(route.consumer, route.topic),
                 DeadLetters(producer, settings.dead_letters_topic), route.told_topic, route.expected,
-                readiness,
+                readiness, DeadLimit(settings.dead_letter_run, settings.dead_letter_share),
             )  # fmt: skip
         finally:
             await producer.stop()

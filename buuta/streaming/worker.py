@@ -11,23 +11,22 @@ What it guarantees, and how (docs/delivery.md tells it at length):
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 import structlog
 
-from buuta.contracts.codec import Codec
 from buuta.contracts.columns import Decoded, decode_chunk
-from buuta.errors import Fenced, Retry, Stop
+from buuta.errors import Fenced, Paused, Retry, Stop
 from buuta.storage.faults import is_away, is_bad_data
+from buuta.streaming.burial import Burial
 from buuta.streaming.chunk import Chunk
-from buuta.streaming.dead_letters import DeadLetters
 from buuta.streaming.origin import Bounds, Origin, checksum
+from buuta.streaming.parts import Log, Parts
 from buuta.streaming.poison import Trial
-from buuta.streaming.producer import Pair, Producer
-from buuta.streaming.progress import ProgressRows, Taken
+from buuta.streaming.producer import Pair
+from buuta.streaming.progress import Taken
 from buuta.telemetry import metrics
-from buuta.telemetry.health import Readiness
 
 log = structlog.get_logger()
 
@@ -39,33 +38,6 @@ PATIENCE = 2.0
 CUT_OFF = "select pg_terminate_backend(pid) from unnest(pg_blocking_pids($1)) as pid"
 
 
-class Log(Protocol):
-    """What the worker asks of the consumer behind it."""
-
-    async def bounds(self, chunk: Chunk) -> Bounds:
-        """First position and end of the chunk's partition in the log."""
-
-    async def reread(self, chunk: Chunk, position: int) -> None:
-        """Fetch the chunk's partition again from `position`."""
-
-    async def hint(self, chunk: Chunk) -> int:
-        """Tell Kafka how far we are, nobody relies on it; returns what still lies behind the chunk."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a chunk worker stands on."""
-
-    pool: Any
-    producer: Producer
-    codec: Codec
-    progress: ProgressRows
-    dead_letters: DeadLetters
-    told_topic: str
-    expected: frozenset[str]
-    readiness: Readiness
-
-
 class _Moved(Exception):
     """The position lies inside or behind the chunk: trim and try again."""
 
@@ -75,6 +47,20 @@ class _NotContiguous(Exception):
 
     def __init__(self, position: int) -> None:
         self.position = position
+
+
+def _partition(number: int) -> str:
+    return f"partition {number}"
+
+
+def _waited_for(why: Exception) -> str:
+    if isinstance(why, Paused):
+        return _partition(why.partition)
+    return "kafka" if isinstance(why, Retry) else "database"
+
+
+def _said(why: Exception) -> str:
+    return str(why) if isinstance(why, Paused) else type(why).__name__
 
 
 class ChunkWorker:
@@ -90,6 +76,7 @@ class ChunkWorker:
         self._telling: dict[int, asyncio.Task[None]] = {}
         self._gaps: dict[int, tuple[int, int]] = {}
         self._origin = Origin(parts.progress.topic)
+        self._burial = Burial(parts)
 
     async def claim(self) -> None:
         """Before anything is read: the log must have the partitions that the state was built with."""
@@ -110,6 +97,8 @@ class ChunkWorker:
             raise
 
     async def _take_over(self, bounds: Mapping[int, Bounds]) -> dict[int, int]:
+        for partition in self._fences:
+            self.parts.readiness.reached(_partition(partition))
         first = {partition: first for partition, (first, _) in bounds.items()}
         taken: dict[int, Taken] = await self._until_reached(lambda: self._fence(first))
         for partition, found in taken.items():
@@ -117,6 +106,7 @@ class ChunkWorker:
             self._positions[partition] = found.position
             self._gaps.pop(partition, None)
             self._origin.applied(partition, found.position, found.last_checksum)
+            self._burial.taken(partition, found.dead_run)
             self._tell(partition, found.pending)
         starts = {
             partition: self._origin.start(partition, found.position, bounds[partition])
@@ -145,6 +135,7 @@ class ChunkWorker:
         """Apply one chunk; never raises, since Faust goes on past an event whose agent raised."""
         try:
             await self._until_reached(lambda: self._step(chunk))
+            self.parts.readiness.reached(_partition(chunk.partition))
         except Fenced as why:
             self._count("fenced")
             log.warning("chunk_fenced", partition=chunk.partition, why=str(why))
@@ -165,8 +156,8 @@ class ChunkWorker:
             except Exception as why:
                 if not (isinstance(why, Retry) or is_away(why)):
                     raise
-                part = "kafka" if isinstance(why, Retry) else "database"
-                self.parts.readiness.waits(part, f"{type(why).__name__}: retried in {pause:.1f} s")
+                part = _waited_for(why)
+                self.parts.readiness.waits(part, f"{_said(why)}: retried in {pause:.1f} s")
                 self._count("retried")
                 log.warning("retry", part=part, error=type(why).__name__, pause=pause)
                 await asyncio.sleep(pause)
@@ -186,7 +177,9 @@ class ChunkWorker:
         started = time.perf_counter()
         await self.parts.codec.learn(chunk.values)
         decoded = self._decode(chunk)
-        await self._bury(chunk, decoded.dead)
+        if decoded.dead:
+            await self._burial.limit(chunk, decoded.dead, self._fences[chunk.partition])
+            await self._burial.bury(chunk, decoded.dead)
         try:
             await self._commit_and_tell(chunk, decoded, started)
         except _Moved:
@@ -215,11 +208,6 @@ class ChunkWorker:
     def _decode(self, chunk: Chunk) -> Decoded:
         return decode_chunk(self.parts.codec, chunk.values, self.parts.expected)
 
-    async def _bury(self, chunk: Chunk, dead: Mapping[int, str]) -> None:
-        if dead:
-            await self.parts.dead_letters.keep(chunk, dead)
-            metrics.DEAD_LETTERS.labels(self.parts.progress.consumer).inc(len(dead))
-
     async def _commit(self, chunk: Chunk, decoded: Decoded) -> Sequence[Pair]:
         """One transaction: lock, check, apply, move; what was pending before is told by then."""
         await self._told(chunk.partition)
@@ -227,6 +215,7 @@ class ChunkWorker:
             await self._check(con, chunk)
             told = await self._apply(con, chunk, decoded)
             await self.parts.progress.move(con, chunk, told)
+            await self._burial.note(con, chunk, decoded.dead)
         return told
 
     async def _check(self, con: Any, chunk: Chunk) -> None:
@@ -258,7 +247,7 @@ class ChunkWorker:
         self._count("bisected")
         poison = await Trial(self.parts.pool, self._decode, self._apply).poison(chunk)
         reason = f"PostgreSQL cannot store it: {type(why).__name__}"
-        await self._bury(chunk, dict.fromkeys(poison, reason))
+        await self._burial.bury(chunk, dict.fromkeys(poison, reason))
         rest = chunk.only(set(range(len(chunk.records))) - set(poison))
         await self._commit_and_tell(rest, self._decode(rest), time.perf_counter())
 

@@ -13,10 +13,12 @@ from buuta.model.scan import Registration, Scan
 from buuta.settings import SharedSettings
 from buuta.streaming.chunk import Chunk, chunk_of
 from buuta.streaming.dead_letters import DeadLetters
+from buuta.streaming.limit import DeadLimit
 from buuta.streaming.origin import Bounds
+from buuta.streaming.parts import Parts
 from buuta.streaming.producer import Producer
 from buuta.streaming.progress import ProgressRows
-from buuta.streaming.worker import Apply, ChunkWorker, Parts
+from buuta.streaming.worker import Apply, ChunkWorker
 from buuta.telemetry.health import Readiness
 from services.tracker.chunks import EXPECTED, ChunkFold
 
@@ -82,6 +84,7 @@ async def worker(
     parts = Parts(
         pool, producer, Codec(), ProgressRows("tracker", settings.events_topic),
         DeadLetters(producer, settings.dead_letters_topic), settings.milestones_topic, EXPECTED, readiness,
+        DeadLimit(settings.dead_letter_run, settings.dead_letter_share),
     )  # fmt: skip
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     made = ChunkWorker(parts, apply or ChunkFold(Codec()).apply, failed)

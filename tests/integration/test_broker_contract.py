@@ -15,11 +15,13 @@ from buuta.model.identifiers import parcel_key
 from buuta.settings import SharedSettings
 from buuta.streaming.chunk import Chunk
 from buuta.streaming.dead_letters import DeadLetters
+from buuta.streaming.limit import DeadLimit
+from buuta.streaming.parts import Parts
 from buuta.streaming.producer import Producer
 from buuta.streaming.progress import ProgressRows
 from buuta.streaming.stream import running
 from buuta.streaming.topics import create_topics
-from buuta.streaming.worker import ChunkWorker, Parts
+from buuta.streaming.worker import ChunkWorker
 from buuta.telemetry.health import Readiness
 from services.tracker.chunks import EXPECTED, ChunkFold
 from tests.integration.parts import everything
@@ -77,6 +79,7 @@ async def tracking(settings: SharedSettings, pool: Any) -> AsyncIterator[Noting]
         parts = Parts(
             pool, producer, Codec(), ProgressRows(f"tracker-{settings.events_topic}", settings.events_topic),
             DeadLetters(producer, settings.dead_letters_topic), settings.milestones_topic, EXPECTED, Readiness(),
+            DeadLimit(settings.dead_letter_run, settings.dead_letter_share),
         )  # fmt: skip
         async with running(settings, ChunkWorker(parts, noting.apply, failed), failed):
             yield noting

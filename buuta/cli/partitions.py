@@ -1,0 +1,83 @@
+"""Partitions: how far each consumer is, and a hand on each of them."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from buuta.cli.admin import with_database
+from buuta.errors import BadItem
+
+console = Console()
+partitions = typer.Typer(
+    help="How far each consumer is; pause and resume a partition.", no_args_is_help=True
+)
+Consumer = Annotated[str, typer.Argument(help="tracker or notifier.")]
+Partition = Annotated[int, typer.Argument(min=0, help="The number of the partition.")]
+
+LIST = """
+select consumer, topic, partition, position, moved_at, dead_run, paused
+from progress order by consumer, topic, partition
+"""
+PAUSE = "update progress set paused = $3 where consumer = $1 and partition = $2"
+RESUME = """
+update progress set paused = null, dead_run = 0, dead_allowed = $3
+where consumer = $1 and partition = $2
+"""
+
+
+@partitions.command("list")
+def list_() -> None:
+    """Show every partition: the position it has reached, since when, and why it is paused if it is."""
+    rows = with_database(lambda pool: pool.fetch(LIST))
+    table = Table("consumer", "topic", "partition", "position", "moved at", "undecodable run", "paused")
+    for row in rows:
+        table.add_row(
+            row["consumer"], row["topic"], str(row["partition"]), str(row["position"]),
+            f"{row['moved_at']:%Y-%m-%d %H:%M:%S %Z}", str(row["dead_run"]), row["paused"] or "",
+        )  # fmt: skip
+    console.print(table)
+
+
+@partitions.command()
+def pause(
+    consumer: Consumer,
+    partition: Partition,
+    why: Annotated[
+        str, typer.Option(help="What the others shall read in `list` and in readiness.")
+    ] = "by hand",
+) -> None:
+    """Stop a partition after the chunk that is under way; the others go on."""
+    _change(consumer, partition, PAUSE, why)
+    console.print(f"{consumer} stops at partition {partition}.")
+
+
+@partitions.command()
+def resume(
+    consumer: Consumer,
+    partition: Partition,
+    bury: Annotated[
+        int, typer.Option(min=0, help="So many undecodable records may become dead letters all the same.")
+    ] = 0,
+) -> None:
+    """Let a paused partition go on from where it stopped.
+
+    After a bad deploy: deploy the right schema first, and nothing has become a dead letter. If the
+    records really are rubbish, say with --bury how many of them may be buried before it stops again.
+    """
+    _change(consumer, partition, RESUME, bury)
+    console.print(f"{consumer} goes on with partition {partition} within 5 seconds.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the tools to the command."""
+    app.add_typer(partitions, name="partitions")
+
+
+def _change(consumer: str, partition: int, statement: str, value: Any) -> None:
+    done = with_database(lambda pool: pool.execute(statement, consumer, partition, value))
+    if done == "UPDATE 0":
+        raise BadItem(
+            "partition_unknown", f"{consumer} has no partition {partition}; see: buuta partitions list"
+        )

@@ -1,0 +1,41 @@
+"""What a chunk worker stands on."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from buuta.contracts.codec import Codec
+from buuta.streaming.chunk import Chunk
+from buuta.streaming.dead_letters import DeadLetters
+from buuta.streaming.limit import DeadLimit
+from buuta.streaming.origin import Bounds
+from buuta.streaming.producer import Producer
+from buuta.streaming.progress import ProgressRows
+from buuta.telemetry.health import Readiness
+
+
+class Log(Protocol):
+    """What the worker asks of the consumer behind it."""
+
+    async def bounds(self, chunk: Chunk) -> Bounds:
+        """First position and end of the chunk's partition in the log."""
+
+    async def reread(self, chunk: Chunk, position: int) -> None:
+        """Fetch the chunk's partition again from `position`."""
+
+    async def hint(self, chunk: Chunk) -> int:
+        """Tell Kafka how far we are, nobody relies on it; returns what still lies behind the chunk."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a chunk worker stands on."""
+
+    pool: Any
+    producer: Producer
+    codec: Codec
+    progress: ProgressRows
+    dead_letters: DeadLetters
+    told_topic: str
+    expected: frozenset[str]
+    readiness: Readiness
+    limit: DeadLimit
