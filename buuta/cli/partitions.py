@@ -17,7 +17,7 @@ Consumer = Annotated[str, typer.Argument(help="tracker or notifier.")]
 Partition = Annotated[int, typer.Argument(min=0, help="The number of the partition.")]
 
 LIST = """
-select consumer, topic, partition, position, moved_at, dead_run, paused
+select consumer, partition, position, moved_at, dead_run, paused
 from progress order by consumer, topic, partition
 """
 PAUSE = "update progress set paused = $3 where consumer = $1 and partition = $2"
@@ -29,13 +29,16 @@ where consumer = $1 and partition = $2
 
 @partitions.command("list")
 def list_() -> None:
-    """Show every partition: the position it has reached, since when, and why it is paused if it is."""
+    """Show every partition: the position it has reached, since when, and why it is paused if it is.
+
+    "Bad run" counts the undecodable records just before the position.
+    """
     rows = with_database(lambda pool: pool.fetch(LIST))
-    table = Table("consumer", "topic", "partition", "position", "moved at", "undecodable run", "paused")
+    table = Table("consumer", "partition", "position", "moved at (UTC)", "bad run", "paused")
     for row in rows:
         table.add_row(
-            row["consumer"], row["topic"], str(row["partition"]), str(row["position"]),
-            f"{row['moved_at']:%Y-%m-%d %H:%M:%S %Z}", str(row["dead_run"]), row["paused"] or "",
+            row["consumer"], str(row["partition"]), str(row["position"]), f"{row['moved_at']:%m-%d %H:%M:%S}",
+            str(row["dead_run"]), row["paused"] or "",
         )  # fmt: skip
     console.print(table)
 

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from buuta.cli import findings
 from buuta.model.scan import Registration, Scan
 from buuta.settings import SharedSettings
 from services.tracker.domain.fold import distinct, fold
@@ -164,6 +165,20 @@ async def _holds(settings: SharedSettings, pool: Any, numbers: list[str], own: l
             await pool.fetchval(f'select sum("{column}") from rate_cells where day::text = $1', day)
             == count
         )
+
+
+async def test_findings_are_counted_by_carrier_and_rule(settings: SharedSettings, pool: Any) -> None:
+    await apply(settings, pool, [scan("accepted", 0), scan("delivered", 1)], [scan("accepted", 0, "N2")])
+    [row] = await pool.fetch(findings.COUNT, None)
+    assert (row["carrier"], row["letter"], row["parcels"], row["example"]) == ("ghn", "D", 1, "ghn:Z82BS")
+    assert await pool.fetch(findings.COUNT, "vnp") == []
+    await apply(
+        settings,
+        pool,
+        [scan("accepted", 0), scan("delivered", 1)],
+        [scan("accepted", 0, "N2"), scan("out_for_delivery", 0.5)],
+    )
+    assert await pool.fetch(findings.COUNT, None) == []
 
 
 async def test_idea_7_rows_carry_the_slot_of_their_partition(settings: SharedSettings, pool: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from buuta.model.milestone import MilestoneKind
 from buuta.model.statuses import DeliveryMode, Outcome, Status
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 

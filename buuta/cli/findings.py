@@ -1,0 +1,41 @@
+"""Findings: what a careful clerk would ask a carrier about."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from buuta.cli.admin import with_database
+from services.tracker.domain.findings import FINDINGS
+
+console = Console()
+COUNT = """
+select split_part(parcel_key, ':', 1) as carrier, letter, count(*) as parcels, min(parcel_key) as example
+from parcels, regexp_split_to_table(findings, '') as letter
+where findings <> '' and ($1::text is null or parcel_key like $1 || ':%')
+group by 1, 2
+"""
+
+
+def findings(
+    carrier: Annotated[str | None, typer.Option(help="Only this carrier's parcels.")] = None,
+) -> None:
+    """Count the parcels whose history breaks a rule, by carrier and rule, with an example of each.
+
+    A finding is no verdict: a delivery without a round before it may be a scan that never came. A late
+    scan or a correction takes it back.
+    """
+    rows = with_database(lambda pool: pool.fetch(COUNT, carrier))
+    counted = {(row["carrier"], row["letter"]): row for row in rows}
+    table = Table("carrier", "rule", "parcels", "example", "what it says")
+    for code in sorted({carrier for carrier, _ in counted}):
+        for finding in FINDINGS:
+            if row := counted.get((code, finding.letter)):
+                table.add_row(code, finding.name, str(row["parcels"]), row["example"], finding.says)
+    console.print(table if rows else "No findings.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the tool to the command."""
+    app.command()(findings)
