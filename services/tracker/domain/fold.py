@@ -15,7 +15,6 @@ from buuta.model.statuses import RANK, Status
 from buuta.model.steering import Facts, out_of_range, steering
 from services.tracker.domain.evidence import (
     FAR,
-    PLAIN_MODES,
     READY_AT_POINT,
     UNKNOWN,
     Handover,
@@ -114,7 +113,7 @@ def _deliver(parcel: Parcel, scan: Seen) -> str:
     if not (went_out or waited_at_point or parcel.status == DELIVERED):
         find(parcel, NO_ROUND_BEFORE_DELIVERY)
     mode, evidence = graded(Handover(declared, distance, proof, waited_at_point, went_out))
-    if mode != UNKNOWN or parcel.delivery_mode in PLAIN_MODES:
+    if mode != UNKNOWN or parcel.delivery_mode is None:
         parcel.delivery_mode, parcel.mode_evidence = mode, evidence
     return DELIVERED_AS[parcel.delivery_mode or UNKNOWN]
 
