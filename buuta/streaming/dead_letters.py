@@ -1,9 +1,19 @@
 """Dead letters: bytes that nobody can read or store, kept as received with the reason beside them."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from buuta.errors import KafkaAway
+from buuta.settings import SharedSettings
 from buuta.streaming.chunk import Chunk
 from buuta.streaming.producer import Producer
+
+SOURCE: Final = ("reason", "topic", "partition", "offset")
+"""The headers that say where a letter comes from; those behind them are the record's own."""
 
 
 class DeadLetters:
@@ -33,3 +43,56 @@ class DeadLetters:
             # Kafka wants a key or a value; a record without both keeps an empty key.
             key = b"" if record.key is None and record.value is None else record.key
             await self._producer.send(self._topic, key, record.value, [*source, *record.headers])
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A dead letter: its number in the topic, why it is dead, where it came from, and the record itself."""
+
+    number: int
+    reason: str
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+async def letters(settings: SharedSettings) -> AsyncIterator[Letter]:
+    """All dead letters, in their order; ends at the end that the topic has now.
+
+    Raises:
+        KafkaAway: no broker answers.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka, auto_offset_reset="earliest", enable_auto_commit=False
+    )
+    try:
+        await consumer.start()
+        place = TopicPartition(settings.dead_letters_topic, 0)
+        consumer.assign([place])
+        end = (await consumer.end_offsets([place]))[place]
+        await consumer.seek_to_beginning(place)
+        while await consumer.position(place) < end:
+            yield _letter(await consumer.getone())
+    except KafkaError as away:
+        raise KafkaAway(f"no broker answers: {type(away).__name__}") from away
+    finally:
+        await consumer.stop()
+
+
+def _letter(record: Any) -> Letter:
+    source = {name: value.decode("utf-8", "replace") for name, value in record.headers[: len(SOURCE)]}
+    return Letter(
+        record.offset, source["reason"], source["topic"], int(source["partition"]), int(source["offset"]),
+        record.key, record.value,
+    )  # fmt: skip
+
+
+async def replay(producer: Producer, letter: Letter) -> None:
+    """Append a letter to the partition that it came from; it is read again like any other record.
+
+    Raises:
+        KafkaAway: not acknowledged; sending it again is safe, for what is read twice counts once.
+    """
+    await producer.send_to(letter.topic, letter.partition, [(letter.key or b"", letter.value or b"")])

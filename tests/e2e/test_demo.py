@@ -59,6 +59,7 @@ COMMANDS = (
     "demo", "ingest", "ingest file", "tracker", "notifier", "portal", "migrate", "topics create", "carrier add",
     "carrier list", "carrier rotate-key", "shipper add", "config", "track", "messages in-doubt", "messages stop",
     "partitions list", "partitions pause", "partitions resume", "findings",
+    "dead-letters list", "dead-letters show", "dead-letters replay",
 )  # fmt: skip
 
 

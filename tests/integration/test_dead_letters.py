@@ -1,0 +1,29 @@
+"""A dead letter can be looked at, and be sent again once it can be read."""
+
+from typing import Any
+
+from buuta.contracts.codec import Codec
+from buuta.settings import SharedSettings
+from buuta.streaming.dead_letters import letters, replay
+from tests.integration.parts import chunk, everything, worker
+from tests.scans import scan
+
+
+async def test_a_letter_says_why_and_where_from_and_goes_back_there(
+    settings: SharedSettings, pool: Any
+) -> None:
+    good = Codec().encode("ScanEvent", scan("accepted", 0)._asdict())
+    async with worker(settings, pool) as tracker:
+        await tracker.handle(chunk(settings, 0, [b"\xc3\x01garbage!", None, good]))
+        found = [each async for each in letters(settings)]
+        assert [(each.number, each.topic, each.partition, each.offset) for each in found] == [
+            (0, settings.events_topic, 0, 0), (1, settings.events_topic, 0, 1),
+        ]  # fmt: skip
+        assert "fingerprint" in found[0].reason
+        await replay(tracker.parts.producer, found[0])
+    [again] = await everything(settings, settings.events_topic)
+    assert again.value == b"\xc3\x01garbage!"
+
+
+async def test_no_letters_is_an_empty_list(settings: SharedSettings, pool: Any) -> None:
+    assert [each async for each in letters(settings)] == []
