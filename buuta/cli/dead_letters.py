@@ -1,7 +1,6 @@
 """Dead letters: look at them, and send them again once they can be read."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import typer
@@ -76,27 +75,19 @@ async def _one(number: int) -> Letter:
 
 async def _replayed(number: int | None) -> int:
     chosen = await _all() if number is None else [await _one(number)]
-    await _with_producer(lambda producer: _send(producer, chosen))
-    return len(chosen)
-
-
-async def _send(producer: Producer, chosen: list[Letter]) -> None:
-    for each in chosen:
-        await replay(producer, each)
-
-
-async def _with_producer(work: Callable[[Producer], Awaitable[None]]) -> None:
     settings = load(SharedSettings)
     producer = Producer(settings, Readiness())
     await producer.start()
     try:
         async with asyncio.timeout(settings.kafka_timeout):
             await producer.connected()
-        await work(producer)
+        for each in chosen:
+            await replay(producer, each)
     except TimeoutError:
         raise KafkaAway("no broker answers") from None
     finally:
         await producer.stop()
+    return len(chosen)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -6,7 +6,7 @@ Columns stay Arrow arrays for as long as nobody looks at single values; times ar
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -135,9 +135,15 @@ def _slow(
             dead[place] = str(why)
         else:
             good.append(place)
+    names = [each["name"] for each in written.parsed["fields"]]
+    return _typed(written, [[record[name] for record in records] for name in names]), good
+
+
+def _typed(written: Schema, columns: Iterable[Sequence[Any]]) -> Any:
+    """Plain values by field as an Arrow record batch of the schema's types, times as integers."""
     fields = _arrow_schema(_reader_schema(written.text))
-    columns = [pa.array([record[each.name] for record in records], each.type) for each in fields]
-    return _with_plain_times(pa.record_batch(columns, schema=fields)), good
+    arrays = [pa.array(column, each.type) for column, each in zip(columns, fields, strict=True)]
+    return _with_plain_times(pa.record_batch(arrays, schema=fields))
 
 
 def batch_of(name: str, rows: Sequence[tuple[Any, ...]]) -> Any:
@@ -146,10 +152,9 @@ def batch_of(name: str, rows: Sequence[tuple[Any, ...]]) -> Any:
     Raises:
         ValueError: a value that its field cannot hold.
     """
-    fields = _arrow_schema(_reader_schema(schema(name).text))
-    columns = zip(*rows, strict=True) if rows else [()] * len(fields)
-    arrays = [pa.array(column, each.type) for column, each in zip(columns, fields, strict=True)]
-    return _with_plain_times(pa.record_batch(arrays, schema=fields))
+    written = schema(name)
+    empty: list[tuple[Any, ...]] = [()] * len(written.parsed["fields"])
+    return _typed(written, zip(*rows, strict=True) if rows else empty)
 
 
 def encode_columns(codec: Codec, name: str, columns: Mapping[str, Any]) -> list[bytes]:

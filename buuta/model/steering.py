@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from buuta.model.statuses import CorrectionKind
+from buuta.model.times import DAY_MS
 
 DID_NOT_OCCUR: Final = CorrectionKind.DID_NOT_OCCUR.value
 FUTURE_MS: Final = 10 * 60_000
-OLDEST_MS: Final = 365 * 86_400_000
+OLDEST_MS: Final = 365 * DAY_MS
 """A business time this far after, or before, its receipt is kept and does not steer."""
 
 

@@ -34,12 +34,8 @@ class DeadLetters:
         """
         for place, reason in sorted(reasons.items()):
             record = chunk.records[place]
-            source = [
-                ("reason", reason.encode()),
-                ("topic", chunk.topic.encode()),
-                ("partition", str(chunk.partition).encode()),
-                ("offset", str(record.offset).encode()),
-            ]
+            said = (reason, chunk.topic, str(chunk.partition), str(record.offset))
+            source = [(name, value.encode()) for name, value in zip(SOURCE, said, strict=True)]
             # Kafka wants a key or a value; a record without both keeps an empty key.
             key = b"" if record.key is None and record.value is None else record.key
             await self._producer.send(self._topic, key, record.value, [*source, *record.headers])

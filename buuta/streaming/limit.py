@@ -7,7 +7,7 @@ pauses the partition until somebody has looked.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 LARGE: Final = 200
 """A share says something from this many records on."""
@@ -25,7 +25,7 @@ class DeadLimit:
 
         `before` is the run of undecodable records that the chunk goes on from.
         """
-        longest = _longest(before, total, dead)
+        longest = max(_runs(before, total, dead))
         if longest > self.run:
             return f"{longest} records in a row cannot be decoded (limit {self.run})"
         if total >= LARGE and len(dead) > self.share * total:
@@ -33,17 +33,23 @@ class DeadLimit:
         return None
 
 
+class Dead(NamedTuple):
+    """What a chunk changes: the run that it ends with, and how many undecodable records it holds."""
+
+    run: int
+    used: int
+
+
 def run_after(before: int, total: int, dead: Collection[int]) -> int:
     """The run of undecodable records that a chunk ends with."""
-    run = before
-    for place in range(total):
-        run = run + 1 if place in dead else 0
-    return run
+    if not dead:
+        return 0 if total else before
+    return _runs(before, total, dead)[-1]
 
 
-def _longest(before: int, total: int, dead: Collection[int]) -> int:
-    run = longest = before
+def _runs(before: int, total: int, dead: Collection[int]) -> list[int]:
+    """The run before a chunk, and after each of its records."""
+    runs = [before]
     for place in range(total):
-        run = run + 1 if place in dead else 0
-        longest = max(longest, run)
-    return longest
+        runs.append(runs[-1] + 1 if place in dead else 0)
+    return runs

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from buuta.errors import Paused
 from buuta.streaming.chunk import Chunk
+from buuta.streaming.limit import Dead
 from buuta.streaming.origin import checksum, same_partitions
 from buuta.streaming.producer import Pair
 
@@ -19,29 +20,21 @@ TAKE_OVER = """
 insert into progress as p (consumer, topic, partition, position, fence)
 values ($1, $2, $3, $4, 1)
 on conflict (consumer, topic, partition) do update set fence = p.fence + 1
-returning position, fence, pending, last_checksum, dead_run
+returning position, fence, pending, last_checksum
 """
-LOCK = """
-select position, fence, paused from progress
-where consumer = $1 and topic = $2 and partition = $3 for update
-"""
-DEAD = """
-select paused, dead_run, dead_allowed from progress
+READ = """
+select position, fence, paused, dead_run, dead_allowed from progress
 where consumer = $1 and topic = $2 and partition = $3
 """
+LOCK = READ + " for update"
 PAUSE = """
 update progress set paused = $4 where consumer = $1 and topic = $2 and partition = $3 and fence = $5
 """
-NOTE_DEAD = """
-update progress set dead_run = $4, dead_allowed = greatest(dead_allowed - $5, 0)
-where consumer = $1 and topic = $2 and partition = $3
-"""
 MOVE = """
 update progress set position = $4, last_checksum = $5, pending = $6,
-  moved_at = now()
+  dead_run = $7, dead_allowed = greatest(dead_allowed - $8, 0), moved_at = now()
 where consumer = $1 and topic = $2 and partition = $3
 """
-
 CLAIM = """
 insert into logs (topic, partitions) values ($1, $2)
 on conflict (topic) do update set partitions = logs.partitions returning partitions
@@ -67,9 +60,15 @@ def unpack(packed: bytes) -> list[Pair]:
     return list(zip(parts[::2], parts[1::2], strict=True))
 
 
-def _going(partition: int, row: Any) -> None:
-    if row["paused"] is not None:
-        raise Paused(partition, row["paused"])
+@dataclass(frozen=True)
+class Standing:
+    """Where a partition stands; `dead_run` undecodable records lie just before its position, and
+    people have allowed `dead_allowed` more to be buried."""
+
+    position: int
+    fence: int
+    dead_run: int
+    dead_allowed: int
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,6 @@ class Taken:
     fence: int
     pending: Sequence[Pair]
     last_checksum: int | None
-    dead_run: int
 
 
 class ProgressRows:
@@ -100,8 +98,8 @@ class ProgressRows:
         for partition, earliest in sorted(first.items()):
             row = await con.fetchrow(TAKE_OVER, self.consumer, self.topic, partition, earliest)
             taken[partition] = Taken(
-                row["position"], row["fence"], unpack(row["pending"]), row["last_checksum"], row["dead_run"]
-            )  # fmt: skip
+                row["position"], row["fence"], unpack(row["pending"]), row["last_checksum"]
+            )
         return taken
 
     async def claim(self, con: Any, partitions: int) -> None:
@@ -112,37 +110,31 @@ class ProgressRows:
         """
         same_partitions(self.topic, await con.fetchval(CLAIM, self.topic, partitions), partitions)
 
-    async def lock(self, con: Any, partition: int) -> tuple[int, int]:
-        """Position and fence of a partition, locked until the transaction ends.
+    async def standing(self, con: Any, partition: int) -> Standing:
+        """Where a partition stands.
 
         Raises:
             Paused: the partition is stopped.
         """
-        row = await con.fetchrow(LOCK, self.consumer, self.topic, partition)
-        _going(partition, row)
-        return row["position"], row["fence"]
+        return await self._read(con, READ, partition)
 
-    async def dead(self, con: Any, partition: int) -> tuple[int, int]:
-        """The run of undecodable records up to the position, and how many more people have allowed.
+    async def lock(self, con: Any, partition: int) -> Standing:
+        """`standing`, locked until the transaction ends."""
+        return await self._read(con, LOCK, partition)
 
-        Raises:
-            Paused: the partition is stopped.
-        """
-        row = await con.fetchrow(DEAD, self.consumer, self.topic, partition)
-        _going(partition, row)
-        return row["dead_run"], row["dead_allowed"]
-
-    async def note_dead(self, con: Any, partition: int, run: int, used: int) -> None:
-        """Keep the run of undecodable records; `used` of those allowed are used up."""
-        await con.execute(NOTE_DEAD, self.consumer, self.topic, partition, run, used)
+    async def _read(self, con: Any, statement: str, partition: int) -> Standing:
+        row = await con.fetchrow(statement, self.consumer, self.topic, partition)
+        if row["paused"] is not None:
+            raise Paused(partition, row["paused"])
+        return Standing(row["position"], row["fence"], row["dead_run"], row["dead_allowed"])
 
     async def pause(self, con: Any, partition: int, fence: int, why: str) -> None:
         """Stop a partition, if the fence is still this owner's."""
         await con.execute(PAUSE, self.consumer, self.topic, partition, why, fence)
 
-    async def move(self, con: Any, chunk: Chunk, pending: Sequence[Pair]) -> None:
+    async def move(self, con: Any, chunk: Chunk, pending: Sequence[Pair], dead: Dead) -> None:
         """Move the position past the chunk and keep what is to be published after the commit."""
         await con.execute(
             MOVE, self.consumer, self.topic, chunk.partition, chunk.next, checksum(chunk.last),
-            pack(pending),
+            pack(pending), dead.run, dead.used,
         )  # fmt: skip

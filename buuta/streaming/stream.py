@@ -89,14 +89,12 @@ async def opened(settings: SharedSettings, route: Route, readiness: Readiness) -
 
 
 @contextlib.asynccontextmanager
-async def running(
-    settings: SharedSettings, worker: ChunkWorker, failed: "asyncio.Future[None]"
-) -> AsyncIterator[ChunkApp]:
-    """Run the worker on Faust; if Faust crashes, `failed` says why."""
+async def running(settings: SharedSettings, worker: ChunkWorker) -> AsyncIterator[ChunkApp]:
+    """Run the worker on Faust; if Faust crashes, the worker fails with its reason."""
     app = build_app(settings, worker)
     app.finalize()
-    watcher = asyncio.create_task(_watch(app, failed))
-    starting = asyncio.create_task(_start(app, worker, failed))
+    watcher = asyncio.create_task(_watch(app, worker))
+    starting = asyncio.create_task(_start(app, worker))
     try:
         yield app
     finally:
@@ -107,19 +105,17 @@ async def running(
         await worker.stop()
 
 
-async def _start(app: ChunkApp, worker: ChunkWorker, failed: "asyncio.Future[None]") -> None:
+async def _start(app: ChunkApp, worker: ChunkWorker) -> None:
     """Faust gives up on a broker that does not answer at the start, so wait until one does."""
     await worker.parts.producer.connected()
     try:
         await worker.claim()
     except Exception as why:
-        if not failed.done():
-            failed.set_exception(why)
+        worker.fail(why)
         return
     await app.maybe_start()
 
 
-async def _watch(app: ChunkApp, failed: "asyncio.Future[None]") -> None:
+async def _watch(app: ChunkApp, worker: ChunkWorker) -> None:
     await app.wait_until_stopped()
-    if not failed.done():
-        failed.set_exception(app.crash_reason or RuntimeError("the stream processor ended"))
+    worker.fail(app.crash_reason or RuntimeError("the stream processor ended"))

@@ -21,11 +21,12 @@ from buuta.errors import Fenced, Paused, Retry, Stop
 from buuta.storage.faults import is_away, is_bad_data
 from buuta.streaming.burial import Burial
 from buuta.streaming.chunk import Chunk
+from buuta.streaming.limit import Dead, run_after
 from buuta.streaming.origin import Bounds, Origin, checksum
 from buuta.streaming.parts import Log, Parts
 from buuta.streaming.poison import Trial
 from buuta.streaming.producer import Pair
-from buuta.streaming.progress import Taken
+from buuta.streaming.progress import Standing, Taken
 from buuta.telemetry import metrics
 
 log = structlog.get_logger()
@@ -93,7 +94,7 @@ class ChunkWorker:
         try:
             return await self._take_over(bounds)
         except Stop as why:
-            self._fail(why)
+            self.fail(why)
             raise
 
     async def _take_over(self, bounds: Mapping[int, Bounds]) -> dict[int, int]:
@@ -106,7 +107,6 @@ class ChunkWorker:
             self._positions[partition] = found.position
             self._gaps.pop(partition, None)
             self._origin.applied(partition, found.position, found.last_checksum)
-            self._burial.taken(partition, found.dead_run)
             self._tell(partition, found.pending)
         starts = {
             partition: self._origin.start(partition, found.position, bounds[partition])
@@ -141,9 +141,10 @@ class ChunkWorker:
             log.warning("chunk_fenced", partition=chunk.partition, why=str(why))
         except Exception as why:
             log.exception("chunk_failed", partition=chunk.partition, start=chunk.start)
-            self._fail(why)
+            self.fail(why)
 
-    def _fail(self, why: Exception) -> None:
+    def fail(self, why: BaseException) -> None:
+        """Let the service end, and say why; the first reason counts."""
         if not self._failed.done():
             self._failed.set_exception(why)
 
@@ -212,22 +213,24 @@ class ChunkWorker:
         """One transaction: lock, check, apply, move; what was pending before is told by then."""
         await self._told(chunk.partition)
         async with self.parts.pool.acquire() as con, con.transaction():
-            await self._check(con, chunk)
+            found = await self._check(con, chunk)
             told = await self._apply(con, chunk, decoded)
-            await self.parts.progress.move(con, chunk, told)
-            await self._burial.note(con, chunk, decoded.dead)
+            run = run_after(found.dead_run, len(chunk.records), decoded.dead)
+            await self.parts.progress.move(con, chunk, told, Dead(run, len(decoded.dead)))
         return told
 
-    async def _check(self, con: Any, chunk: Chunk) -> None:
+    async def _check(self, con: Any, chunk: Chunk) -> Standing:
         """Only the partition's owner may go on, and only from where the partition stands."""
-        position, fence = await self.parts.progress.lock(con, chunk.partition)
-        if fence != self._fences[chunk.partition]:
+        found = await self.parts.progress.lock(con, chunk.partition)
+        position = found.position
+        if found.fence != self._fences[chunk.partition]:
             raise Fenced(f"partition {chunk.partition} has another owner now")
         self._positions[chunk.partition] = position
         if chunk.start < position:
             raise _Moved
         if chunk.start > position and self._gaps.get(chunk.partition) != (position, chunk.start):
             raise _NotContiguous(position)
+        return found
 
     async def _within(self, chunk: Chunk, position: int) -> None:
         """A log that ends before our position, or begins after it, is another log."""

@@ -38,11 +38,7 @@ async def http(app: Any, settings: SharedSettings) -> AsyncIterator[int]:
     listener = socket.create_server((settings.host, settings.port))
     port: int = listener.getsockname()[1]
     config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=3,
+        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -54,7 +54,7 @@ async def wire(settings: NotifierSettings) -> AsyncIterator[tuple[Any, "asyncio.
             for each in (*work, Relay(parts.pool, parts.producer).run(), _watch(sms, readiness))
         ]
         try:
-            async with stream.running(settings, worker, failed):
+            async with stream.running(settings, worker):
                 yield app, failed
         finally:
             for task in tasks:

@@ -29,5 +29,5 @@ async def wire(settings: TrackerSettings) -> AsyncIterator[tuple[Any, "asyncio.F
     route = Route(CONSUMER, settings.events_topic, EXPECTED, settings.milestones_topic)
     async with stream.opened(settings, route, readiness) as parts:
         worker = ChunkWorker(parts, ChunkFold(parts.codec).apply, failed)
-        async with stream.running(settings, worker, failed):
+        async with stream.running(settings, worker):
             yield app, failed

@@ -5,7 +5,7 @@ cannot be a duplicate, for a duplicate is not later than itself. Only what the f
 a Python value; all else stays in Arrow columns from the log to the table and to the milestones.
 """
 
-from collections.abc import Collection, Iterator, Mapping, MutableMapping
+from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -26,6 +26,10 @@ COPIED: Final = set(ParcelMilestone._fields) & set(Scan._fields) - {"delivery_mo
 """What a milestone tells as its scan says it."""
 
 
+def _rows(batch: Any, rows: Sequence[int]) -> Any:
+    return batch.take(pa.array(rows, pa.int32()))
+
+
 @dataclass(frozen=True)
 class ScanColumns:
     """A chunk's scans in the order of the log: places in the chunk, Arrow columns, parcel keys."""
@@ -40,7 +44,7 @@ class ScanColumns:
 
     def scans(self, rows: list[int]) -> list[Scan]:
         """Whole scans of some rows."""
-        return list(map(Scan._make, rows_of(self.batch.take(pa.array(rows, pa.int32())), Scan._fields)))
+        return list(map(Scan._make, rows_of(_rows(self.batch, rows), Scan._fields)))
 
 
 def scan_columns(decoded: Decoded) -> ScanColumns:
@@ -52,7 +56,7 @@ def scan_columns(decoded: Decoded) -> ScanColumns:
     batch = pa.concat_batches([group.batch.select(Scan._fields) for group in groups])
     if len(groups) > 1:
         order = sorted(range(len(places)), key=places.__getitem__)
-        places, batch = sorted(places), batch.take(pa.array(order, pa.int32()))
+        places, batch = sorted(places), _rows(batch, order)
     keys = pc.binary_join_element_wise(batch.column("carrier"), batch.column("number"), ":")
     return ScanColumns(places, batch, keys.to_pylist())
 
@@ -103,7 +107,7 @@ class Fast:
     def batch(self) -> Any:
         """The scans that were taken, as columns."""
         scans = self.scans.batch
-        return scans if len(self.rows) == scans.num_rows else scans.take(pa.array(self.rows, pa.int32()))
+        return scans if len(self.rows) == scans.num_rows else _rows(scans, self.rows)
 
     def encoded(self, codec: Codec) -> list[Pair]:
         """Keys and values of the milestones."""
@@ -112,7 +116,7 @@ class Fast:
         rows, keys, sequences, kinds, ordinals, modes, registrations, promises = zip(
             *self.told, strict=True
         )
-        scans = self.scans.batch.take(pa.array(rows, pa.int32()))
+        scans = _rows(self.scans.batch, rows)
         columns = {name: scans.column(name) for name in COPIED} | {
             "milestone_id": pa.array(map("{}#{}".format, keys, sequences), pa.string()),
             "sequence": pa.array(sequences, pa.int32()),

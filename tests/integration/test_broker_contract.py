@@ -81,7 +81,7 @@ async def tracking(settings: SharedSettings, pool: Any) -> AsyncIterator[Noting]
             DeadLetters(producer, settings.dead_letters_topic), settings.milestones_topic, EXPECTED, Readiness(),
             DeadLimit(settings.dead_letter_run, settings.dead_letter_share),
         )  # fmt: skip
-        async with running(settings, ChunkWorker(parts, noting.apply, failed), failed):
+        async with running(settings, ChunkWorker(parts, noting.apply, failed)):
             yield noting
     if failed.done():
         failed.result()

@@ -5,12 +5,16 @@ from typing import Any
 import pytest
 
 from buuta.model.scan import Scan
-from services.tracker.domain.findings import FINDINGS, named
+from services.tracker.domain.findings import FINDINGS
 from services.tracker.domain.fold import fold
 from tests.scans import scan
 
 ROUND = [scan("accepted", 0), scan("out_for_delivery", 1)]
 AT_POINT = [*ROUND, scan("ready_at_point", 2)]
+
+
+def named(letters: str) -> list[str]:
+    return [finding.name for finding in FINDINGS if finding.letter in letters]
 
 
 @pytest.mark.parametrize(

@@ -4,5 +4,3 @@ alter table parcels
   add column mode_evidence text,
   add column findings      text not null default '',
   add column corrected     boolean not null default false;
-
-create index scans_by_correction on scans (parcel_key) where corrects_event_id is not null;

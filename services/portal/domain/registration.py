@@ -2,9 +2,17 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from buuta.errors import BadItem
 from buuta.model.identifiers import CARRIER, normalise_number
@@ -24,27 +32,37 @@ def _in_range(moment: datetime) -> datetime:
     return moment
 
 
-def _written(pattern: str, sentence: str) -> tuple[AfterValidator, Any]:
-    """Text of a pattern: who writes it otherwise reads a sentence, and no regular expression."""
+PHONE: Final = r"^\+[1-9]\d{7,14}$"
+EMAIL: Final = r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$"
+UNIT: Final = r"^\d{2,5}$"
 
-    def check(raw: str) -> str:
-        if not re.fullmatch(pattern, raw):
+
+def _says(pattern: str, sentence: str) -> BeforeValidator:
+    """Who writes it otherwise reads a sentence, and no regular expression."""
+
+    def check(raw: object) -> object:
+        if isinstance(raw, str) and not re.fullmatch(pattern, raw):
             raise ValueError(sentence)
         return raw
 
-    return AfterValidator(check), Field(max_length=254, json_schema_extra={"pattern": f"^{pattern}$"})
+    return BeforeValidator(check)
 
 
-PHONE, IN_OPENAPI = _written(r"\+[1-9]\d{7,14}", "a phone is written as E.164, such as +84912345678")
-Phone = Annotated[str, PHONE, IN_OPENAPI, Field(description="E.164.", examples=["+84912345678"])]
-EMAIL, EMAIL_IN_OPENAPI = _written(
-    r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", "an e-mail is written name@example.vn"
-)
-Email = Annotated[str, EMAIL, EMAIL_IN_OPENAPI, Field(examples=["nguoinhan@example.vn"])]
-UNIT, UNIT_IN_OPENAPI = _written(
-    r"\d{2,5}", "a unit is its code of the Statistics Office, such as 01 for Hà Nội or 00070 for a ward"
-)
-Unit = Annotated[str, UNIT, UNIT_IN_OPENAPI]
+Phone = Annotated[
+    str,
+    Field(pattern=PHONE, description="E.164.", examples=["+84912345678"]),
+    _says(PHONE, "a phone is written as E.164, such as +84912345678"),
+]
+Email = Annotated[
+    str,
+    Field(pattern=EMAIL, max_length=254, examples=["nguoinhan@example.vn"]),
+    _says(EMAIL, "an e-mail is written name@example.vn"),
+]
+Unit = Annotated[
+    str,
+    Field(pattern=UNIT),
+    _says(UNIT, "a unit is its code of the Statistics Office, such as 01 for Hà Nội or 00070 for a ward"),
+]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
 
 

@@ -40,8 +40,3 @@ def find(parcel: Parcel, finding: Finding) -> None:
     """Note a finding on a parcel; a set of letters in one order, however often and when it is found."""
     if finding.letter not in parcel.findings:
         parcel.findings = "".join(sorted(parcel.findings + finding.letter))
-
-
-def named(letters: str) -> list[str]:
-    """The names of a parcel's findings."""
-    return [finding.name for finding in FINDINGS if finding.letter in letters]

@@ -19,7 +19,7 @@ from services.tracker.domain.evidence import (
     UNKNOWN,
     Handover,
     graded,
-)  # fmt: skip
+)
 from services.tracker.domain.findings import (
     ATTEMPT_FAR_AWAY,
     IMPOSSIBLE_MOVE,
@@ -27,7 +27,7 @@ from services.tracker.domain.findings import (
     NO_ROUND_BEFORE_DELIVERY,
     TIME_OUT_OF_RANGE,
     find,
-)  # fmt: skip
+)
 from services.tracker.domain.parcel import Parcel
 from services.tracker.domain.rules import (
     DELIVERED_AS,
@@ -35,7 +35,7 @@ from services.tracker.domain.rules import (
     RULES,
     MilestoneRule,
     kind_of,
-)  # fmt: skip
+)
 
 DELIVERED: Final = Status.DELIVERED.value
 ATTEMPT_FAILED: Final = Status.ATTEMPT_FAILED.value
