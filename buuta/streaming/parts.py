@@ -16,6 +16,9 @@ from buuta.telemetry.health import Readiness
 class Log(Protocol):
     """What the worker asks of the consumer behind it."""
 
+    def owns(self, chunk: Chunk) -> bool:
+        """Whether the group has given the chunk's partition to us, as far as we know."""
+
     async def bounds(self, chunk: Chunk) -> Bounds:
         """First position and end of the chunk's partition in the log."""
 
@@ -28,7 +31,10 @@ class Log(Protocol):
 
 @dataclass(frozen=True)
 class Parts:
-    """What a chunk worker stands on."""
+    """What a chunk worker stands on.
+
+    `session` is the time in seconds after which a member that the group has lost knows it, too.
+    """
 
     pool: Any
     producer: Producer
@@ -39,3 +45,4 @@ class Parts:
     expected: frozenset[str]
     readiness: Readiness
     limit: DeadLimit
+    session: float = 10.0

@@ -83,6 +83,7 @@ async def opened(settings: SharedSettings, route: Route, readiness: Readiness) -
                 pool, producer, codec, ProgressRows(route.consumer, route.topic),
                 DeadLetters(producer, settings.dead_letters_topic), route.told_topic, route.expected,
                 readiness, DeadLimit(settings.dead_letter_run, settings.dead_letter_share),
+                settings.kafka_session_timeout,
             )  # fmt: skip
         finally:
             await producer.stop()

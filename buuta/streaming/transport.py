@@ -69,6 +69,10 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
         ends = await self.highwaters(*partitions)
         return {tp.partition: (first[tp], ends[tp]) for tp in partitions}
 
+    def owns(self, chunk: Chunk) -> bool:
+        """Whether the chunk's partition is assigned to us."""
+        return TP(chunk.topic, chunk.partition) in self.assignment()
+
     async def bounds(self, chunk: Chunk) -> Bounds:
         """First position and end of the chunk's partition, as the broker has them now."""
         tp = TP(chunk.topic, chunk.partition)

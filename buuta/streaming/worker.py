@@ -17,13 +17,14 @@ from typing import Any
 import structlog
 
 from buuta.contracts.columns import Decoded, decode_chunk
-from buuta.errors import Fenced, Paused, Retry, Stop
-from buuta.storage.faults import is_away, is_bad_data
+from buuta.errors import Fenced, Stop
+from buuta.storage.faults import is_bad_data
 from buuta.streaming.burial import Burial
 from buuta.streaming.chunk import Chunk
 from buuta.streaming.limit import Dead, run_after
 from buuta.streaming.origin import Bounds, Origin, checksum
 from buuta.streaming.parts import Log, Parts
+from buuta.streaming.patience import partition_part, until_reached
 from buuta.streaming.poison import Trial
 from buuta.streaming.producer import Pair
 from buuta.streaming.progress import Standing, Taken
@@ -33,8 +34,6 @@ log = structlog.get_logger()
 
 Apply = Callable[[Any, Chunk, Decoded], Awaitable[Sequence[Pair]]]
 """Writes a chunk's effects in the given transaction; returns the records to tell after it."""
-FIRST_PAUSE = 0.1
-LONGEST_PAUSE = 5.0
 PATIENCE = 2.0
 CUT_OFF = "select pg_terminate_backend(pid) from unnest(pg_blocking_pids($1)) as pid"
 
@@ -48,20 +47,6 @@ class _NotContiguous(Exception):
 
     def __init__(self, position: int) -> None:
         self.position = position
-
-
-def _partition(number: int) -> str:
-    return f"partition {number}"
-
-
-def _waited_for(why: Exception) -> str:
-    if isinstance(why, Paused):
-        return _partition(why.partition)
-    return "kafka" if isinstance(why, Retry) else "database"
-
-
-def _said(why: Exception) -> str:
-    return str(why) if isinstance(why, Paused) else type(why).__name__
 
 
 class ChunkWorker:
@@ -99,7 +84,7 @@ class ChunkWorker:
 
     async def _take_over(self, bounds: Mapping[int, Bounds]) -> dict[int, int]:
         for partition in self._fences:
-            self.parts.readiness.reached(_partition(partition))
+            self.parts.readiness.reached(partition_part(partition))
         first = {partition: first for partition, (first, _) in bounds.items()}
         taken: dict[int, Taken] = await self._until_reached(lambda: self._fence(first))
         for partition, found in taken.items():
@@ -135,13 +120,28 @@ class ChunkWorker:
         """Apply one chunk; never raises, since Faust goes on past an event whose agent raised."""
         try:
             await self._until_reached(lambda: self._step(chunk))
-            self.parts.readiness.reached(_partition(chunk.partition))
+            self.parts.readiness.reached(partition_part(chunk.partition))
         except Fenced as why:
             self._count("fenced")
             log.warning("chunk_fenced", partition=chunk.partition, why=str(why))
+            await self._take_back(chunk)
         except Exception as why:
             log.exception("chunk_failed", partition=chunk.partition, start=chunk.start)
             self.fail(why)
+
+    async def _take_back(self, chunk: Chunk) -> None:
+        """Own a partition again whose fence was raised by one who had no right to it.
+
+        A member that was slow to learn of its loss may fence the new owner off. It knows by the end
+        of a session; whoever still owns the partition then is the owner.
+        """
+        lost = self._fences[chunk.partition]
+        await asyncio.sleep(self.parts.session)
+        assert self.log is not None
+        if self._fences[chunk.partition] == lost and self.log.owns(chunk):
+            taken = await self.take_over({chunk.partition: await self.log.bounds(chunk)})
+            await self.log.reread(chunk, taken[chunk.partition])
+            log.warning("partition_taken_back", partition=chunk.partition)
 
     def fail(self, why: BaseException) -> None:
         """Let the service end, and say why; the first reason counts."""
@@ -149,24 +149,7 @@ class ChunkWorker:
             self._failed.set_exception(why)
 
     async def _until_reached(self, attempt: Callable[[], Awaitable[Any]]) -> Any:
-        """Try until neither PostgreSQL nor Kafka is away; readiness says what is waited for."""
-        pause = FIRST_PAUSE
-        while True:
-            try:
-                result = await attempt()
-            except Exception as why:
-                if not (isinstance(why, Retry) or is_away(why)):
-                    raise
-                part = _waited_for(why)
-                self.parts.readiness.waits(part, f"{_said(why)}: retried in {pause:.1f} s")
-                self._count("retried")
-                log.warning("retry", part=part, error=type(why).__name__, pause=pause)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
-            else:
-                self.parts.readiness.reached("kafka")
-                self.parts.readiness.reached("database")
-                return result
+        return await until_reached(self.parts.readiness, lambda: self._count("retried"), attempt)
 
     async def _step(self, chunk: Chunk) -> None:
         position = self._positions[chunk.partition]

@@ -41,7 +41,8 @@ async def under_load(parcels_per_second: float) -> AsyncIterator[tuple[Stack, Pl
             await playing
         await settle(stack, play.ledger)
         result = await reconcile(stack, play.ledger)
-        assert result.differences == [], result.figures
+        said = "\n".join(f"--- {name}\n{stack.tail(name)}" for name in stack.children)
+        assert result.differences == [], f"{result.figures}\n{said}"
         assert result.figures["accepted"] > 100
 
 

@@ -40,7 +40,11 @@ class FakeLog:
 
     first: int = 0
     end: int = 10**9
+    owned: bool = True
     rereads: list[int] = field(default_factory=list)
+
+    def owns(self, chunk: Chunk) -> bool:
+        return self.owned
 
     async def bounds(self, chunk: Chunk) -> tuple[int, int]:
         return self.first, self.end
@@ -84,7 +88,7 @@ async def worker(
     parts = Parts(
         pool, producer, Codec(), ProgressRows("tracker", settings.events_topic),
         DeadLetters(producer, settings.dead_letters_topic), settings.milestones_topic, EXPECTED, readiness,
-        DeadLimit(settings.dead_letter_run, settings.dead_letter_share),
+        DeadLimit(settings.dead_letter_run, settings.dead_letter_share), session=0.01,
     )  # fmt: skip
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     made = ChunkWorker(parts, apply or ChunkFold(Codec()).apply, failed)

@@ -79,7 +79,7 @@ async def tracking(settings: SharedSettings, pool: Any) -> AsyncIterator[Noting]
         parts = Parts(
             pool, producer, Codec(), ProgressRows(f"tracker-{settings.events_topic}", settings.events_topic),
             DeadLetters(producer, settings.dead_letters_topic), settings.milestones_topic, EXPECTED, Readiness(),
-            DeadLimit(settings.dead_letter_run, settings.dead_letter_share),
+            DeadLimit(settings.dead_letter_run, settings.dead_letter_share), session=0.5,
         )  # fmt: skip
         async with running(settings, ChunkWorker(parts, noting.apply, failed)):
             yield noting
@@ -168,6 +168,18 @@ async def test_a_worker_goes_on_where_postgresql_says(on_broker: SharedSettings,
         async with tracking(on_broker, pool) as noting:
             await until(lambda: has(pool, 80), "the second scans are stored")
     assert sum(len(chunk.records) for chunk in noting.chunks) == 40
+
+
+async def test_a_fence_that_somebody_else_raised_does_not_stop_the_owner(
+    on_broker: SharedSettings, pool: Any
+) -> None:
+    async with producer_on(on_broker) as producer, tracking(on_broker, pool):
+        await producer.send_keyed(on_broker.events_topic, pairs(40, 0))
+        await until(lambda: has(pool, 40), "the first scans are stored")
+        await pool.execute("update progress set fence = fence + 1")
+        for hour in (1, 2):
+            await producer.send_keyed(on_broker.events_topic, pairs(40, hour))
+        await until(lambda: has(pool, 120), "the owner took its partitions back")
 
 
 async def test_partitions_move_to_a_second_worker_and_nothing_counts_twice(

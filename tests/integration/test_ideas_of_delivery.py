@@ -82,10 +82,26 @@ async def test_idea_2_a_zombie_finds_itself_fenced_and_writes_nothing(
     settings: SharedSettings, pool: Any
 ) -> None:
     async with worker(settings, pool) as zombie, worker(settings, pool) as heir:
+        zombie.log = FakeLog(owned=False)
         await zombie.handle(chunk(settings, 0, JOURNEY[:2]))
         assert (await history(pool), await position(pool)) == (0, 0)
         await heir.handle(chunk(settings, 0, JOURNEY))
         await zombie.handle(chunk(settings, 4, [scan("returned", 5)]))
+    assert (await history(pool), await position(pool)) == (4, 4)
+
+
+async def test_idea_2_an_owner_that_was_wrongly_fenced_off_takes_its_partition_back(
+    settings: SharedSettings, pool: Any
+) -> None:
+    """Someone who had lost the partition raised its fence late; the group still says that it is ours."""
+    async with worker(settings, pool) as owner:
+        log = owner.log
+        assert isinstance(log, FakeLog)
+        await owner.handle(chunk(settings, 0, JOURNEY[:2]))
+        await pool.execute("update progress set fence = fence + 1")
+        await owner.handle(chunk(settings, 2, JOURNEY[2:]))
+        assert (log.rereads, await history(pool)) == ([1], 2)
+        await owner.handle(chunk(settings, 1, JOURNEY[1:]))
     assert (await history(pool), await position(pool)) == (4, 4)
 
 
