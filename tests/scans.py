@@ -53,6 +53,7 @@ def journeys(most: int = 12) -> st.SearchStrategy[list[Scan]]:
             attempt=st.sampled_from([None, None, 2]),
             distance_bucket=st.sampled_from([None, None, "within_50_m", "beyond_1_km"]),
             proof_present=st.sampled_from([None, True]),
+            province=st.sampled_from([None, "01", "01", "24", "79"]),
         ),
         max_size=most,
     )

@@ -17,6 +17,8 @@ DID_NOT_OCCUR: Final = CorrectionKind.DID_NOT_OCCUR.value
 FUTURE_MS: Final = 10 * 60_000
 OLDEST_MS: Final = 365 * DAY_MS
 """A business time this far after, or before, its receipt is kept and does not steer."""
+MOST_SCANS: Final = 2_000
+"""So many scans of one key steer, the first received; more is no parcel but a fault or an attack."""
 
 
 class Facts(NamedTuple):

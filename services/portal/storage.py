@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, Final
 
 from buuta.model.identifiers import parcel_key
-from buuta.model.steering import Facts, steering
+from buuta.model.steering import MOST_SCANS, Facts, steering
 from buuta.model.times import VIETNAM_MINUTES
 from buuta.storage.keys import new_secret, secret_hash
 
@@ -19,7 +19,8 @@ TIMELINE: Final = """
 select status, reason, delivery_mode, provisional, occurred_at, offset_minutes, facility, province,
   commune, encode(event_id, 'hex') as event_id, encode(corrects_event_id, 'hex') as corrects_event_id,
   correction_kind, received_at
-from scans where parcel_key = $1 order by occurred_at desc, event_id
+from (select * from scans where parcel_key = $1 order by received_at, event_id limit $2) as first_received
+order by occurred_at desc, event_id
 """
 RATES: Final = """
 select carrier, province, sum(accepted)::bigint as accepted,
@@ -60,7 +61,7 @@ async def find(con: Any, carrier: str, number: str) -> Tracked | None:
         rows = await con.fetch(PARCEL, [key])
         if not rows:
             return None
-        return Tracked(carrier, number, rows[0], _steering(await con.fetch(TIMELINE, key)))
+        return Tracked(carrier, number, rows[0], _steering(await con.fetch(TIMELINE, key, MOST_SCANS)))
 
 
 def _steering(scans: Sequence[Any]) -> list[Any]:

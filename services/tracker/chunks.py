@@ -19,7 +19,7 @@ from buuta.telemetry import metrics
 from services.tracker import storage
 from services.tracker.domain.parcel import CellChanges, Counted, Parcel, contribution, counted
 from services.tracker.fast import Fast, not_later, scan_columns, take_fast
-from services.tracker.slow import Placed, Slow, own_records, registration_key, take_slow
+from services.tracker.slow import Own, Placed, Slow, beyond, own_records, registration_key, take_slow
 
 EXPECTED: Final = frozenset({"ScanEvent", "ParcelRegistration", "DeadlinePassed"})
 
@@ -38,8 +38,7 @@ class ChunkFold:
         before = {key: counted(parcel) for key, parcel in parcels.items()}
         slow_keys = not_later(scans, parcels) | registered
         fast = take_fast(scans, slow_keys, parcels)
-        own = own_records(scans, registrations, slow_keys)
-        slow = take_slow(own, await storage.load_history(con, own.keys()), parcels)
+        slow = await _slow(con, own_records(scans, registrations, slow_keys), parcels)
         await storage.delete_scans(con, slow.replaced)
         await storage.insert_scans(con, fast.batch(), slow.added)
         await storage.write_parcels(con, chunk.partition, parcels, before)
@@ -51,6 +50,16 @@ class ChunkFold:
         values = encode_rows(self._codec, "ParcelMilestone", told)
         keys = (parcel_key(each.carrier, each.number).encode() for each in told)
         return list(zip(keys, values, strict=True))
+
+
+async def _slow(con: Any, own: Own, parcels: dict[str, Parcel]) -> Slow:
+    late = beyond(own, parcels)
+    copies = await storage.load_copies(con, [scan for scans in late.values() for scan in scans])
+    folded = {key: records for key, records in own.items() if key not in late}
+    slow = take_slow(folded, await storage.load_history(con, folded.keys()), parcels)
+    for key, scans in late.items():
+        slow.append(key, copies.get(key, ()), scans)
+    return slow
 
 
 def _registrations(decoded: Decoded) -> list[Placed]:

@@ -5,6 +5,7 @@ cannot be a duplicate, for a duplicate is not later than itself. Only what the f
 a Python value; all else stays in Arrow columns from the log to the table and to the milestones.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
@@ -16,7 +17,7 @@ from buuta.contracts.codec import Codec
 from buuta.contracts.columns import Decoded, batch_of, encode_columns, rows_of
 from buuta.model.milestone import Action, ParcelMilestone
 from buuta.model.scan import Scan
-from buuta.model.steering import FUTURE_MS, OLDEST_MS
+from buuta.model.steering import FUTURE_MS, MOST_SCANS, OLDEST_MS
 from buuta.streaming.producer import Pair
 from services.tracker.domain.fold import SEEN, Seen, advance, told_mode
 from services.tracker.domain.parcel import Parcel
@@ -64,11 +65,13 @@ def scan_columns(decoded: Decoded) -> ScanColumns:
 def not_later(scans: ScanColumns, stored: Mapping[str, Parcel]) -> set[str]:
     """Keys with a scan that is not later than all known before it, the chunk's earlier ones too.
 
-    A scan that does not simply steer, and a parcel with corrections, are not for one step either.
+    A scan that does not simply steer, and a parcel with corrections or too many scans, are not for
+    one step either.
     """
     greatest = {key: parcel.greatest_at for key, parcel in stored.items()}
     slow = {key for key, parcel in stored.items() if parcel.corrected}
     slow.update(scans.keys[row] for row in _odd_rows(scans.batch))
+    slow.update(_too_many(scans.keys, stored))
     for key, occurred_at in zip(scans.keys, scans.batch.column("occurred_at").to_pylist(), strict=True):
         known = greatest.get(key)
         if known is not None and occurred_at <= known:
@@ -76,6 +79,14 @@ def not_later(scans: ScanColumns, stored: Mapping[str, Parcel]) -> set[str]:
         else:
             greatest[key] = occurred_at
     return slow
+
+
+def _too_many(keys: Sequence[str], stored: Mapping[str, Parcel]) -> Iterator[str]:
+    """Keys that may come to have more scans than steer."""
+    for key, count in Counter(keys).items():
+        known = stored.get(key)
+        if count + (known.scans if known is not None else 0) > MOST_SCANS:
+            yield key
 
 
 def _odd_rows(batch: Any) -> list[int]:
@@ -142,6 +153,7 @@ def take_fast(scans: ScanColumns, slow: Collection[str], parcels: MutableMapping
         if parcel is None:
             parcel = parcels[key] = Parcel()
         ordinal = advance(parcel, scan)
+        parcel.scans += 1
         took(row)
         if ordinal is not None:
             status, parcel.sequence = scan[0], parcel.sequence + 1

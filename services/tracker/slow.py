@@ -8,6 +8,7 @@ before it is told to nobody; then the newest milestone is told; then what comes 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from buuta.model.identifiers import parcel_key, split_key
 from buuta.model.milestone import Milestone, ParcelMilestone
@@ -19,6 +20,7 @@ from services.tracker.fast import ScanColumns
 
 Placed = tuple[int, Registration]
 """A registration and its place in the chunk."""
+_received = attrgetter("received_at")
 Own = Mapping[str, Sequence[Scan | Registration]]
 """The chunk's own records of each key, in the order of the log."""
 
@@ -54,7 +56,7 @@ class Slow:
     def refold(self, key: str, known: Sequence[Scan], own: Sequence[Scan | Registration]) -> None:
         """Take a parcel's own records of the chunk in, behind the history that is `known`."""
         parcel = self.parcels.setdefault(key, Parcel())
-        scans = list(known)
+        before, scans = distinct(known), list(known)
         _, live = fold(known)
         for record in own:
             if isinstance(record, Scan):
@@ -64,7 +66,12 @@ class Slow:
             if parcel.register(record) and parcel.registration_id is not None:
                 self._tell(key, parcel, retold(live))
         self._tell_difference(key, parcel, live, scans)
-        self._keep(distinct(known), distinct(scans))
+        parcel.scans = len(before) + self._keep(before, distinct(scans))
+
+    def append(self, key: str, copies: Sequence[Scan], own: Sequence[Scan]) -> None:
+        """Keep scans of a key that is full: they steer nothing. `copies` are those of them that are stored."""
+        known = distinct(copies)
+        self.parcels[key].scans += self._keep(known, distinct([*copies, *own]))
 
     def _tell_difference(
         self, key: str, parcel: Parcel, before: Sequence[Milestone], scans: Sequence[Scan]
@@ -79,13 +86,28 @@ class Slow:
         carrier, number = split_key(key)
         self.told += numbered(carrier, number, parcel, changes)
 
-    def _keep(self, known: dict[str, Scan], all_scans: dict[str, Scan]) -> None:
-        """Note which rows of history to add, and which copies an earlier-received one replaces."""
+    def _keep(self, known: dict[str, Scan], all_scans: dict[str, Scan]) -> int:
+        """Note which rows of history to add, and which copies an earlier-received one replaces.
+
+        Returns how many scans are new.
+        """
         for event_id, scan in all_scans.items():
             if known.get(event_id) != scan:
                 self.added.append(scan)
                 if event_id in known:
                     self.replaced.append(scan)
+        return len(all_scans) - len(known)
+
+
+def beyond(own: Own, parcels: Mapping[str, Parcel]) -> dict[str, list[Scan]]:
+    """Records of keys that are full, and of which none can steer: all came after the last that does."""
+    late: dict[str, list[Scan]] = {}
+    for key, records in own.items():
+        full_at = parcels[key].full_at if key in parcels else None
+        scans = [record for record in records if isinstance(record, Scan)]
+        if full_at is not None and len(scans) == len(records) and min(map(_received, scans)) > full_at:
+            late[key] = scans
+    return late
 
 
 def take_slow(

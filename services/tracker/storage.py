@@ -30,6 +30,10 @@ SELECT_PARCELS: Final = (
     f"select parcel_key, {', '.join(STATE_FIELDS)} from parcels where parcel_key = any($1)"  # noqa: S608
 )
 SELECT_HISTORY: Final = f"select {', '.join(SCAN_COLUMNS)} from scans where parcel_key = any($1)"  # noqa: S608
+SELECT_COPIES: Final = f"""
+select {", ".join(SCAN_COLUMNS)} from scans
+join unnest($1::text[], $2::bytea[]) as own (parcel_key, event_id) using (parcel_key, event_id)
+"""  # noqa: S608
 STAGE: Final = """
 create temporary table if not exists changed_parcels (like parcels) on commit delete rows;
 set local enable_hashjoin = off;
@@ -54,8 +58,8 @@ set {", ".join(f"{name} = c.{name} + excluded.{name}" for name in COUNTS)}
 
 PARCEL_TYPES: Final = tuple(
     pa.int64() if name.endswith("_at")
-    else pa.int32() if name in {"attempts", "sequence", "registration_version"}
-    else pa.bool_() if name == "corrected"
+    else pa.int32() if name in {"attempts", "sequence", "registration_version", "scans"}
+    else pa.bool_() if name in {"corrected", "invited_twice"}
     else pa.string()
     for name in STATE_FIELDS
 )  # fmt: skip
@@ -76,6 +80,20 @@ async def load_history(con: Any, keys: Collection[str]) -> Mapping[str, list[Sca
         for row in await con.fetch(SELECT_HISTORY, list(keys)):
             history[row["parcel_key"]].append(_scan(row))
     return history
+
+
+async def load_copies(con: Any, scans: Collection[Scan]) -> Mapping[str, list[Scan]]:
+    """The stored copies of these scans, by parcel."""
+    copies: dict[str, list[Scan]] = defaultdict(list)
+    if scans:
+        for row in await con.fetch(SELECT_COPIES, *_identities(scans)):
+            copies[row["parcel_key"]].append(_scan(row))
+    return copies
+
+
+def _identities(scans: Collection[Scan]) -> tuple[list[str], list[bytes]]:
+    keys = [parcel_key(scan.carrier, scan.number) for scan in scans]
+    return keys, [_id_bytes(scan.event_id) for scan in scans]
 
 
 def _scan(row: Any) -> Scan:
@@ -127,8 +145,7 @@ async def insert_scans(con: Any, batch: Any, more: Sequence[Scan]) -> None:
 async def delete_scans(con: Any, scans: Collection[Scan]) -> None:
     """Take out stored copies that an earlier-received copy replaces."""
     if scans:
-        keys = [parcel_key(scan.carrier, scan.number) for scan in scans]
-        await con.execute(DELETE_SCANS, keys, [_id_bytes(scan.event_id) for scan in scans])
+        await con.execute(DELETE_SCANS, *_identities(scans))
 
 
 async def write_parcels(con: Any, slot: int, parcels: Mapping[str, Parcel], known: Container[str]) -> None:

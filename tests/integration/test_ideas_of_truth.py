@@ -1,6 +1,8 @@
 """Ideas 4 to 8 of design.md: the live set, one log, a function of the set, owned by a partition."""
 
+import random
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import HealthCheck, given
@@ -9,18 +11,19 @@ from hypothesis import strategies as st
 
 from buuta.cli import findings
 from buuta.model.scan import Registration, Scan
+from buuta.model.steering import MOST_SCANS
 from buuta.settings import SharedSettings
 from services.tracker.domain.fold import distinct, fold
 from services.tracker.domain.parcel import STATE_FIELDS, contribution, counted
 from services.tracker.storage import load_history, load_parcels
 from tests.integration.parts import chunk, milestones, worker
-from tests.scans import corrected_journeys, registration, scan
+from tests.scans import EVENING, corrected_journeys, registration, scan
 
 SCANS_ONLY = [name for name in STATE_FIELDS if not name.startswith(("registration", "dest", "promised"))]
 numbered = iter(range(10**9))
 
 
-async def apply(settings: SharedSettings, pool: Any, *chunks: list[Scan | Registration]) -> None:
+async def apply(settings: SharedSettings, pool: Any, *chunks: Sequence[Scan | Registration]) -> None:
     start = 0
     async with worker(settings, pool) as tracker:
         for records in chunks:
@@ -165,6 +168,29 @@ async def _holds(settings: SharedSettings, pool: Any, numbers: list[str], own: l
             await pool.fetchval(f'select sum("{column}") from rate_cells where day::text = $1', day)
             == count
         )
+
+
+async def test_idea_6_a_key_with_too_many_scans_is_a_finding_and_folds_no_further(
+    settings: SharedSettings, pool: Any
+) -> None:
+    """The first 2,000 received steer, however they come; the rest is kept, each once."""
+    many = [scan("held", place / 1000, received_at=EVENING + place) for place in range(MOST_SCANS + 40)]
+    early = scan("delivered", 8, received_at=EVENING + 5)
+    arriving = [*many, early]
+    random.Random(7).shuffle(arriving)
+    more = [
+        scan("returned", 99, received_at=EVENING + 10**6),
+        many[3]._replace(received_at=EVENING + 10**7),
+    ]
+    await apply(settings, pool, arriving[:900], arriving[900:1990], arriving[1990:], more, more)
+    expected, live = fold([*arriving, *more])
+    stored = (await load_parcels(pool, ["ghn:Z82BS"]))["ghn:Z82BS"]
+    assert (stored.status, stored.scans, "Z" in stored.findings) == ("delivered", MOST_SCANS + 42, True)
+    for name in SCANS_ONLY:
+        if name != "sequence":
+            assert getattr(stored, name) == getattr(expected, name), name
+    assert await pool.fetchval("select count(*) from scans") == MOST_SCANS + 42
+    assert len((await live_by_consumer(settings))["Z82BS"]) == len(live)
 
 
 async def test_findings_are_counted_by_carrier_and_rule(settings: SharedSettings, pool: Any) -> None:

@@ -10,6 +10,7 @@ from services.tracker.domain.fold import fold
 from tests.scans import scan
 
 ROUND = [scan("accepted", 0), scan("out_for_delivery", 1)]
+FAILED = scan("attempt_failed", 2)
 AT_POINT = [*ROUND, scan("ready_at_point", 2)]
 
 
@@ -51,6 +52,22 @@ def test_the_delivery_mode_rests_on_the_best_evidence(
         ([scan("accepted", 0), scan("attempt_failed", 3)], ["attempt_without_out_for_delivery"]),
         ([*ROUND, scan("attempt_failed", 2, distance_bucket="beyond_1_km")], ["attempt_far_from_address"]),
         ([*ROUND, scan("delivered", 2), scan("accepted", 3)], ["impossible_move"]),
+        (
+            [scan("accepted", 0, province="01"), scan("in_transit", 1, province="79")],
+            ["places_too_far_apart"],
+        ),
+        ([scan("accepted", 0, province="01"), scan("in_transit", 2, province="79")], []),
+        ([scan("accepted", 0, province="01"), scan("in_transit", 0.1, province="24")], []),
+        ([scan("accepted", 0, province="01"), scan("held", 0.1), scan("in_transit", 1, province="79")], []),
+        ([*ROUND, FAILED, scan("returning", 3)], ["return_without_two_invitations"]),
+        ([*ROUND, FAILED, scan("return_pending", 3, reason="refused"), scan("returned", 60)], []),
+        ([*ROUND, scan("attempt_failed", 2, reason="addressee_moved"), scan("returning", 60)], []),
+        (
+            [*ROUND, FAILED, scan("ready_at_point", 30), scan("returning", 99)],
+            ["return_without_two_invitations"],
+        ),
+        ([*ROUND, FAILED, scan("ready_at_point", 50), scan("returning", 99)], []),
+        ([*ROUND, scan("delivered", 2), scan("returning", 99), scan("returned", 120)], []),
         ([*ROUND, scan("held", 48, received_at=scan("held", 47).occurred_at)], ["time_out_of_range"]),
         (
             [*ROUND, scan("held", 0.5, received_at=scan("held", 24 * 366).occurred_at)],

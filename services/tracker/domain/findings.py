@@ -31,8 +31,25 @@ TIME_OUT_OF_RANGE: Final = Finding(
     "T", "time_out_of_range", "a scan from the future or older than a year; it is kept and does not steer"
 )
 
+TOO_FAST: Final = Finding(
+    "V",
+    "places_too_far_apart",
+    "two scans in a row lie further apart than a flight covers in the time between",
+)
+NOT_INVITED_TWICE: Final = Finding(
+    "W",
+    "return_without_two_invitations",
+    "goes back, though the addressee was not invited twice, two working days apart (Postal Law Art. 17(1))",
+)
+TOO_MANY_SCANS: Final = Finding(
+    "Z",
+    "too_many_scans",
+    "more scans than a parcel can have; the first 2,000 received steer, the rest is kept",
+)
+
 FINDINGS: Final = (
     IMPOSSIBLE_MOVE, NO_ROUND_BEFORE_DELIVERY, NO_ROUND_BEFORE_ATTEMPT, ATTEMPT_FAR_AWAY, TIME_OUT_OF_RANGE,
+    TOO_FAST, NOT_INVITED_TWICE, TOO_MANY_SCANS,
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from buuta.model.milestone import Milestone
 from buuta.model.scan import Scan
 from buuta.model.statuses import RANK, Status
-from buuta.model.steering import Facts, out_of_range, steering
+from buuta.model.steering import MOST_SCANS, Facts, out_of_range, steering
 from services.tracker.domain.evidence import (
     FAR,
     READY_AT_POINT,
@@ -25,10 +25,15 @@ from services.tracker.domain.findings import (
     IMPOSSIBLE_MOVE,
     NO_ROUND_BEFORE_ATTEMPT,
     NO_ROUND_BEFORE_DELIVERY,
+    NOT_INVITED_TWICE,
     TIME_OUT_OF_RANGE,
+    TOO_FAST,
+    TOO_MANY_SCANS,
     find,
 )
+from services.tracker.domain.invitations import GOES_BACK, INVITING, invite, returns_too_early
 from services.tracker.domain.parcel import Parcel
+from services.tracker.domain.places import least_ms
 from services.tracker.domain.rules import (
     DELIVERED_AS,
     MILESTONES,
@@ -44,10 +49,10 @@ WENT_OUT: Final = MILESTONES[Status.OUT_FOR_DELIVERY].letter
 
 SEEN: Final = (
     "status", "reason", "delivery_mode", "provisional", "occurred_at", "attempt", "distance_bucket",
-    "proof_present",
+    "proof_present", "province",
 )  # fmt: skip
 """What the fold looks at in a scan, in this order."""
-Seen = tuple[str, str | None, str | None, bool, int, int | None, str | None, bool | None]
+Seen = tuple[str, str | None, str | None, bool, int, int | None, str | None, bool | None, str | None]
 seen: Final[Callable[[Scan], Seen]] = attrgetter(*SEEN)
 _facts = attrgetter(*Facts._fields)
 
@@ -58,7 +63,7 @@ def advance(parcel: Parcel, scan: Seen) -> int | None:
     Returns the ordinal of the milestone that joins the live set, if one does; its kind is the one
     that the status implies.
     """
-    status, reason, _, provisional, occurred_at, *_ = scan
+    status, reason, _, provisional, occurred_at, _, _, _, province = scan
     parcel.greatest_at = occurred_at
     if provisional:
         # The courier reports; the carrier has not confirmed. It shows, and starts nothing.
@@ -75,6 +80,12 @@ def advance(parcel: Parcel, scan: Seen) -> int | None:
         ended_as = _deliver(parcel, scan)
     elif status == ATTEMPT_FAILED:
         _attempt(parcel, scan)
+    if status in INVITING:
+        invite(parcel, occurred_at)
+    elif status in GOES_BACK and returns_too_early(parcel, status, reason):
+        find(parcel, NOT_INVITED_TWICE)
+    if province != parcel.province:
+        _arrive(parcel, province, occurred_at)
     parcel.status, parcel.reason, parcel.reported_status = status, reason, None
     parcel.last_at = occurred_at
     parcel.outcome = ended_as if parcel.moved_at is not None else None
@@ -106,9 +117,19 @@ def _move(parcel: Parcel, status: str, occurred_at: int) -> None:
         parcel.accepted_at = occurred_at
 
 
+def _arrive(parcel: Parcel, province: str | None, occurred_at: int) -> None:
+    """The newest scan lies in another province than the one before; what says no place, bars nothing."""
+    before, since = parcel.province, parcel.last_at
+    parcel.province = province
+    if before is None or since is None or province is None:
+        return
+    if occurred_at - since < least_ms(before, province):
+        find(parcel, TOO_FAST)
+
+
 def _deliver(parcel: Parcel, scan: Seen) -> str:
     """Note how it was handed over; returns the outcome. A better known mode is not given up."""
-    _, _, declared, _, _, _, distance, proof = scan
+    _, _, declared, _, _, _, distance, proof, _ = scan
     waited_at_point, went_out = parcel.status == READY_AT_POINT, WENT_OUT in parcel.live
     if not (went_out or waited_at_point or parcel.status == DELIVERED):
         find(parcel, NO_ROUND_BEFORE_DELIVERY)
@@ -120,7 +141,7 @@ def _deliver(parcel: Parcel, scan: Seen) -> str:
 
 def _attempt(parcel: Parcel, scan: Seen) -> None:
     """Count a failed attempt once, however often it is reported in a row."""
-    _, _, _, _, _, attempt, distance, _ = scan
+    _, _, _, _, _, attempt, distance, _, _ = scan
     if WENT_OUT not in parcel.live:
         find(parcel, NO_ROUND_BEFORE_ATTEMPT)
     if distance == FAR:
@@ -156,7 +177,8 @@ def fold(scans: Iterable[Scan]) -> tuple[Parcel, list[Milestone]]:
 
     Scans that a correction took back, and those whose time is out of range, do not steer.
     """
-    by_id = distinct(scans)
+    everything = distinct(scans)
+    by_id = first_received(everything)
     parcel, live = Parcel(), []
     ids = steering(Facts(*_facts(scan)) for scan in by_id.values())
     steers = [scan for event_id, scan in by_id.items() if event_id in ids]
@@ -165,7 +187,19 @@ def fold(scans: Iterable[Scan]) -> tuple[Parcel, list[Milestone]]:
         if milestone is not None:
             live.append(milestone)
     _note(parcel, by_id.values())
+    parcel.scans = len(everything)
+    if len(by_id) < len(everything):
+        find(parcel, TOO_MANY_SCANS)
+        parcel.full_at = max(scan.received_at for scan in by_id.values())
     return parcel, live
+
+
+def first_received(by_id: dict[str, Scan]) -> dict[str, Scan]:
+    """The first `MOST_SCANS` by receipt, of all scans of a key by event id."""
+    if len(by_id) <= MOST_SCANS:
+        return by_id
+    first = sorted(by_id.values(), key=lambda scan: (scan.received_at, scan.event_id))[:MOST_SCANS]
+    return {scan.event_id: scan for scan in first}
 
 
 def _note(parcel: Parcel, scans: Collection[Scan]) -> None:

@@ -22,6 +22,8 @@ class Parcel:
     Times are UTC milliseconds. `live` is the live set: one letter a milestone, in business order.
     `reported_status` is what a courier reported and the carrier has not confirmed. `findings` holds
     one letter a finding; a `corrected` parcel has corrections among its scans, known or waited for.
+    `province` is where the newest scan was made. `scans` counts the history; once it is longer than
+    steers, `full_at` is the receipt of the last scan that does.
     """
 
     status: str | None = None
@@ -45,6 +47,11 @@ class Parcel:
     promised_at: int | None = None
     findings: str = ""
     corrected: bool = False
+    province: str | None = None
+    invited_at: int | None = None
+    invited_twice: bool = False
+    scans: int = 0
+    full_at: int | None = None
 
     def register(self, registration: Registration) -> bool:
         """Take a registration in, if it is newer than what is known; returns whether it was.
@@ -73,7 +80,7 @@ REGISTRATION_DECIDED: Final = {
 }  # fmt: skip
 STATE_FIELDS: Final = tuple(Parcel.__slots__)
 SCAN_DECIDED: Final = tuple(
-    name for name in STATE_FIELDS if name not in REGISTRATION_DECIDED and name != "sequence"
+    name for name in STATE_FIELDS if name not in REGISTRATION_DECIDED | {"sequence", "scans"}
 )
 
 
