@@ -5,7 +5,10 @@ from typing import NamedTuple
 
 
 class MilestoneKind(StrEnum):
-    """What a parcel's history can imply, worth a customer's attention."""
+    """What a parcel's history can imply, worth somebody's attention.
+
+    `other` is what a reader sees for a kind that is newer than its schema; it is never written.
+    """
 
     ACCEPTED = "accepted"
     IN_TRANSIT = "in_transit"
@@ -20,6 +23,10 @@ class MilestoneKind(StrEnum):
     CANCELLED = "cancelled"
     DAMAGED = "damaged"
     LOST = "lost"
+    STUCK = "stuck"
+    DELAYED = "delayed"
+    STALE = "stale"
+    OTHER = "other"
 
 
 class Action(StrEnum):

@@ -55,3 +55,14 @@ class Registration(NamedTuple):
     channels: list[str]
     withdrawn: bool
     registered_at: int
+    service: str | None = None
+
+
+class DeadlinePassed(NamedTuple):
+    """One `DeadlinePassed`: the owner of a parcel saw a deadline pass (UTC milliseconds)."""
+
+    carrier: str
+    number: str
+    kind: str
+    deadline_at: int
+    observed_at: int

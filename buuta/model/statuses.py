@@ -75,6 +75,32 @@ class DeliveryMode(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Service(StrEnum):
+    """What the sender paid for; figures and limits are kept apart by it."""
+
+    PUBLIC = "public"
+    EXPRESS = "express"
+    STANDARD = "standard"
+    ECONOMY = "economy"
+    FREIGHT = "freight"
+
+
+class Deadline(StrEnum):
+    """What may pass: the limit of a status, the promise, 30 days of silence."""
+
+    STUCK = "stuck"
+    DELAYED = "delayed"
+    STALE = "stale"
+
+
+DEADLINE_LETTER: Final[dict[str, str]] = {
+    Deadline.STUCK.value: "K",
+    Deadline.DELAYED.value: "Y",
+    Deadline.STALE.value: "S",
+}
+"""How `parcels.overdue` and `parcels.live` write a deadline that passed."""
+
+
 class Outcome(StrEnum):
     """How a parcel ended, as the delivery-to-address rate counts it."""
 

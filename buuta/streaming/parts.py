@@ -1,5 +1,6 @@
 """What a chunk worker stands on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +19,9 @@ class Log(Protocol):
 
     def owns(self, chunk: Chunk) -> bool:
         """Whether the group has given the chunk's partition to us, as far as we know."""
+
+    async def behind(self, positions: Mapping[int, int]) -> dict[int, int]:
+        """How many records lie behind these positions, of the partitions that are ours."""
 
     async def bounds(self, chunk: Chunk) -> Bounds:
         """First position and end of the chunk's partition in the log."""

@@ -73,6 +73,15 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
         """Whether the chunk's partition is assigned to us."""
         return TP(chunk.topic, chunk.partition) in self.assignment()
 
+    async def behind(self, positions: Mapping[int, int]) -> dict[int, int]:
+        """How many records lie behind these positions, of the partitions that are assigned to us."""
+        ends = await self.highwaters(*self.assignment()) if self.assignment() else {}
+        return {
+            tp.partition: end - positions[tp.partition]
+            for tp, end in ends.items()
+            if tp.partition in positions
+        }
+
     async def bounds(self, chunk: Chunk) -> Bounds:
         """First position and end of the chunk's partition, as the broker has them now."""
         tp = TP(chunk.topic, chunk.partition)

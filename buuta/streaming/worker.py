@@ -143,6 +143,13 @@ class ChunkWorker:
             await self.log.reread(chunk, taken[chunk.partition])
             log.warning("partition_taken_back", partition=chunk.partition)
 
+    async def caught_up(self, most: int) -> list[int]:
+        """Our partitions with at most so many records that are not applied yet."""
+        if self.log is None:
+            return []
+        behind = await self.log.behind(self._positions)
+        return sorted(partition for partition, records in behind.items() if records <= most)
+
     def fail(self, why: BaseException) -> None:
         """Let the service end, and say why; the first reason counts."""
         if not self._failed.done():

@@ -37,6 +37,7 @@ CHUNK_EVENTS = Counter(
 
 TRACKER_SCANS = Counter("buuta_tracker_scans_total", "Scans folded, by the way they took.", ["path"])
 TRACKER_MILESTONES = Counter("buuta_tracker_milestones_total", "Milestone records told.", ["action"])
+TRACKER_DEADLINES = Counter("buuta_tracker_deadlines_total", "Deadlines that were seen to pass.", ["kind"])
 
 NOTIFIER_MESSAGES = Counter(
     "buuta_notifier_messages_total", "Messages by what became of them.", ["channel", "state"]

@@ -14,7 +14,7 @@ from services.portal.domain.registration import NewParcel, ParcelChange, Recipie
 
 COLUMNS: Final = (
     "registration_id, shipper, carrier, number, version, language, province, commune, promised_at, "
-    "withdrawn, person_hash, contacts"
+    "withdrawn, person_hash, contacts, service"
 )
 LOCK_ONE: Final = (
     f"select {COLUMNS} from registrations where registration_id = $1 and shipper = $2 for update"  # noqa: S608
@@ -24,12 +24,12 @@ LOCK_SAME: Final = (
 )
 WRITE: Final = """
 insert into registrations (registration_id, shipper, carrier, number, version, language, province,
-  commune, promised_at, withdrawn, person_hash, contacts)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+  commune, promised_at, withdrawn, person_hash, contacts, service)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 on conflict (registration_id) do update set version = excluded.version,
   language = excluded.language, province = excluded.province, commune = excluded.commune,
   promised_at = excluded.promised_at, withdrawn = excluded.withdrawn,
-  person_hash = excluded.person_hash, contacts = excluded.contacts
+  person_hash = excluded.person_hash, contacts = excluded.contacts, service = excluded.service
 """
 
 
@@ -65,6 +65,7 @@ class Registrar:
             "province": destination.province if destination else None,
             "commune": destination.commune if destination else None,
             "promised_at": _ms(new.promised_at),
+            "service": new.service,
         }
         await self._seal(con, row, new.recipient)
         return await self._write(con, row, now_ms)
@@ -87,6 +88,8 @@ class Registrar:
             row |= {"province": change.destination.province, "commune": change.destination.commune}
         if change.promised_at is not None:
             row["promised_at"] = _ms(change.promised_at)
+        if change.service is not None:
+            row["service"] = change.service
         registered = await self._write(con, row, now_ms)
         if before != row["person_hash"]:
             await contacts.forget_unused(con, before)
@@ -129,7 +132,7 @@ class Registrar:
             "province": row["province"], "commune": row["commune"],
             "promised_at": row["promised_at"], "language": row["language"],
             "channels": row.get("channels", []), "withdrawn": row["withdrawn"],
-            "registered_at": now_ms,
+            "registered_at": now_ms, "service": row["service"],
         }  # fmt: skip
         value = self._codec.encode("ParcelRegistration", event)
         await outbox.put(con, self._topic, key.encode(), value)

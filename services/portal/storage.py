@@ -12,7 +12,7 @@ from buuta.storage.keys import new_secret, secret_hash
 
 PARCEL: Final = """
 select parcel_key, status, reason, reported_status, attempts, delivery_mode, outcome, last_at,
-  next_expected_at, dest_province, dest_commune, promised_at, mode_evidence, xmin::text as written
+  next_expected_at, dest_province, dest_commune, promised_at, mode_evidence, overdue, xmin::text as written
 from parcels where parcel_key = any($1)
 """
 TIMELINE: Final = """

@@ -10,9 +10,11 @@ from fastapi import FastAPI
 from buuta.streaming import stream
 from buuta.streaming.stream import Route
 from buuta.streaming.worker import ChunkWorker
+from buuta.telemetry.clock import now_ms
 from buuta.telemetry.health import Readiness
 from buuta.telemetry.routes import operations
 from services.tracker.chunks import EXPECTED, ChunkFold
+from services.tracker.deadlines import Timekeeper
 from services.tracker.domain.rules import VERSION
 from services.tracker.settings import TrackerSettings
 
@@ -29,5 +31,10 @@ async def wire(settings: TrackerSettings) -> AsyncIterator[tuple[Any, "asyncio.F
     route = Route(CONSUMER, settings.events_topic, EXPECTED, settings.milestones_topic)
     async with stream.opened(settings, route, readiness) as parts:
         worker = ChunkWorker(parts, ChunkFold(parts.codec).apply, failed)
+        timekeeper = Timekeeper(worker, settings.events_topic, settings.sweep_interval, now_ms)
         async with stream.running(settings, worker):
-            yield app, failed
+            sweeping = asyncio.create_task(timekeeper.run())
+            try:
+                yield app, failed
+            finally:
+                sweeping.cancel()

@@ -12,14 +12,14 @@ from buuta.contracts.codec import Codec
 from buuta.contracts.columns import Decoded, encode_rows
 from buuta.model.identifiers import parcel_key, split_key
 from buuta.model.milestone import Action, ParcelMilestone
-from buuta.model.scan import Registration
+from buuta.model.scan import DeadlinePassed, Registration
 from buuta.streaming.chunk import Chunk
 from buuta.streaming.producer import Pair
 from buuta.telemetry import metrics
 from services.tracker import storage
 from services.tracker.domain.parcel import CellChanges, Counted, Parcel, contribution, counted
 from services.tracker.fast import Fast, not_later, scan_columns, take_fast
-from services.tracker.slow import Own, Placed, Slow, beyond, own_records, registration_key, take_slow
+from services.tracker.slow import Known, Own, Placed, Slow, Told, beyond, key_of, own_records, take_slow
 
 EXPECTED: Final = frozenset({"ScanEvent", "ParcelRegistration", "DeadlinePassed"})
 
@@ -32,15 +32,16 @@ class ChunkFold:
 
     async def apply(self, con: Any, chunk: Chunk, decoded: Decoded) -> Sequence[Pair]:
         """Write a chunk's effects in the transaction of `con`; returns the milestones to tell."""
-        scans, registrations = scan_columns(decoded), _registrations(decoded)
-        registered = {registration_key(each) for _, each in registrations}
-        parcels = await storage.load_parcels(con, {*scans.keys, *registered})
+        scans, others = scan_columns(decoded), _others(decoded)
+        told_of = {key_of(each) for _, each in others}
+        parcels = await storage.load_parcels(con, {*scans.keys, *told_of})
         before = {key: counted(parcel) for key, parcel in parcels.items()}
-        slow_keys = not_later(scans, parcels) | registered
+        slow_keys = not_later(scans, parcels) | told_of
         fast = take_fast(scans, slow_keys, parcels)
-        slow = await _slow(con, own_records(scans, registrations, slow_keys), parcels)
+        slow = await _slow(con, own_records(scans, others, slow_keys), parcels)
         await storage.delete_scans(con, slow.replaced)
         await storage.insert_scans(con, fast.batch(), slow.added)
+        await storage.insert_deadlines(con, slow.passed)
         await storage.write_parcels(con, chunk.partition, parcels, before)
         await storage.add_to_cells(con, chunk.partition, cell_changes(before, parcels).counts)
         _count(fast, slow, len(scans.keys))
@@ -56,18 +57,28 @@ async def _slow(con: Any, own: Own, parcels: dict[str, Parcel]) -> Slow:
     late = beyond(own, parcels)
     copies = await storage.load_copies(con, [scan for scans in late.values() for scan in scans])
     folded = {key: records for key, records in own.items() if key not in late}
-    slow = take_slow(folded, await storage.load_history(con, folded.keys()), parcels)
+    watched = [key for key in folded if key in parcels and parcels[key].deadlines]
+    known = Known(
+        await storage.load_history(con, folded.keys()), await storage.load_deadlines(con, watched)
+    )
+    slow = take_slow(folded, known, parcels)
     for key, scans in late.items():
         slow.append(key, copies.get(key, ()), scans)
     return slow
 
 
-def _registrations(decoded: Decoded) -> list[Placed]:
+OTHERS: Final[Mapping[str, type[Told]]] = {
+    "ParcelRegistration": Registration, "DeadlinePassed": DeadlinePassed,
+}  # fmt: skip
+
+
+def _others(decoded: Decoded) -> list[Placed]:
+    """Registrations and passed deadlines of a chunk."""
     return [
-        (place, Registration._make(row))
+        (place, OTHERS[group.schema]._make(row))
         for group in decoded.groups
-        if group.schema == "ParcelRegistration"
-        for place, row in zip(group.places, group.rows(Registration._fields), strict=True)
+        if group.schema in OTHERS
+        for place, row in zip(group.places, group.rows(OTHERS[group.schema]._fields), strict=True)
     ]
 
 

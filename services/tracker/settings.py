@@ -1,7 +1,13 @@
 """Settings of the tracker."""
 
+from pydantic import Field
+
 from buuta.settings import SharedSettings
 
 
 class TrackerSettings(SharedSettings):
-    """The tracker needs nothing beyond what all services share."""
+    """What the tracker needs beyond what all services share."""
+
+    sweep_interval: float = Field(
+        60.0, gt=0, description="Seconds between two looks for deadlines that have passed."
+    )

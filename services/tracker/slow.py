@@ -12,32 +12,37 @@ from operator import attrgetter
 
 from buuta.model.identifiers import parcel_key, split_key
 from buuta.model.milestone import Milestone, ParcelMilestone
-from buuta.model.scan import Registration, Scan
+from buuta.model.scan import DeadlinePassed, Registration, Scan
+from services.tracker.domain.deadlines import Given, Passed
 from services.tracker.domain.fold import distinct, fold
 from services.tracker.domain.parcel import Parcel
 from services.tracker.domain.tell import Change, difference, numbered, retold
 from services.tracker.fast import ScanColumns
 
-Placed = tuple[int, Registration]
-"""A registration and its place in the chunk."""
+Told = Registration | DeadlinePassed
+Placed = tuple[int, Told]
+"""A registration or a passed deadline, and its place in the chunk."""
+Record = Scan | Told
+Deadlines = Mapping[str, frozenset[Passed]]
+"""The deadlines that each parcel was seen to pass."""
 _received = attrgetter("received_at")
-Own = Mapping[str, Sequence[Scan | Registration]]
+Own = Mapping[str, Sequence[Record]]
 """The chunk's own records of each key, in the order of the log."""
 
 
-def registration_key(registration: Registration) -> str:
-    """The key of the parcel that is registered."""
-    return parcel_key(registration.carrier, registration.number)
+def key_of(record: Record) -> str:
+    """The key of the parcel that a record is about."""
+    return parcel_key(record.carrier, record.number)
 
 
-def own_records(scans: ScanColumns, registrations: Iterable[Placed], slow: set[str]) -> Own:
+def own_records(scans: ScanColumns, others: Iterable[Placed], slow: set[str]) -> Own:
     """The chunk's records of the slow keys."""
     rows = [row for row, key in enumerate(scans.keys) if key in slow]
-    placed: dict[str, list[tuple[int, Scan | Registration]]] = defaultdict(list)
+    placed: dict[str, list[tuple[int, Record]]] = defaultdict(list)
     for row, scan in zip(rows, scans.scans(rows), strict=True):
         placed[scans.keys[row]].append((scans.places[row], scan))
-    for place, registration in registrations:
-        placed[registration_key(registration)].append((place, registration))
+    for place, record in others:
+        placed[key_of(record)].append((place, record))
     return {
         key: [record for _, record in sorted(records, key=lambda each: each[0])]
         for key, records in placed.items()
@@ -52,20 +57,27 @@ class Slow:
     added: list[Scan] = field(default_factory=list)
     replaced: list[Scan] = field(default_factory=list)
     told: list[ParcelMilestone] = field(default_factory=list)
+    passed: list[DeadlinePassed] = field(default_factory=list)
 
-    def refold(self, key: str, known: Sequence[Scan], own: Sequence[Scan | Registration]) -> None:
+    def refold(
+        self, key: str, known: Sequence[Scan], passed: frozenset[Passed], own: Sequence[Record]
+    ) -> None:
         """Take a parcel's own records of the chunk in, behind the history that is `known`."""
         parcel = self.parcels.setdefault(key, Parcel())
         before, scans = distinct(known), list(known)
-        _, live = fold(known)
+        _, live = fold(known, _given(parcel, passed))
         for record in own:
             if isinstance(record, Scan):
                 scans.append(record)
-                continue
-            live = self._tell_difference(key, parcel, live, scans)
-            if parcel.register(record) and parcel.registration_id is not None:
-                self._tell(key, parcel, retold(live))
-        self._tell_difference(key, parcel, live, scans)
+            elif isinstance(record, DeadlinePassed):
+                passed |= {Passed(record.kind, record.deadline_at)}
+                self.passed.append(record)
+            else:
+                live = self._tell_difference(key, live, scans, passed)
+                if parcel.register(record):
+                    live = self._tell_difference(key, live, scans, passed)
+                    self._tell(key, retold(live) if parcel.registration_id is not None else ())
+        self._tell_difference(key, live, scans, passed)
         parcel.scans = len(before) + self._keep(before, distinct(scans))
 
     def append(self, key: str, copies: Sequence[Scan], own: Sequence[Scan]) -> None:
@@ -74,17 +86,17 @@ class Slow:
         self.parcels[key].scans += self._keep(known, distinct([*copies, *own]))
 
     def _tell_difference(
-        self, key: str, parcel: Parcel, before: Sequence[Milestone], scans: Sequence[Scan]
+        self, key: str, before: Sequence[Milestone], scans: Sequence[Scan], passed: frozenset[Passed]
     ) -> list[Milestone]:
-        """Fold all scans so far, tell what changed, and return the live set."""
-        folded, live = fold(scans)
-        parcel.adopt(folded)
-        self._tell(key, parcel, difference(before, live))
+        """Fold all records so far, tell what changed, and return the live set."""
+        folded, live = fold(scans, _given(self.parcels[key], passed))
+        self.parcels[key].adopt(folded)
+        self._tell(key, difference(before, live))
         return live
 
-    def _tell(self, key: str, parcel: Parcel, changes: Iterable[Change]) -> None:
+    def _tell(self, key: str, changes: Iterable[Change]) -> None:
         carrier, number = split_key(key)
-        self.told += numbered(carrier, number, parcel, changes)
+        self.told += numbered(carrier, number, self.parcels[key], changes)
 
     def _keep(self, known: dict[str, Scan], all_scans: dict[str, Scan]) -> int:
         """Note which rows of history to add, and which copies an earlier-received one replaces.
@@ -110,11 +122,21 @@ def beyond(own: Own, parcels: Mapping[str, Parcel]) -> dict[str, list[Scan]]:
     return late
 
 
-def take_slow(
-    own: Own, history: Mapping[str, Sequence[Scan]], parcels: MutableMapping[str, Parcel]
-) -> Slow:
+@dataclass(frozen=True)
+class Known:
+    """What is stored of parcels: their scans, and the deadlines that they were seen to pass."""
+
+    history: Mapping[str, Sequence[Scan]]
+    deadlines: Deadlines
+
+
+def take_slow(own: Own, known: Known, parcels: MutableMapping[str, Parcel]) -> Slow:
     """Fold the parcels of `own` anew, in place."""
     slow = Slow(parcels)
     for key in sorted(own):
-        slow.refold(key, history.get(key, ()), own[key])
+        slow.refold(key, known.history.get(key, ()), known.deadlines.get(key, frozenset()), own[key])
     return slow
+
+
+def _given(parcel: Parcel, passed: frozenset[Passed]) -> Given:
+    return Given(passed, parcel.promised_at, parcel.service)

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 from buuta.contracts.columns import batch_of
 from buuta.errors import BadItem
 from buuta.model.identifiers import parcel_key, split_key
-from buuta.model.scan import Scan
+from buuta.model.scan import DeadlinePassed, Scan
 from buuta.storage.copying import copy_batch
+from services.tracker.domain.deadlines import Passed
 from services.tracker.domain.parcel import STATE_FIELDS, Cell, Parcel
 
 SCAN_COLUMNS: Final = (
@@ -48,6 +49,11 @@ DELETE_SCANS: Final = """
 delete from scans using unnest($1::text[], $2::bytea[]) as old (parcel_key, event_id)
 where scans.parcel_key = old.parcel_key and scans.event_id = old.event_id
 """
+SELECT_DEADLINES: Final = "select parcel_key, kind, deadline_at from deadlines where parcel_key = any($1)"
+INSERT_DEADLINES: Final = """
+insert into deadlines select * from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])
+on conflict do nothing
+"""
 UPSERT_CELLS: Final = f"""
 insert into rate_cells as c (slot, carrier, province, commune, day, {", ".join(COUNTS)})
 select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::date[],
@@ -59,7 +65,7 @@ set {", ".join(f"{name} = c.{name} + excluded.{name}" for name in COUNTS)}
 PARCEL_TYPES: Final = tuple(
     pa.int64() if name.endswith("_at")
     else pa.int32() if name in {"attempts", "sequence", "registration_version", "scans"}
-    else pa.bool_() if name in {"corrected", "invited_twice"}
+    else pa.bool_() if name in {"corrected", "invited_twice", "deadlines"}
     else pa.string()
     for name in STATE_FIELDS
 )  # fmt: skip
@@ -80,6 +86,23 @@ async def load_history(con: Any, keys: Collection[str]) -> Mapping[str, list[Sca
         for row in await con.fetch(SELECT_HISTORY, list(keys)):
             history[row["parcel_key"]].append(_scan(row))
     return history
+
+
+async def load_deadlines(con: Any, keys: Collection[str]) -> dict[str, frozenset[Passed]]:
+    """The deadlines that these parcels were seen to pass."""
+    passed: dict[str, set[Passed]] = defaultdict(set)
+    if keys:
+        for key, kind, deadline_at in await con.fetch(SELECT_DEADLINES, list(keys)):
+            passed[key].add(Passed(kind, deadline_at))
+    return {key: frozenset(each) for key, each in passed.items()}
+
+
+async def insert_deadlines(con: Any, passed: Collection[DeadlinePassed]) -> None:
+    """Keep deadlines that were seen to pass, each once."""
+    if passed:
+        keys = [parcel_key(each.carrier, each.number) for each in passed]
+        columns = zip(*((each.kind, each.deadline_at, each.observed_at) for each in passed), strict=True)
+        await con.execute(INSERT_DEADLINES, keys, *map(list, columns))
 
 
 async def load_copies(con: Any, scans: Collection[Scan]) -> Mapping[str, list[Scan]]:

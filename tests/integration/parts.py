@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,9 @@ class FakeLog:
 
     def owns(self, chunk: Chunk) -> bool:
         return self.owned
+
+    async def behind(self, positions: Mapping[int, int]) -> dict[int, int]:
+        return dict.fromkeys(positions, 0)
 
     async def bounds(self, chunk: Chunk) -> tuple[int, int]:
         return self.first, self.end

@@ -19,7 +19,9 @@ from services.tracker.storage import load_history, load_parcels
 from tests.integration.parts import chunk, milestones, worker
 from tests.scans import EVENING, corrected_journeys, registration, scan
 
-SCANS_ONLY = [name for name in STATE_FIELDS if not name.startswith(("registration", "dest", "promised"))]
+SCANS_ONLY = [
+    name for name in STATE_FIELDS if not name.startswith(("registration", "dest", "promised", "service"))
+]
 numbered = iter(range(10**9))
 
 
@@ -214,15 +216,3 @@ async def test_idea_7_rows_carry_the_slot_of_their_partition(settings: SharedSet
         == await pool.fetchval("select slot from parcels")
         == 0
     )
-
-
-async def test_idea_8_a_passed_deadline_is_a_record_of_the_log(settings: SharedSettings, pool: Any) -> None:
-    """The fold takes it in; what it decides comes with the deadlines themselves."""
-    from buuta.contracts.codec import Codec
-
-    passed = {"carrier": "ghn", "number": "Z82BS", "kind": "stuck", "deadline_at": 5, "observed_at": 6}
-    async with worker(settings, pool) as tracker:
-        await tracker.handle(
-            chunk(settings, 0, [scan("accepted", 0), Codec().encode("DeadlinePassed", passed)])
-        )
-    assert await pool.fetchval("select position from progress where partition = 0") == 2

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from buuta.errors import BadItem
+from buuta.telemetry.clock import now_ms
 from services.ingest.domain.item import ScanItem, read_item
 from services.ingest.domain.recipe import Receipt, Report
-from services.ingest.doors.gate import now_ms
 from services.ingest.intake import Intake, Result
 from services.ingest.storage import Carrier
 

@@ -58,8 +58,3 @@ class Gate:
         finally:
             self._inside -= size
             metrics.INGEST_ACCEPT_SECONDS.labels(door).observe(time.perf_counter() - started)
-
-
-def now_ms() -> int:
-    """UTC milliseconds: the clock is read at the door and nowhere further in."""
-    return time.time_ns() // 1_000_000

@@ -6,12 +6,13 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from buuta.telemetry.clock import now_ms
 from buuta.web.bearer import bearer_key, scheme
 from buuta.web.bodies import parse_json, read_body
 from buuta.web.problems import Problem, problems
 from services.ingest.domain.item import ScanItem
 from services.ingest.domain.recipe import Receipt
-from services.ingest.doors.gate import Gate, now_ms
+from services.ingest.doors.gate import Gate
 from services.ingest.intake import Result
 
 DOOR = "api"

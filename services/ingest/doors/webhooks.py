@@ -7,11 +7,12 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
 
+from buuta.telemetry.clock import now_ms
 from buuta.web.bodies import parse_json, read_body
 from buuta.web.problems import Problem, problems
 from services.ingest.carriers import RECIPES
 from services.ingest.domain.recipe import Receipt
-from services.ingest.doors.gate import Gate, now_ms
+from services.ingest.doors.gate import Gate
 from services.ingest.intake import Result
 from services.ingest.storage import Carrier
 

@@ -20,6 +20,7 @@ TOLD: Final[frozenset[str]] = frozenset(
         MilestoneKind.CANCELLED,
         MilestoneKind.DAMAGED,
         MilestoneKind.LOST,
+        MilestoneKind.DELAYED,
     }
 )
 """Milestones that become messages; that a parcel moves on is seen on its page."""

@@ -16,6 +16,7 @@ from pydantic import (
 
 from buuta.errors import BadItem
 from buuta.model.identifiers import CARRIER, normalise_number
+from buuta.model.statuses import Service
 from buuta.model.times import EARLIEST, LATEST
 
 
@@ -102,6 +103,7 @@ class NewParcel(BaseModel):
     recipient: Recipient
     destination: Destination | None = None
     promised_at: Moment | None = None
+    service: Annotated[Service | None, Field(description="What the sender paid for.")] = None
 
 
 class ParcelChange(BaseModel):
@@ -112,6 +114,7 @@ class ParcelChange(BaseModel):
     recipient: Recipient | None = None
     destination: Destination | None = None
     promised_at: Moment | None = None
+    service: Service | None = None
 
 
 class Registered(BaseModel):

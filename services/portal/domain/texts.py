@@ -71,6 +71,8 @@ PAGE: Final[dict[str, dict[str, str]]] = {
     "attempts": {"vi": "Số lần giao chưa thành công", "en": "Failed attempts"},
     "promised": {"vi": "Dự kiến giao", "en": "Promised for"},
     "reported": {"vi": "Bưu tá báo, chờ xác nhận", "en": "Reported by the courier, not yet confirmed"},
+    "delayed": {"vi": "Muộn hơn dự kiến", "en": "Later than promised"},
+    "stuck": {"vi": "Lâu hơn thường lệ chưa có tin mới", "en": "No news for longer than usual"},
     "timeline": {"vi": "Hành trình", "en": "Journey"},
     "waiting": {"vi": "Đã đăng ký, chờ đơn vị vận chuyển báo tin", "en": "Registered; waiting for the carrier's first report"},
     "choose": {"vi": "Nhiều đơn vị có mã này. Bưu gửi của bạn đi bằng:", "en": "Several carriers have this number. Yours travels with:"},

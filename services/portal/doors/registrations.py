@@ -1,6 +1,5 @@
 """`/v1/parcels`: shippers register, change and withdraw."""
 
-import time
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
@@ -9,6 +8,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 
 from buuta.errors import Forbidden
 from buuta.storage.vault import Vault
+from buuta.telemetry.clock import now_ms
 from buuta.web.bearer import bearer_key, scheme
 from buuta.web.problems import Problem, problems
 from services.portal import storage
@@ -38,7 +38,7 @@ def router(pool: Any, registrar: Registrar, vault: Vault) -> APIRouter:
         """Register a parcel: who is told, where it goes, when it was promised."""
 
         async def work(con: Any) -> Registered:
-            return await registrar.register(con, who, new, _now_ms())
+            return await registrar.register(con, who, new, now_ms())
 
         async with pool.acquire() as con, con.transaction():
             # Keyed: a plain hash of a phone number could be found by trying them all.
@@ -50,19 +50,15 @@ def router(pool: Any, registrar: Registrar, vault: Vault) -> APIRouter:
     async def change(registration_id: uuid.UUID, change: ParcelChange, who: Shipper) -> Registered:
         """Change recipient, destination or promise; what is left out stays."""
         async with pool.acquire() as con, con.transaction():
-            return await registrar.change(con, who, registration_id, change, _now_ms())
+            return await registrar.change(con, who, registration_id, change, now_ms())
 
     @routes.delete("/v1/parcels/{registration_id}", responses=problems(401, 404, 422, 503))
     async def withdraw(registration_id: uuid.UUID, who: Shipper) -> Registered:
         """Withdraw: no message follows, and the contact is erased."""
         async with pool.acquire() as con, con.transaction():
-            return await registrar.withdraw(con, who, registration_id, _now_ms())
+            return await registrar.withdraw(con, who, registration_id, now_ms())
 
     return routes
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 async def _once(

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from buuta.errors import BadItem
 from buuta.model.identifiers import normalise_number, parcel_key, s10_flag
+from buuta.model.statuses import DEADLINE_LETTER
 from buuta.model.times import iso_text
 from buuta.web.problems import Problem, problems
 from services.portal import storage
@@ -51,6 +52,10 @@ class TrackedParcel(BaseModel):
     outcome: str | None
     last_activity_at: Time | None
     next_expected_at: Time | None
+    overdue: Annotated[
+        list[str],
+        Field(description="What has passed: stuck (a limit), delayed (the promise), stale (30 days)."),
+    ]
     promised_at: Time | None
     destination_province: str | None
     destination_commune: str | None
@@ -159,6 +164,7 @@ def as_json(tracked: Tracked) -> TrackedParcel:
         carrier=tracked.carrier, number=tracked.number, number_flag=s10_flag(tracked.number),
         **{name: row[name] for name in plain},
         last_activity_at=moment("last_at"), next_expected_at=moment("next_expected_at"),
+        overdue=[kind for kind, letter in DEADLINE_LETTER.items() if letter in row["overdue"]],
         promised_at=moment("promised_at"), destination_province=row["dest_province"],
         destination_commune=row["dest_commune"],
         timeline=[_entry(scan) for scan in tracked.timeline],

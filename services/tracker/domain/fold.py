@@ -13,6 +13,7 @@ from buuta.model.milestone import Milestone
 from buuta.model.scan import Scan
 from buuta.model.statuses import RANK, Status
 from buuta.model.steering import MOST_SCANS, Facts, out_of_range, steering
+from services.tracker.domain.deadlines import NOTHING, Given, Silence
 from services.tracker.domain.evidence import (
     FAR,
     READY_AT_POINT,
@@ -38,8 +39,8 @@ from services.tracker.domain.rules import (
     DELIVERED_AS,
     MILESTONES,
     RULES,
-    MilestoneRule,
     kind_of,
+    next_expected_ms,
 )
 
 DELIVERED: Final = Status.DELIVERED.value
@@ -49,10 +50,10 @@ WENT_OUT: Final = MILESTONES[Status.OUT_FOR_DELIVERY].letter
 
 SEEN: Final = (
     "status", "reason", "delivery_mode", "provisional", "occurred_at", "attempt", "distance_bucket",
-    "proof_present", "province",
+    "proof_present", "province", "carrier",
 )  # fmt: skip
 """What the fold looks at in a scan, in this order."""
-Seen = tuple[str, str | None, str | None, bool, int, int | None, str | None, bool | None, str | None]
+Seen = tuple[str, str | None, str | None, bool, int, int | None, str | None, bool | None, str | None, str]
 seen: Final[Callable[[Scan], Seen]] = attrgetter(*SEEN)
 _facts = attrgetter(*Facts._fields)
 
@@ -63,7 +64,7 @@ def advance(parcel: Parcel, scan: Seen) -> int | None:
     Returns the ordinal of the milestone that joins the live set, if one does; its kind is the one
     that the status implies.
     """
-    status, reason, _, provisional, occurred_at, _, _, _, province = scan
+    status, reason, _, provisional, occurred_at, _, _, _, province, carrier = scan
     parcel.greatest_at = occurred_at
     if provisional:
         # The courier reports; the carrier has not confirmed. It shows, and starts nothing.
@@ -73,7 +74,8 @@ def advance(parcel: Parcel, scan: Seen) -> int | None:
     if before is not None and status in RULES[before].barred:
         find(parcel, IMPOSSIBLE_MOVE)
         return None
-    milestone, _, moves, ended_as, limit = RULES[status]
+    milestone, _, moves, ended_as = RULES[status]
+    limit = next_expected_ms(carrier, parcel.service, status)
     if moves:
         _move(parcel, status, occurred_at)
     if status == DELIVERED:
@@ -90,7 +92,7 @@ def advance(parcel: Parcel, scan: Seen) -> int | None:
     parcel.last_at = occurred_at
     parcel.outcome = ended_as if parcel.moved_at is not None else None
     parcel.next_expected_at = None if limit is None else occurred_at + limit
-    return None if milestone is None or status == before else _join(parcel, milestone)
+    return None if milestone is None or status == before else parcel.join(milestone)
 
 
 def step(parcel: Parcel, scan: Scan) -> Milestone | None:
@@ -129,7 +131,7 @@ def _arrive(parcel: Parcel, province: str | None, occurred_at: int) -> None:
 
 def _deliver(parcel: Parcel, scan: Seen) -> str:
     """Note how it was handed over; returns the outcome. A better known mode is not given up."""
-    _, _, declared, _, _, _, distance, proof, _ = scan
+    _, _, declared, _, _, _, distance, proof, *_ = scan
     waited_at_point, went_out = parcel.status == READY_AT_POINT, WENT_OUT in parcel.live
     if not (went_out or waited_at_point or parcel.status == DELIVERED):
         find(parcel, NO_ROUND_BEFORE_DELIVERY)
@@ -141,20 +143,12 @@ def _deliver(parcel: Parcel, scan: Seen) -> str:
 
 def _attempt(parcel: Parcel, scan: Seen) -> None:
     """Count a failed attempt once, however often it is reported in a row."""
-    _, _, _, _, _, attempt, distance, _, _ = scan
+    _, _, _, _, _, attempt, distance, *_ = scan
     if WENT_OUT not in parcel.live:
         find(parcel, NO_ROUND_BEFORE_ATTEMPT)
     if distance == FAR:
         find(parcel, ATTEMPT_FAR_AWAY)
     parcel.attempts = max(parcel.attempts + (parcel.status != ATTEMPT_FAILED), attempt or 0)
-
-
-def _join(parcel: Parcel, rule: MilestoneRule) -> int | None:
-    count = parcel.live.count(rule.letter)
-    if count and not rule.repeats:
-        return None
-    parcel.live += rule.letter
-    return count + 1
 
 
 def merged(one: Scan, other: Scan) -> Scan:
@@ -172,20 +166,25 @@ def distinct(scans: Iterable[Scan]) -> dict[str, Scan]:
     return by_id
 
 
-def fold(scans: Iterable[Scan]) -> tuple[Parcel, list[Milestone]]:
-    """The state and the live set that a set of scans implies.
+def fold(scans: Iterable[Scan], given: Given = NOTHING) -> tuple[Parcel, list[Milestone]]:
+    """The state and the live set that a set of scans implies, with what is `given` beside them.
 
     Scans that a correction took back, and those whose time is out of range, do not steer.
     """
     everything = distinct(scans)
     by_id = first_received(everything)
-    parcel, live = Parcel(), []
+    parcel, live = Parcel(promised_at=given.promised_at, service=given.service), list[Milestone]()
+    silence, newest = Silence(given.passed), None
     ids = steering(Facts(*_facts(scan)) for scan in by_id.values())
     steers = [scan for event_id, scan in by_id.items() if event_id in ids]
     for scan in sorted(steers, key=lambda scan: (scan.occurred_at, RANK[scan.status], scan.event_id)):
+        live += silence.until(parcel, newest, scan.occurred_at)
         milestone = step(parcel, scan)
         if milestone is not None:
             live.append(milestone)
+        newest = scan
+    live += silence.until(parcel, newest, None)
+    parcel.deadlines = bool(given.passed)
     _note(parcel, by_id.values())
     parcel.scans = len(everything)
     if len(by_id) < len(everything):

@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 
 from buuta.model.scan import Registration
 from buuta.model.times import vietnam_day
-from services.tracker.domain.rules import MILESTONES
+from services.tracker.domain.rules import DEADLINES, MILESTONES, MilestoneRule
 
 UNKNOWN_UNIT: Final = "unknown"
-LETTER_KIND: Final = {rule.letter: str(rule.kind) for rule in MILESTONES.values()}
+LETTER_KIND: Final = {rule.letter: str(rule.kind) for rule in (*MILESTONES.values(), *DEADLINES.values())}
 
 
 @dataclass(slots=True)
@@ -23,7 +23,8 @@ class Parcel:
     `reported_status` is what a courier reported and the carrier has not confirmed. `findings` holds
     one letter a finding; a `corrected` parcel has corrections among its scans, known or waited for.
     `province` is where the newest scan was made. `scans` counts the history; once it is longer than
-    steers, `full_at` is the receipt of the last scan that does.
+    steers, `full_at` is the receipt of the last scan that does. `deadlines` says that a deadline was seen
+    to pass; `overdue` holds the letters of those that are past now.
     """
 
     status: str | None = None
@@ -52,6 +53,9 @@ class Parcel:
     invited_twice: bool = False
     scans: int = 0
     full_at: int | None = None
+    deadlines: bool = False
+    overdue: str = ""
+    service: str | None = None
 
     def register(self, registration: Registration) -> bool:
         """Take a registration in, if it is newer than what is known; returns whether it was.
@@ -67,7 +71,16 @@ class Parcel:
         self.dest_province = registration.province
         self.dest_commune = registration.commune
         self.promised_at = registration.promised_at
+        self.service = registration.service
         return True
+
+    def join(self, rule: MilestoneRule) -> int | None:
+        """Take a milestone into the live set; returns its ordinal, or None where it does not repeat."""
+        count = self.live.count(rule.letter)
+        if count and not rule.repeats:
+            return None
+        self.live += rule.letter
+        return count + 1
 
     def adopt(self, other: "Parcel") -> None:
         """Take over all that scans decide from a fold of the whole history."""
@@ -77,6 +90,7 @@ class Parcel:
 
 REGISTRATION_DECIDED: Final = {
     "registration_id", "registration_version", "dest_province", "dest_commune", "promised_at",
+    "service",
 }  # fmt: skip
 STATE_FIELDS: Final = tuple(Parcel.__slots__)
 SCAN_DECIDED: Final = tuple(

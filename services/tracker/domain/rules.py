@@ -3,12 +3,13 @@
 `VERSION` grows with every change of a row: it is shown by the service and by `/health`.
 """
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from buuta.model.milestone import MilestoneKind
-from buuta.model.statuses import DeliveryMode, Outcome, Status
+from buuta.model.statuses import DEADLINE_LETTER, Deadline, DeliveryMode, Outcome, Service, Status
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 
@@ -106,6 +107,24 @@ NEXT_EXPECTED_MS: Final[dict[str, int]] = {
 }
 """How long after a status the next scan is due, at the latest; ended parcels wait for nothing."""
 
+LIMITS_MS: Final[dict[tuple[str | None, str | None], dict[str, int]]] = {
+    (None, Service.EXPRESS.value): {
+        Status.ACCEPTED: 12 * HOUR_MS, Status.IN_TRANSIT: DAY_MS, Status.ATTEMPT_FAILED: DAY_MS,
+    },
+    (None, Service.ECONOMY.value): {Status.IN_TRANSIT: 4 * DAY_MS},
+    (None, Service.FREIGHT.value): {Status.ACCEPTED: 2 * DAY_MS, Status.IN_TRANSIT: 5 * DAY_MS},
+}  # fmt: skip
+"""Other limits by carrier and service, either of them or both; the most exact row counts."""
+STALE_MS: Final = 30 * DAY_MS
+"""So long without a scan, a parcel is stale, whatever its status."""
+
+DEADLINES: Final[dict[str, MilestoneRule]] = {
+    Deadline.STUCK: MilestoneRule(MilestoneKind.STUCK.value, DEADLINE_LETTER[Deadline.STUCK], EACH_TIME),
+    Deadline.DELAYED: MilestoneRule(MilestoneKind.DELAYED.value, DEADLINE_LETTER[Deadline.DELAYED], ONCE),
+    Deadline.STALE: MilestoneRule(MilestoneKind.STALE.value, DEADLINE_LETTER[Deadline.STALE], EACH_TIME),
+}
+"""Which milestone a deadline implies that passed."""
+
 
 class StatusRule(NamedTuple):
     """All that the tables say of one status, in one look-up, with plain texts: the hot path's table."""
@@ -114,7 +133,6 @@ class StatusRule(NamedTuple):
     barred: frozenset[str]
     moves: bool
     ended_as: str | None
-    next_expected_ms: int | None
 
 
 def _rule(status: Status) -> StatusRule:
@@ -127,11 +145,20 @@ def _rule(status: Status) -> StatusRule:
         barred - {str(status)},
         status not in BEFORE_ACCEPTANCE,
         ENDED_AS[status].value if status in ENDED_AS else None,
-        NEXT_EXPECTED_MS.get(status),
     )
 
 
 RULES: Final[dict[str, StatusRule]] = {status.value: _rule(status) for status in Status}
+
+
+@lru_cache(maxsize=4096)
+def next_expected_ms(carrier: str, service: str | None, status: str) -> int | None:
+    """How long a carrier may be silent after a status; None where nothing more is waited for."""
+    default = NEXT_EXPECTED_MS.get(status)
+    if default is None:
+        return None
+    rows = ((carrier, service), (carrier, None), (None, service))
+    return next((LIMITS_MS[row][status] for row in rows if status in LIMITS_MS.get(row, ())), default)
 
 
 def kind_of(status: str) -> str:

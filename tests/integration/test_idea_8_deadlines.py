@@ -1,0 +1,120 @@
+"""Idea 8 of design.md: time enters as a record; deadlines survive restarts, fire once, are taken back."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from buuta.contracts.codec import Codec
+from buuta.model.scan import DeadlinePassed, Registration, Scan
+from buuta.settings import SharedSettings
+from services.tracker.deadlines import DUE, MOST, Timekeeper
+from services.tracker.domain.deadlines import Given, Passed, running
+from services.tracker.domain.fold import fold
+from services.tracker.domain.invitations import GOES_BACK
+from services.tracker.domain.rules import STALE_MS
+from tests.integration.parts import chunk, everything, milestones, worker
+from tests.scans import HOUR, MORNING, corrected_journeys, registration, scan
+
+LATER = MORNING + 40 * HOUR
+PROMISE = MORNING + 6 * HOUR
+
+
+async def sweep(settings: SharedSettings, pool: Any, now: int = LATER) -> list[bytes]:
+    """The records that a look at the parcels appends to the log; what it read was applied before."""
+    seen = len(await everything(settings, settings.events_topic))
+    async with worker(settings, pool) as tracker:
+        await Timekeeper(tracker, settings.events_topic, 60, lambda: now).sweep(0)
+    return [record.value for record in (await everything(settings, settings.events_topic))[seen:]]
+
+
+async def apply(
+    settings: SharedSettings, pool: Any, records: Sequence[Scan | Registration | bytes]
+) -> None:
+    start = await pool.fetchval("select coalesce(max(position), 0) from progress")
+    async with worker(settings, pool) as tracker:
+        await tracker.handle(chunk(settings, start, records))
+
+
+async def told(settings: SharedSettings) -> list[tuple[str, str]]:
+    """What a consumer hears, each number once: an heir tells again what was pending."""
+    by_number = {each["sequence"]: (each["action"], each["kind"]) for each in await milestones(settings)}
+    assert sorted(by_number) == list(range(1, len(by_number) + 1))
+    return [by_number[number] for number in sorted(by_number)]
+
+
+async def test_a_deadline_fires_once_and_a_late_scan_takes_it_back(
+    settings: SharedSettings, pool: Any
+) -> None:
+    promised = registration(promised_at=PROMISE)
+    await apply(settings, pool, [promised, scan("accepted", 0), scan("out_for_delivery", 1)])
+    passed = await sweep(settings, pool)
+    assert {Codec().decode(each)[1]["kind"] for each in passed} == {"stuck", "delayed"}
+    again = await sweep(settings, pool)
+    assert len(again) == 2, "not applied yet: appended again"
+    await apply(settings, pool, [*passed, *again])
+    assert await sweep(settings, pool) == []
+    assert (await told(settings))[2:] == [("joined", "delayed"), ("joined", "stuck")]
+    assert await pool.fetchval("select count(*) from deadlines") == 2
+    await apply(settings, pool, [scan("delivered", 5, received_at=LATER)])
+    assert sorted((await told(settings))[4:]) == [
+        ("joined", "delivered"), ("retracted", "delayed"), ("retracted", "stuck"),
+    ]  # fmt: skip
+    assert await sweep(settings, pool) == []
+
+
+async def test_a_new_promise_takes_the_delay_back(settings: SharedSettings, pool: Any) -> None:
+    await apply(settings, pool, [registration(promised_at=PROMISE), scan("accepted", 0)])
+    await apply(settings, pool, await sweep(settings, pool, PROMISE + 1))
+    assert await pool.fetchval("select overdue from parcels") == "Y"
+    await apply(settings, pool, [registration(version=2, promised_at=LATER)])
+    assert await pool.fetchval("select overdue from parcels") == ""
+    assert (await told(settings))[1:] == [
+        ("joined", "delayed"),
+        ("retracted", "delayed"),
+        ("retold", "accepted"),
+    ]
+
+
+async def test_a_deadline_that_is_overtaken_by_a_scan_means_nothing(
+    settings: SharedSettings, pool: Any
+) -> None:
+    await apply(settings, pool, [scan("accepted", 0)])
+    passed = await sweep(settings, pool)
+    await apply(settings, pool, [scan("out_for_delivery", 23), *passed])
+    assert await pool.fetchval("select overdue from parcels") == ""
+    assert await told(settings) == [("joined", "accepted"), ("joined", "out_for_delivery")]
+
+
+async def test_the_same_log_ends_in_the_same_however_it_is_cut(settings: SharedSettings, pool: Any) -> None:
+    stuck = DeadlinePassed("ghn", "Z82BS", "stuck", MORNING + 24 * HOUR, LATER)
+    log: list[Any] = [
+        scan("accepted", 0),
+        Codec().encode("DeadlinePassed", stuck._asdict()),
+        scan("held", 30),
+    ]
+    for each in log:
+        await apply(settings, pool, [each])
+    expected, _ = fold([log[0], log[2]], Given(frozenset({Passed("stuck", MORNING + 24 * HOUR)})))
+    assert await pool.fetchval("select live from parcels") == expected.live == "AKH"
+
+
+@hypothesis_settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(corrected_journeys(), st.sampled_from([None, PROMISE]))
+async def test_the_sweep_finds_what_the_domain_implies(
+    settings: SharedSettings, pool: Any, scans: list[Scan], promise: int | None
+) -> None:
+    await pool.execute("truncate scans, parcels, rate_cells, deadlines")
+    await apply(settings, pool, [*scans, registration(promised_at=promise)])
+    far = MORNING + 2 * STALE_MS
+    rows = await pool.fetch(DUE, 0, far, STALE_MS, list(GOES_BACK), MOST)
+    expected, _ = fold(scans, Given(promised_at=promise))
+    assert {Passed(row["kind"], row["deadline_at"]) for row in rows} == set(running(expected))
+
+
+pytestmark = pytest.mark.timeout(120)
