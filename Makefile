@@ -8,7 +8,7 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch .venv/ready
 
-.PHONY: help setup run test test-all check bench lock
+.PHONY: help setup run test test-all check bench bench-peers lock
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ check: .venv/ready ## Lint, types, arrows between packages, schema compatibility
 
 bench: .venv/ready ## Measure against raw COPY and usual Faust, on Apache Kafka (needs Java and Maven)
 	$(BIN)/python -m benchmarks
+
+bench-peers: .venv/ready ## The same, and Quix Streams and Kafka Streams beside it
+	$(BIN)/python -m benchmarks --peers
 
 lock: ## Renew requirements.lock (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \

@@ -18,11 +18,12 @@ HOUR_MS = 3_600_000
 
 @dataclass(frozen=True)
 class Shape:
-    """How many parcels, and which share of scans comes late or twice."""
+    """How many parcels, and which share of scans comes late, comes twice, or is corrected."""
 
     parcels: int
     late: float = 0.0
     duplicates: float = 0.0
+    corrections: float = 0.0
 
 
 def scans(shape: Shape) -> list[Scan]:
@@ -37,8 +38,19 @@ def scans(shape: Shape) -> list[Scan]:
             arriving.append((when, scan))
             if chance.random() < shape.duplicates:
                 arriving.append((when + chance.uniform(0.0, 1.0), scan))
+            if chance.random() < shape.corrections:
+                arriving.append((when + chance.uniform(0.5, 3.0), _corrected(scan)))
     arriving.sort(key=lambda each: each[0])
     return [scan for _, scan in arriving]
+
+
+def _corrected(scan: Scan) -> Scan:
+    """The same ten minutes earlier: *incorrect data*."""
+    earlier = scan.occurred_at - 600_000
+    own = event_id(scan.carrier, (scan.number, scan.status, str(earlier), scan.event_id))
+    return scan._replace(
+        event_id=own, occurred_at=earlier, corrects_event_id=scan.event_id, correction_kind="incorrect_data"
+    )
 
 
 def _scan(parcel: int, place: int, status: str, begun: float) -> Scan:

@@ -1,4 +1,4 @@
-"""The systems under measure; each returns scans a second of its steady part."""
+"""Buuta and raw COPY under measure; each returns scans a second of its steady part."""
 
 import asyncio
 import sys
@@ -98,19 +98,3 @@ async def _copy(pool: Any, chunks: Sequence[Any]) -> None:
     async with pool.acquire() as con:
         for chunk in chunks:
             await copy_batch(con, "scans", chunk)
-
-
-async def faust_usual(ground: Ground, name: str, count: int) -> float:
-    """A Faust app as its tutorial writes it: agent, table, `send`; timed by itself."""
-    await ground.create_topic(name)
-    log = ground.folder / f"{name}.log"
-    env = {**ground.variables("usual", name), "BENCH_COUNT": str(count)}
-    child = Child([sys.executable, "-m", "benchmarks.faust_usual"], log, env)
-    deadline = time.monotonic() + 600
-    while child.alive and time.monotonic() < deadline:
-        await asyncio.sleep(0.2)
-    text = log.read_text(encoding="utf-8")
-    if child.alive or "SPEED " not in text:
-        child.kill()
-        raise RuntimeError(f"the usual Faust app did not finish: {text[-2000:]}")
-    return float(text.rsplit("SPEED ", 1)[1].split()[0])

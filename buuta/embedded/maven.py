@@ -25,6 +25,7 @@ def fetch(pom: Path, name: str) -> Path:
                 "mvn",
                 "-q",
                 "-B",
+                "-Dstyle.color=never",
                 "-f",
                 str(pom),
                 "dependency:copy-dependencies",

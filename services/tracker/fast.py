@@ -65,11 +65,11 @@ def scan_columns(decoded: Decoded) -> ScanColumns:
 def not_later(scans: ScanColumns, stored: Mapping[str, Parcel]) -> set[str]:
     """Keys with a scan that is not later than all known before it, the chunk's earlier ones too.
 
-    A scan that does not simply steer, and a parcel with corrections, passed deadlines or too many
-    scans, are not for one step either.
+    A scan that does not simply steer, and a parcel with a correction that waits for its scan, with
+    passed deadlines or too many scans, are not for one step either.
     """
     greatest = {key: parcel.greatest_at for key, parcel in stored.items()}
-    slow = {key for key, parcel in stored.items() if parcel.corrected or parcel.deadlines}
+    slow = {key for key, parcel in stored.items() if parcel.awaits_scan or parcel.deadlines}
     slow.update(scans.keys[row] for row in _odd_rows(scans.batch))
     slow.update(_too_many(scans.keys, stored))
     for key, occurred_at in zip(scans.keys, scans.batch.column("occurred_at").to_pylist(), strict=True):

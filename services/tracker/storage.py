@@ -65,7 +65,7 @@ set {", ".join(f"{name} = c.{name} + excluded.{name}" for name in COUNTS)}
 PARCEL_TYPES: Final = tuple(
     pa.int64() if name.endswith("_at")
     else pa.int32() if name in {"attempts", "sequence", "registration_version", "scans"}
-    else pa.bool_() if name in {"corrected", "invited_twice", "deadlines"}
+    else pa.bool_() if name in {"awaits_scan", "invited_twice", "deadlines"}
     else pa.string()
     for name in STATE_FIELDS
 )  # fmt: skip

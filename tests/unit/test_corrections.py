@@ -35,7 +35,7 @@ def test_did_not_occur_takes_the_scan_away_and_says_nothing_else() -> None:
     state, live = fold(
         [ACCEPTED, WENT_OUT, DELIVERED, correction(DELIVERED, "did_not_occur", "delivered", 2)]
     )
-    assert (state.status, state.outcome, state.corrected) == ("out_for_delivery", None, True)
+    assert (state.status, state.outcome, state.awaits_scan) == ("out_for_delivery", None, False)
     assert [each.kind for each in live] == ["accepted", "out_for_delivery"]
 
 
@@ -53,7 +53,7 @@ def test_a_correction_of_a_correction_lets_the_scan_stand_again() -> None:
 
 def test_a_correction_before_its_scan_waits_for_it() -> None:
     early = correction(DELIVERED, "did_not_occur")
-    assert fold([ACCEPTED, early])[0].status == "accepted"
+    assert fold([ACCEPTED, early])[0].awaits_scan
     assert fold([ACCEPTED, early, DELIVERED])[0].status == "accepted"
 
 

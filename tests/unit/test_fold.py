@@ -135,7 +135,9 @@ def test_the_fast_path_equals_the_refold(scans: list[Scan]) -> None:
     parcel, known, live = Parcel(), [], list[Milestone]()
     for each in scans:
         known.append(each)
-        odd = parcel.corrected or each.corrects_event_id or out_of_range(each.occurred_at, each.received_at)
+        odd = (
+            parcel.awaits_scan or each.corrects_event_id or out_of_range(each.occurred_at, each.received_at)
+        )
         if not odd and (parcel.greatest_at is None or each.occurred_at > parcel.greatest_at):
             joined = step(parcel, each)
             parcel.scans += 1

@@ -3,7 +3,7 @@
 alter table parcels
   add column mode_evidence text,
   add column findings      text not null default '',
-  add column corrected     boolean not null default false,
+  add column awaits_scan   boolean not null default false,
   add column province      text,
   add column invited_at    bigint,
   add column invited_twice boolean not null default false,

@@ -5,7 +5,7 @@ rank of status, then by event id), merges copies of one event id, and steps thro
 than all that is known may take `step` alone: the result is the same, and a property test holds it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Final
 
@@ -185,7 +185,7 @@ def fold(scans: Iterable[Scan], given: Given = NOTHING) -> tuple[Parcel, list[Mi
         newest = scan
     live += silence.until(parcel, newest, None)
     parcel.deadlines = bool(given.passed)
-    _note(parcel, by_id.values())
+    _note(parcel, by_id)
     parcel.scans = len(everything)
     if len(by_id) < len(everything):
         find(parcel, TOO_MANY_SCANS)
@@ -201,10 +201,12 @@ def first_received(by_id: dict[str, Scan]) -> dict[str, Scan]:
     return {scan.event_id: scan for scan in first}
 
 
-def _note(parcel: Parcel, scans: Collection[Scan]) -> None:
+def _note(parcel: Parcel, by_id: Mapping[str, Scan]) -> None:
     """What a parcel's scans imply whether they steer or not."""
+    scans = by_id.values()
     parcel.greatest_at = max((scan.occurred_at for scan in scans), default=None)
-    parcel.corrected = any(scan.corrects_event_id is not None for scan in scans)
+    corrected = {scan.corrects_event_id for scan in by_id.values()} - {None}
+    parcel.awaits_scan = not corrected <= by_id.keys()
     if any(out_of_range(scan.occurred_at, scan.received_at) for scan in scans):
         find(parcel, TIME_OUT_OF_RANGE)
 

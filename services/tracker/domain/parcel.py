@@ -21,7 +21,7 @@ class Parcel:
     The fold owns a `Parcel` and changes it in place: 10,000 scans a second leave no time for copies.
     Times are UTC milliseconds. `live` is the live set: one letter a milestone, in business order.
     `reported_status` is what a courier reported and the carrier has not confirmed. `findings` holds
-    one letter a finding; a `corrected` parcel has corrections among its scans, known or waited for.
+    one letter a finding; a parcel `awaits_scan` while one of its corrections came before what it corrects.
     `province` is where the newest scan was made. `scans` counts the history; once it is longer than
     steers, `full_at` is the receipt of the last scan that does. `deadlines` says that a deadline was seen
     to pass; `overdue` holds the letters of those that are past now.
@@ -47,7 +47,7 @@ class Parcel:
     dest_commune: str | None = None
     promised_at: int | None = None
     findings: str = ""
-    corrected: bool = False
+    awaits_scan: bool = False
     province: str | None = None
     invited_at: int | None = None
     invited_twice: bool = False

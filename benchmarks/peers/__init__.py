@@ -1,0 +1,1 @@
+"""Other systems doing the same work: decode Avro, keep state per parcel, tell milestones."""
