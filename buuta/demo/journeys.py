@@ -56,12 +56,16 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Post:
-    """One HTTP request of a carrier: its body, and what it says, for the reconciliation."""
+    """One HTTP request of a carrier: its body, and what it says, for the reconciliation.
+
+    With `corrects` it says that another report, which came before it, did not occur.
+    """
 
     carrier: str
     body: Any
     parcel: Parcel | None = None
     status: str | None = None
+    corrects: "Post | None" = None
 
 
 class Day:
@@ -121,7 +125,17 @@ class Day:
             (held if late else posts).append(post)
             if chance.random() < 0.05:
                 posts.append(post)
+            if parcel.carrier == "vnp" and status == "out_for_delivery" and chance.random() < 0.1:
+                posts += self._mistake(parcel, moment)
         return [*posts, *held]
+
+    def _mistake(self, parcel: Parcel, moment: datetime) -> list[Post]:
+        """A scan of another parcel under this number, and its correction."""
+        wrong = Post("vnp", self._vnp(parcel, "in_transit", moment + timedelta(minutes=7)))
+        return [
+            wrong,
+            Post("vnp", self._vnp(parcel, "in_transit", moment + timedelta(minutes=7)), corrects=wrong),
+        ]
 
     def nonsense(self) -> Post:
         """A report that must not pass: an unknown code, or one that breaks a rule."""

@@ -47,6 +47,7 @@ class Play:
         self.ledger = Ledger()
         self._pool = pool
         self._pace = 0.2
+        self._event_ids: dict[int, str] = {}
         self._stack = stack
         self._client = client
         self._day = day
@@ -101,10 +102,12 @@ class Play:
         key, token = self._stack.keys[post.carrier]
         ingest = self._stack.url("ingest")
         if post.carrier == "vnp":
+            item = {**post.body, **self._correction(post)}
             answer = await self._post(
-                f"{ingest}/v1/scans", json=[post.body], headers={"Authorization": f"Bearer {key}"}
+                f"{ingest}/v1/scans", json=[item], headers={"Authorization": f"Bearer {key}"}
             )
             self.ledger.note(post, answer.json()[0])
+            self._event_ids[id(post)] = answer.json()[0].get("event_id")
             return
         url = f"{ingest}/v1/webhooks/{token}/{post.carrier}"
         if post.carrier == "ghn":
@@ -117,6 +120,11 @@ class Play:
             )
         body = answer.json()
         self.ledger.note(post, body if answer.status_code == 200 else {"result": "rejected"})
+
+    def _correction(self, post: Post) -> dict[str, Any]:
+        if post.corrects is None:
+            return {}
+        return {"corrects": self._event_ids[id(post.corrects)], "correction": "did_not_occur"}
 
     async def _post(self, url: str, **request: Any) -> httpx.Response:
         """Send, and send again after a 503 or no answer, as a careful integrator would."""

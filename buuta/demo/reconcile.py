@@ -1,15 +1,20 @@
 """Reconciliation: what was reported against what is in the database and what the people received."""
 
 import asyncio
+import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
 
+from buuta.audit.archive import Archive, archive_log
+from buuta.audit.recompute import audit
+from buuta.contracts.codec import Codec
 from buuta.demo.play import Ledger, told
-from buuta.demo.stack import Stack
+from buuta.demo.stack import Stack, settings_of
 from buuta.model.identifiers import parcel_key
 from services.notifier.domain.rules import TOLD
 
@@ -66,6 +71,18 @@ async def settle(stack: Stack, ledger: Ledger) -> None:
         await con.close()
 
 
+async def _recompute(stack: Stack, result: Reconciliation) -> None:
+    """The rate must follow from the log alone."""
+    settings = settings_of(stack)
+    with tempfile.TemporaryDirectory(prefix="buuta-archive-") as name:
+        archive = Archive(Path(name), settings.events_topic)
+        await archive_log(settings, archive, Codec())
+        async with asyncpg.create_pool(stack.database.url, min_size=1, max_size=1) as pool:
+            found = await audit(settings, pool, archive)
+    result.figures["counted_from_the_log"] = found.counted
+    result.check("figures that do not follow from the log", [], [*found.cells, *found.parcels])
+
+
 async def reconcile(stack: Stack, ledger: Ledger) -> Reconciliation:
     """Compare history, states, messages and mailboxes with what was reported.
 
@@ -83,6 +100,7 @@ async def reconcile(stack: Stack, ledger: Ledger) -> Reconciliation:
         result.figures["rate"] = await _rate(con)
     finally:
         await con.close()
+    await _recompute(stack, result)
     accepted = ledger.event_ids
     played = {parcel_key(parcel.carrier, parcel.number) for parcel in ledger.parcels}
     unreported = [key for event_id, key in history.items() if event_id not in accepted]

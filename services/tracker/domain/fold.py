@@ -154,7 +154,12 @@ def _attempt(parcel: Parcel, scan: Seen) -> None:
 def merged(one: Scan, other: Scan) -> Scan:
     """Of two copies of one event, the one that was received first; then by content, so that
     the choice does not depend on which copy came first."""
-    return min(one, other, key=lambda scan: (scan.received_at, repr(scan)))
+    return min(one, other, key=lambda scan: (scan.received_at, content(scan)))
+
+
+def content(scan: Scan) -> tuple[str, ...]:
+    """A scan's fields as texts, for an order that any system can repeat."""
+    return tuple("" if value is None else str(value) for value in scan)
 
 
 def distinct(scans: Iterable[Scan]) -> dict[str, Scan]:

@@ -1,0 +1,136 @@
+"""The archive: the log as Parquet, written from the log and never from the tables.
+
+A folder a schema, a file a run of records: `ScanEvent/0002-00000000000000004000.parquet` holds records of
+partition 2 from position 4000 on, with their `partition` and `position` beside the schema's own fields.
+`positions.json` says how far the archive reaches; what lies beyond it was left by a run that was killed
+and is written anew. Nothing personal is in the log, so nothing personal is here.
+"""
+
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from buuta.contracts.codec import Codec
+from buuta.contracts.columns import Decoded, decode_chunk
+from buuta.errors import KafkaAway, LogChanged
+from buuta.settings import SharedSettings
+from buuta.streaming.chunk import Chunk, chunk_of
+
+SCHEMAS: Final = ("ScanEvent", "ParcelRegistration", "DeadlinePassed")
+POSITIONS: Final = "positions.json"
+CHUNK_RECORDS: Final = 20_000
+WAIT_MS: Final = 1_000
+
+
+class Archive:
+    """One topic's archive in one folder."""
+
+    def __init__(self, folder: Path, topic: str) -> None:
+        self.folder = folder
+        self.topic = topic
+
+    def positions(self) -> dict[int, int]:
+        """How far each partition is archived: the first position that is not.
+
+        Raises:
+            LogChanged: the folder holds another topic.
+        """
+        path = self.folder / POSITIONS
+        if not path.exists():
+            return {}
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["topic"] != self.topic:
+            raise LogChanged(f"{self.folder} is an archive of {kept['topic']}, not of {self.topic}")
+        return {int(partition): at for partition, at in kept["positions"].items()}
+
+    def drop_unfinished(self) -> None:
+        """Delete what a run that was killed wrote beyond the positions."""
+        reached = self.positions()
+        for path in self.folder.glob("*/*.parquet"):
+            partition, start = map(int, path.stem.split("-"))
+            if start >= reached.get(partition, 0):
+                path.unlink()
+
+    def append(self, chunk: Chunk, decoded: Decoded) -> None:
+        """Write a chunk's records; they count once the positions are written."""
+        for group in decoded.groups:
+            offsets = [chunk.records[place].offset for place in group.places]
+            batch = group.batch.append_column("partition", pa.repeat(chunk.partition, len(offsets)))
+            batch = batch.append_column("position", pa.array(offsets, pa.int64()))
+            path = self.folder / group.schema / f"{chunk.partition:04}-{chunk.start:020}.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(pa.table(batch), path, compression="zstd")
+
+    def reach(self, positions: Mapping[int, int]) -> None:
+        """Say how far the archive reaches now."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        kept = {"topic": self.topic, "positions": {str(each): at for each, at in sorted(positions.items())}}
+        fresh = self.folder / f"{POSITIONS}.new"
+        with fresh.open("w", encoding="utf-8") as file:
+            json.dump(kept, file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self.folder / POSITIONS)
+
+
+async def archive_log(settings: SharedSettings, archive: Archive, codec: Codec) -> int:
+    """Bring an archive up to the end that the log has now; returns how many records were added.
+
+    Records that no schema of ours reads are dead letters and not archived.
+
+    Raises:
+        KafkaAway: no broker answers.
+        LogChanged: retention has passed the archive, or the archive is another topic's.
+    """
+    archive.drop_unfinished()
+    positions, added = archive.positions(), 0
+    async for chunk in _chunks(settings, archive.topic, positions):
+        await codec.learn(chunk.values)
+        archive.append(chunk, decode_chunk(codec, chunk.values, SCHEMAS))
+        positions[chunk.partition] = chunk.next
+        archive.reach(positions)
+        added += len(chunk.records)
+    archive.reach(positions)
+    return added
+
+
+async def _chunks(settings: SharedSettings, topic: str, since: Mapping[int, int]) -> AsyncIterator[Chunk]:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka, enable_auto_commit=False, max_poll_records=CHUNK_RECORDS
+    )
+    try:
+        await consumer.start()
+        places = [
+            TopicPartition(topic, each) for each in sorted(consumer.partitions_for_topic(topic) or ())
+        ]
+        consumer.assign(places)
+        first, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+        for place in places:
+            consumer.seek(place, _start(place, since, first[place], ends[place]))
+        open_places = {place for place in places if await consumer.position(place) < ends[place]}
+        while open_places:
+            fetched = await consumer.getmany(*open_places, timeout_ms=WAIT_MS)
+            for place, records in fetched.items():
+                yield chunk_of(topic, place.partition, records)
+            open_places = {place for place in open_places if await consumer.position(place) < ends[place]}
+    except KafkaError as away:
+        raise KafkaAway(f"no broker answers: {type(away).__name__}") from away
+    finally:
+        await consumer.stop()
+
+
+def _start(place: Any, since: Mapping[int, int], first: int, end: int) -> int:
+    reached = since.get(place.partition, first)
+    where = f"{place.topic}/{place.partition}: the archive reaches to {reached}, but the log"
+    if reached < first:
+        raise LogChanged(f"{where} begins at {first}; {first - reached} records were never archived")
+    if reached > end:
+        raise LogChanged(f"{where} ends at {end}; it was made anew or cut off")
+    return reached

@@ -1,0 +1,202 @@
+"""`buuta rates recompute --from-log`: do the figures follow from the log alone, to the last parcel?
+
+The tables are read in one REPEATABLE READ snapshot together with the positions up to which the log
+was applied. The log is read up to just there and computed by DuckDB (`recompute.sql`), in sets. Only
+the rules' tables are shared with the tracker: its fold, its fast path and its sums are what is audited.
+"""
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+
+from buuta.audit.archive import Archive
+from buuta.contracts.columns import batch_of
+from buuta.model.scan import SCAN_FIELDS
+from buuta.model.statuses import RANK
+from buuta.model.steering import FUTURE_MS, MOST_SCANS, OLDEST_MS
+from buuta.settings import SharedSettings
+from buuta.streaming.dead_letters import letters
+from services.tracker.domain.rules import BEFORE_ACCEPTANCE, DELIVERED_AS, ENDED_AS, RULES
+
+CONSUMER: Final = "tracker"
+CELLS: Final = """
+select carrier, province, commune, day, coalesce(outcome, 'under_way') as outcome, sum(parcels)::bigint as parcels
+from (
+  select carrier, province, commune, day, unnest(array['delivered_to_address', 'delivered_at_point',
+    'delivered_as_asked', 'delivered_unknown_mode', 'returned', 'lost', null]) as outcome,
+    unnest(array[delivered_to_address, delivered_at_point, delivered_as_asked, delivered_unknown_mode,
+      returned, lost, accepted - delivered_to_address - delivered_at_point - delivered_as_asked
+      - delivered_unknown_mode - returned - lost]) as parcels
+  from rate_cells
+) as long group by 1, 2, 3, 4, 5 having sum(parcels) <> 0
+"""
+PARCELS: Final = """
+select parcel_key, outcome, (date '1970-01-01' + ((coalesce(accepted_at, moved_at) + 25200000) / 86400000)::int)
+  as day, coalesce(nullif(dest_province, ''), 'unknown') as province,
+  coalesce(nullif(dest_commune, ''), 'unknown') as commune
+from parcels where coalesce(accepted_at, moved_at) is not null
+"""
+DIFFERENT_CELLS: Final = """
+with log as (
+  select carrier, province, commune, day, coalesce(outcome, 'under_way') as outcome, count(*) as parcels
+  from recomputed group by all
+)
+select carrier, province, commune, day, outcome, coalesce(log.parcels, 0), coalesce(cells.parcels, 0)
+from log full join cells using (carrier, province, commune, day, outcome)
+where log.parcels is distinct from cells.parcels order by all
+"""
+DIFFERENT_PARCELS: Final = """
+select parcel_key, concat_ws(' ', log.day, log.province, log.commune, coalesce(log.outcome, 'under_way')),
+  concat_ws(' ', parcels.day, parcels.province, parcels.commune, coalesce(parcels.outcome, 'under_way'))
+from recomputed as log full join parcels using (parcel_key)
+where (log.day, log.province, log.commune, coalesce(log.outcome, '')) is distinct from
+  (parcels.day, parcels.province, parcels.commune, coalesce(parcels.outcome, '')) order by 1
+"""
+
+
+@dataclass
+class Audit:
+    """What the log and the tables say; `cells` and `parcels` list where they differ."""
+
+    positions: dict[int, int]
+    scans: int = 0
+    counted: int = 0
+    cells: list[tuple[Any, ...]] = field(default_factory=list)
+    parcels: list[tuple[Any, ...]] = field(default_factory=list)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the figures follow from the log, to the last parcel."""
+        return not self.cells and not self.parcels
+
+
+async def snapshot(pool: Any, topic: str, folder: Path) -> dict[int, int]:
+    """Cells and parcels as CSV files in `folder`; returns the positions they were read at."""
+    async with pool.acquire() as con, con.transaction(isolation="repeatable_read", readonly=True):
+        rows = await con.fetch(
+            "select partition, position from progress where consumer = $1 and topic = $2", CONSUMER, topic
+        )
+        for name, query in (("cells", CELLS), ("parcels", PARCELS)):
+            await con.copy_from_query(query, output=str(folder / f"{name}.csv"), format="csv", header=True)
+    return {row["partition"]: row["position"] for row in rows}
+
+
+async def audit(settings: SharedSettings, pool: Any, archive: Archive) -> Audit:
+    """Compare the tables with the log; the archive must reach at least as far as the tables.
+
+    Raises:
+        KafkaAway: no broker answers (dead letters are read, too: what is one was not applied).
+    """
+    dead = [
+        (letter.partition, letter.offset)
+        async for letter in letters(settings)
+        if letter.topic == archive.topic
+    ]
+    with tempfile.TemporaryDirectory(prefix="buuta-audit-") as name:
+        positions = await snapshot(pool, archive.topic, Path(name))
+        return compare(archive.folder, Path(name), positions, dead)
+
+
+def compare(
+    archived: Path, tables: Path, positions: Mapping[int, int], dead: Iterable[tuple[int, int]]
+) -> Audit:
+    """Recompute from the archive up to the positions, without what is dead, and compare with the tables."""
+    found = Audit(dict(positions))
+    with duckdb.connect() as con:
+        _fill(con, "applied", "partition integer, position bigint", positions.items())
+        _fill(con, "dead", "partition integer, position bigint", dead)
+        for table, contract in (("scans", "ScanEvent"), ("registrations", "ParcelRegistration")):
+            _load(con, table, contract, archived)
+        _rules(con)
+        _fill(con, "voided", "parcel_key varchar, event_id varchar", _voided(con))
+        con.execute(_statement())
+        for table in ("cells", "parcels"):
+            con.execute(
+                f"create table {table} as from read_csv('{tables / table}.csv', header = true, "
+                "all_varchar = true)"
+            )
+        con.execute("alter table cells alter parcels type bigint; alter table cells alter day type date")
+        con.execute("alter table parcels alter day type date")
+        found.scans = _number(con, "select count(*) from steering")
+        found.counted = _number(con, "select count(*) from recomputed")
+        found.cells = con.execute(DIFFERENT_CELLS).fetchall()
+        found.parcels = con.execute(DIFFERENT_PARCELS).fetchall()
+    return found
+
+
+def _number(con: Any, query: str) -> int:
+    number: int = con.execute(query).fetchone()[0]
+    return number
+
+
+def _fill(con: Any, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    con.execute(f"create table {table} ({columns})")
+    for row in rows:
+        con.execute(f"insert into {table} values ({', '.join('?' * len(row))})", row)  # noqa: S608
+
+
+def _load(con: Any, table: str, contract: str, archived: Path) -> None:
+    """The archive's records that were applied; without any file, none."""
+    source = archived / contract
+    if not any(source.glob("*.parquet")):
+        con.register("nothing", pa.table(batch_of(contract, ())))
+        con.execute(f"create table {table} as select *, 0::bigint as position from nothing")  # noqa: S608
+        return
+    con.execute(f"""
+      create table {table} as select log.* from read_parquet('{source}/*.parquet') as log
+      join applied on log.partition = applied.partition and log.position < applied.position
+      anti join dead on log.partition = dead.partition and log.position = dead.position
+    """)  # noqa: S608 - names and paths of our own
+
+
+def _rules(con: Any) -> None:
+    """The tracker's tables of rules, as tables."""
+    barred = [(before, after) for before, rule in RULES.items() for after in rule.barred]
+    moving = [(status,) for status in RULES if status not in BEFORE_ACCEPTANCE]
+    ended = [(str(status), outcome.value) for status, outcome in ENDED_AS.items()]
+    _fill(con, "ranks", "status varchar, rank integer", RANK.items())
+    _fill(con, "barred", "before varchar, after varchar", barred)
+    _fill(con, "moving", "status varchar", moving)
+    _fill(con, "ended_as", "status varchar, outcome varchar", ended)
+    _fill(
+        con, "delivered_as", "mode varchar, outcome varchar", [(str(m), o) for m, o in DELIVERED_AS.items()]
+    )
+
+
+def _statement() -> str:
+    text = (Path(__file__).parent / "recompute.sql").read_text(encoding="utf-8")
+    content = ", ".join(f"coalesce({name}::varchar, '')" for name in SCAN_FIELDS)
+    return Template(text).substitute(
+        most_scans=MOST_SCANS, oldest_ms=OLDEST_MS, future_ms=FUTURE_MS, content=content
+    )
+
+
+def _voided(con: Any) -> list[tuple[str, str]]:
+    """Scans that a correction takes back: void if a correction that stands names it, until nothing changes.
+
+    What is then still undecided lies on a circle of corrections, and stands.
+    """
+    rows = con.execute("""
+      select distinct carrier || ':' || number, event_id, corrects_event_id from scans
+      where corrects_event_id is not null
+    """).fetchall()
+    by_target: defaultdict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+    for key, event_id, target in rows:
+        by_target[key, target].add((key, event_id))
+    nodes = {*by_target, *(each for correctors in by_target.values() for each in correctors)}
+    void: set[tuple[str, str]] = set()
+    standing: set[tuple[str, str]] = set()
+    while True:
+        now_standing = {node for node in nodes if by_target.get(node, set()) <= void} - standing
+        now_void = {node for node in nodes if by_target.get(node, set()) & (standing | now_standing)} - void
+        if not now_standing and not now_void:
+            return sorted(void)
+        standing |= now_standing
+        void |= now_void

@@ -1,0 +1,75 @@
+-- The delivery-to-address rate from the log alone, by another way than the tracker's: sets instead of
+-- parcels, rounds instead of steps. Round n takes the n-th scan of every parcel at once (DuckDB).
+-- Given: scans, registrations (Parquet of the archive, up to the positions under audit), voided
+-- (scans that a correction takes back), and the tracker's tables: ranks, barred, moving, ended_as, delivered_as.
+
+create table steering as
+with first_copies as (
+  select *, carrier || ':' || number as parcel_key from scans
+  qualify row_number() over (
+    partition by carrier, number, event_id order by received_at, $content
+  ) = 1
+), first_received as (
+  select * from first_copies
+  qualify row_number() over (partition by parcel_key order by received_at, event_id) <= $most_scans
+)
+select parcel_key, event_id, status, delivery_mode, distance_bucket, proof_present, occurred_at,
+  row_number() over (partition by parcel_key order by occurred_at, rank, event_id) as n
+from first_received join ranks using (status)
+where not provisional
+  and correction_kind is distinct from 'did_not_occur'
+  and occurred_at between received_at - $oldest_ms and received_at + $future_ms
+  and (parcel_key, event_id) not in (select parcel_key, event_id from voided);
+
+create table walked as
+with recursive walk as (
+  select parcel_key, 0::bigint as n, null::varchar as status, false as went_out, null::varchar as mode,
+    null::varchar as outcome, null::bigint as accepted_at, null::bigint as moved_at
+  from (select distinct parcel_key from steering)
+  union all
+  select parcel_key, n, coalesce(taken, before), went_out or coalesce(taken = 'out_for_delivery', false),
+    now_mode,
+    case
+      when taken is null then outcome
+      when now_moved is null then null
+      when taken = 'delivered' then (select d.outcome from delivered_as d where d.mode = now_mode)
+      else (select e.outcome from ended_as e where e.status = taken)
+    end,
+    coalesce(accepted_at, case when taken = 'accepted' then occurred_at end),
+    now_moved
+  from (
+    select *, coalesce(moved_at, case when taken in (select status from moving) then occurred_at end) as now_moved,
+      case when taken = 'delivered' and (found <> 'unknown' or mode is null) then found else mode end as now_mode
+    from (
+      select w.parcel_key, w.n + 1 as n, w.status as before, w.went_out, w.mode, w.outcome, w.accepted_at,
+        w.moved_at, s.occurred_at, case when b.before is null then s.status end as taken,
+        case
+          when coalesce(s.delivery_mode, 'unknown') <> 'unknown' then
+            case when s.delivery_mode = 'address' and s.distance_bucket is not distinct from 'beyond_1_km'
+              then 'unknown' else s.delivery_mode end
+          when w.status = 'ready_at_point' then
+            case when s.distance_bucket in ('within_50_m', 'within_200_m') then 'unknown' else 'point' end
+          when s.distance_bucket in ('within_50_m', 'within_200_m') then 'address'
+          when s.proof_present and w.went_out and s.distance_bucket is distinct from 'beyond_1_km' then 'address'
+          else 'unknown'
+        end as found
+      from walk w
+      join steering s on s.parcel_key = w.parcel_key and s.n = w.n + 1
+      left join barred b on b.before = w.status and b.after = s.status
+    )
+  )
+)
+select * from walk where n > 0
+qualify row_number() over (partition by parcel_key order by n desc) = 1;
+
+create table recomputed as
+with destinations as (
+  select carrier || ':' || number as parcel_key, province, commune from registrations
+  qualify row_number() over (partition by carrier, number order by version desc, position) = 1
+)
+select parcel_key, split_part(parcel_key, ':', 1) as carrier,
+  coalesce(nullif(province, ''), 'unknown') as province, coalesce(nullif(commune, ''), 'unknown') as commune,
+  (date '1970-01-01' + ((coalesce(accepted_at, moved_at) + 25200000) // 86400000)::integer)::date as day,
+  outcome
+from walked left join destinations using (parcel_key)
+where coalesce(accepted_at, moved_at) is not null;

@@ -1,0 +1,105 @@
+"""Figures: do they follow from the log? And the log's archive."""
+
+import asyncio
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from buuta.audit.archive import Archive, archive_log
+from buuta.audit.recompute import Audit, audit
+from buuta.cli.connect import connected
+from buuta.contracts import registry
+from buuta.settings import SharedSettings, load
+
+console = Console()
+rates = typer.Typer(help="The delivery-to-address rate.", no_args_is_help=True)
+log = typer.Typer(help="The log of all parcels.", no_args_is_help=True)
+SHOWN = 20
+Folder = Annotated[
+    Path | None,
+    typer.Option(help="Archive to read; it is brought up to date first. Without it a temporary one."),
+]
+
+
+@log.command("archive")
+def log_archive(folder: Annotated[Path, typer.Argument(help="Where the Parquet files lie.")]) -> None:
+    """Bring the archive of the log up to date: Parquet files, a folder a schema.
+
+    Run it more often than the topic's retention: what was deleted before it was archived is missing, and
+    the command then says so.
+    """
+
+    async def run() -> int:
+        settings = load(SharedSettings)
+        async with registry.opened(settings.schema_registry_url) as codec:
+            return await archive_log(settings, Archive(folder, settings.events_topic), codec)
+
+    added = asyncio.run(run())
+    console.print(f"{added} records added; {folder} now reaches to the end of the log.")
+
+
+@rates.command("recompute")
+def rates_recompute(
+    from_log: Annotated[
+        bool, typer.Option("--from-log", help="Read the log and its archive, no tables.")
+    ] = False,
+    archive: Folder = None,
+) -> None:
+    """Compute the rate from the log alone and compare it with the tables, to the last parcel.
+
+    The figures are computed by DuckDB in sets, not by the tracker's fold. Exit code 1 if they differ.
+    """
+    if not from_log:
+        raise typer.BadParameter("say --from-log: it is the only source that does not depend on the tables")
+    with _folder(archive) as folder:
+        found = asyncio.run(_audited(folder))
+    console.print(report(found))
+    if not found.agrees:
+        sys.exit(1)
+
+
+@contextlib.contextmanager
+def _folder(archive: Path | None) -> Iterator[Path]:
+    if archive is not None:
+        yield archive
+        return
+    with tempfile.TemporaryDirectory(prefix="buuta-archive-") as name:
+        yield Path(name)
+
+
+async def _audited(folder: Path) -> Audit:
+    settings = load(SharedSettings)
+    kept = Archive(folder, settings.events_topic)
+    async with registry.opened(settings.schema_registry_url) as codec, connected(settings) as pool:
+        await archive_log(settings, kept, codec)
+        return await audit(settings, pool, kept)
+
+
+def report(found: Audit) -> Table | str:
+    """What an audit found, for people."""
+    where = ", ".join(f"{partition}:{at}" for partition, at in sorted(found.positions.items()))
+    said = f"{found.counted} parcels from {found.scans} scans, log positions {where}"
+    if found.agrees:
+        return f"The figures follow from the log, to the last parcel: {said}."
+    table = Table("what", "log", "tables", title=f"The figures differ: {said}")
+    for *cell, in_log, in_tables in found.cells[:SHOWN]:
+        table.add_row(" ".join(map(str, cell)), str(in_log), str(in_tables))
+    for key, in_log, in_tables in found.parcels[:SHOWN]:
+        table.add_row(key, in_log or "-", in_tables or "-")
+    hidden = max(len(found.cells) - SHOWN, 0) + max(len(found.parcels) - SHOWN, 0)
+    if hidden:
+        table.caption = f"{hidden} more"
+    return table
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the tools to the command."""
+    app.add_typer(rates, name="rates")
+    app.add_typer(log, name="log")
