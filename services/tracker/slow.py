@@ -14,7 +14,7 @@ from buuta.model.identifiers import parcel_key, split_key
 from buuta.model.milestone import Milestone, ParcelMilestone
 from buuta.model.scan import DeadlinePassed, Registration, Scan
 from services.tracker.domain.deadlines import Given, Passed
-from services.tracker.domain.fold import distinct, fold
+from services.tracker.domain.fold import distinct, fold, merged
 from services.tracker.domain.parcel import Parcel
 from services.tracker.domain.tell import Change, difference, numbered, retold
 from services.tracker.fast import ScanColumns
@@ -65,6 +65,9 @@ class Slow:
         """Take a parcel's own records of the chunk in, behind the history that is `known`."""
         parcel = self.parcels.setdefault(key, Parcel())
         before, scans = distinct(known), list(known)
+        own = [record for record in own if not _says_nothing_new(record, before)]
+        if not own:
+            return
         _, live = fold(known, _given(parcel, passed))
         for record in own:
             if isinstance(record, Scan):
@@ -78,12 +81,12 @@ class Slow:
                     live = self._tell_difference(key, live, scans, passed)
                     self._tell(key, retold(live) if parcel.registration_id is not None else ())
         self._tell_difference(key, live, scans, passed)
-        parcel.scans = len(before) + self._keep(before, distinct(scans))
+        parcel.scans = len(before) + self._keep(before, distinct(scans[len(known) :], before))
 
     def append(self, key: str, copies: Sequence[Scan], own: Sequence[Scan]) -> None:
         """Keep scans of a key that is full: they steer nothing. `copies` are those of them that are stored."""
         known = distinct(copies)
-        self.parcels[key].scans += self._keep(known, distinct([*copies, *own]))
+        self.parcels[key].scans += self._keep(known, distinct(own, known))
 
     def _tell_difference(
         self, key: str, before: Sequence[Milestone], scans: Sequence[Scan], passed: frozenset[Passed]
@@ -136,6 +139,14 @@ def take_slow(own: Own, known: Known, parcels: MutableMapping[str, Parcel]) -> S
     for key in sorted(own):
         slow.refold(key, known.history.get(key, ()), known.deadlines.get(key, frozenset()), own[key])
     return slow
+
+
+def _says_nothing_new(record: Record, known: Mapping[str, Scan]) -> bool:
+    """Whether a record is a copy of a scan that is known, and was not received before it."""
+    if not isinstance(record, Scan):
+        return False
+    copy = known.get(record.event_id)
+    return copy is not None and merged(copy, record) == copy
 
 
 def _given(parcel: Parcel, passed: frozenset[Passed]) -> Given:

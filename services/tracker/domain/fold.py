@@ -55,6 +55,8 @@ SEEN: Final = (
 """What the fold looks at in a scan, in this order."""
 Seen = tuple[str, str | None, str | None, bool, int, int | None, str | None, bool | None, str | None, str]
 seen: Final[Callable[[Scan], Seen]] = attrgetter(*SEEN)
+NO_SCANS: Final[Mapping[str, Scan]] = {}
+_occurred_at, _corrects = attrgetter("occurred_at"), attrgetter("corrects_event_id")
 _facts = attrgetter(*Facts._fields)
 
 
@@ -154,7 +156,9 @@ def _attempt(parcel: Parcel, scan: Seen) -> None:
 def merged(one: Scan, other: Scan) -> Scan:
     """Of two copies of one event, the one that was received first; then by content, so that
     the choice does not depend on which copy came first."""
-    return min(one, other, key=lambda scan: (scan.received_at, content(scan)))
+    if one.received_at != other.received_at:
+        return one if one.received_at < other.received_at else other
+    return one if one == other else min(one, other, key=content)
 
 
 def content(scan: Scan) -> tuple[str, ...]:
@@ -162,12 +166,12 @@ def content(scan: Scan) -> tuple[str, ...]:
     return tuple("" if value is None else str(value) for value in scan)
 
 
-def distinct(scans: Iterable[Scan]) -> dict[str, Scan]:
-    """Scans by event id, copies merged."""
-    by_id: dict[str, Scan] = {}
+def distinct(scans: Iterable[Scan], known: Mapping[str, Scan] = NO_SCANS) -> dict[str, Scan]:
+    """Scans by event id, copies merged, among those that are `known`."""
+    by_id = dict(known)
     for scan in scans:
-        known = by_id.get(scan.event_id)
-        by_id[scan.event_id] = scan if known is None else merged(known, scan)
+        copy = by_id.get(scan.event_id)
+        by_id[scan.event_id] = scan if copy is None else merged(copy, scan)
     return by_id
 
 
@@ -180,9 +184,7 @@ def fold(scans: Iterable[Scan], given: Given = NOTHING) -> tuple[Parcel, list[Mi
     by_id = first_received(everything)
     parcel, live = Parcel(promised_at=given.promised_at, service=given.service), list[Milestone]()
     silence, newest = Silence(given.passed), None
-    ids = steering(Facts(*_facts(scan)) for scan in by_id.values())
-    steers = [scan for event_id, scan in by_id.items() if event_id in ids]
-    for scan in sorted(steers, key=lambda scan: (scan.occurred_at, RANK[scan.status], scan.event_id)):
+    for scan in sorted(_steers(by_id), key=_business_order):
         live += silence.until(parcel, newest, scan.occurred_at)
         milestone = step(parcel, scan)
         if milestone is not None:
@@ -198,6 +200,18 @@ def fold(scans: Iterable[Scan], given: Given = NOTHING) -> tuple[Parcel, list[Mi
     return parcel, live
 
 
+def _business_order(scan: Scan) -> tuple[int, int, str]:
+    return scan.occurred_at, RANK[scan.status], scan.event_id
+
+
+def _steers(by_id: Mapping[str, Scan]) -> list[Scan]:
+    """The scans that steer; where nothing is corrected, all whose time can be believed."""
+    if any(map(_corrects, by_id.values())):
+        ids = steering(Facts(*_facts(scan)) for scan in by_id.values())
+        return [by_id[event_id] for event_id in ids]
+    return [scan for scan in by_id.values() if not out_of_range(scan.occurred_at, scan.received_at)]
+
+
 def first_received(by_id: dict[str, Scan]) -> dict[str, Scan]:
     """The first `MOST_SCANS` by receipt, of all scans of a key by event id."""
     if len(by_id) <= MOST_SCANS:
@@ -209,8 +223,8 @@ def first_received(by_id: dict[str, Scan]) -> dict[str, Scan]:
 def _note(parcel: Parcel, by_id: Mapping[str, Scan]) -> None:
     """What a parcel's scans imply whether they steer or not."""
     scans = by_id.values()
-    parcel.greatest_at = max((scan.occurred_at for scan in scans), default=None)
-    corrected = {scan.corrects_event_id for scan in by_id.values()} - {None}
+    parcel.greatest_at = max(map(_occurred_at, scans), default=None)
+    corrected = set(map(_corrects, scans)) - {None}
     parcel.awaits_scan = not corrected <= by_id.keys()
     if any(out_of_range(scan.occurred_at, scan.received_at) for scan in scans):
         find(parcel, TIME_OUT_OF_RANGE)
