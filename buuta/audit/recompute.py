@@ -26,38 +26,41 @@ from buuta.streaming.dead_letters import letters
 from services.tracker.domain.rules import BEFORE_ACCEPTANCE, DELIVERED_AS, ENDED_AS, RULES
 
 CONSUMER: Final = "tracker"
-CELLS: Final = """
-select carrier, province, commune, day, coalesce(outcome, 'under_way') as outcome, sum(parcels)::bigint as parcels
-from (
-  select carrier, province, commune, day, unnest(array['delivered_to_address', 'delivered_at_point',
-    'delivered_as_asked', 'delivered_unknown_mode', 'returned', 'lost', null]) as outcome,
-    unnest(array[delivered_to_address, delivered_at_point, delivered_as_asked, delivered_unknown_mode,
-      returned, lost, accepted - delivered_to_address - delivered_at_point - delivered_as_asked
-      - delivered_unknown_mode - returned - lost]) as parcels
-  from rate_cells
-) as long group by 1, 2, 3, 4, 5 having sum(parcels) <> 0
-"""
+COLUMNS: Final = (
+    "delivered_to_address", "delivered_at_point", "delivered_as_asked", "delivered_unknown_mode", "returned",
+    "lost", "accepted", "delivered_first_attempt", "promised", "on_time",
+)  # fmt: skip
+UNDER_WAY: Final = "accepted - " + " - ".join(COLUMNS[:6])
+CELLS: Final = f"""
+select carrier, service, province, commune, day, count_of, sum(parcels)::bigint as parcels
+from rate_cells cross join lateral unnest(
+  array['under_way', {", ".join(f"'{name}'" for name in COLUMNS)}], array[{UNDER_WAY}, {", ".join(COLUMNS)}]
+) as long (count_of, parcels) group by 1, 2, 3, 4, 5, 6 having sum(parcels) <> 0
+"""  # noqa: S608 - names from this file
 PARCELS: Final = """
 select parcel_key, outcome, (date '1970-01-01' + ((coalesce(accepted_at, moved_at) + 25200000) / 86400000)::int)
-  as day, coalesce(nullif(dest_province, ''), 'unknown') as province,
+  as day, coalesce(nullif(service, ''), 'unknown') as service,
+  coalesce(nullif(dest_province, ''), 'unknown') as province,
   coalesce(nullif(dest_commune, ''), 'unknown') as commune
 from parcels where coalesce(accepted_at, moved_at) is not null
 """
 DIFFERENT_CELLS: Final = """
 with log as (
-  select carrier, province, commune, day, coalesce(outcome, 'under_way') as outcome, count(*) as parcels
-  from recomputed group by all
+  select carrier, service, province, commune, day, count_of, count(*) as parcels
+  from (select *, unnest(string_split(counts, ' ')) as count_of from recomputed) group by all
 )
-select carrier, province, commune, day, outcome, coalesce(log.parcels, 0), coalesce(cells.parcels, 0)
-from log full join cells using (carrier, province, commune, day, outcome)
+select carrier, service, province, commune, day, count_of, coalesce(log.parcels, 0), coalesce(cells.parcels, 0)
+from log full join cells using (carrier, service, province, commune, day, count_of)
 where log.parcels is distinct from cells.parcels order by all
 """
 DIFFERENT_PARCELS: Final = """
-select parcel_key, concat_ws(' ', log.day, log.province, log.commune, coalesce(log.outcome, 'under_way')),
-  concat_ws(' ', parcels.day, parcels.province, parcels.commune, coalesce(parcels.outcome, 'under_way'))
+select parcel_key,
+  concat_ws(' ', log.day, log.service, log.province, log.commune, coalesce(log.outcome, 'under_way')),
+  concat_ws(' ', parcels.day, parcels.service, parcels.province, parcels.commune,
+    coalesce(parcels.outcome, 'under_way'))
 from recomputed as log full join parcels using (parcel_key)
-where (log.day, log.province, log.commune, coalesce(log.outcome, '')) is distinct from
-  (parcels.day, parcels.province, parcels.commune, coalesce(parcels.outcome, '')) order by 1
+where (log.day, log.service, log.province, log.commune, coalesce(log.outcome, '')) is distinct from
+  (parcels.day, parcels.service, parcels.province, parcels.commune, coalesce(parcels.outcome, '')) order by 1
 """
 
 

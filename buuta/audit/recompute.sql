@@ -13,7 +13,7 @@ with first_copies as (
   select * from first_copies
   qualify row_number() over (partition by parcel_key order by received_at, event_id) <= $most_scans
 )
-select parcel_key, event_id, status, delivery_mode, distance_bucket, proof_present, occurred_at,
+select parcel_key, event_id, status, delivery_mode, distance_bucket, proof_present, attempt, occurred_at,
   row_number() over (partition by parcel_key order by occurred_at, rank, event_id) as n
 from first_received join ranks using (status)
 where not provisional
@@ -24,7 +24,8 @@ where not provisional
 create table walked as
 with recursive walk as (
   select parcel_key, 0::bigint as n, null::varchar as status, false as went_out, null::varchar as mode,
-    null::varchar as outcome, null::bigint as accepted_at, null::bigint as moved_at
+    null::varchar as outcome, null::bigint as accepted_at, null::bigint as moved_at, 0 as attempts,
+    null::bigint as delivered_at
   from (select distinct parcel_key from steering)
   union all
   select parcel_key, n, coalesce(taken, before), went_out or coalesce(taken = 'out_for_delivery', false),
@@ -36,13 +37,17 @@ with recursive walk as (
       else (select e.outcome from ended_as e where e.status = taken)
     end,
     coalesce(accepted_at, case when taken = 'accepted' then occurred_at end),
-    now_moved
+    now_moved,
+    case when taken = 'attempt_failed'
+      then greatest(attempts + (before is distinct from 'attempt_failed')::integer, coalesce(said, 0))
+      else attempts end,
+    case when taken = 'delivered' and before is distinct from 'delivered' then occurred_at else delivered_at end
   from (
     select *, coalesce(moved_at, case when taken in (select status from moving) then occurred_at end) as now_moved,
       case when taken = 'delivered' and (found <> 'unknown' or mode is null) then found else mode end as now_mode
     from (
       select w.parcel_key, w.n + 1 as n, w.status as before, w.went_out, w.mode, w.outcome, w.accepted_at,
-        w.moved_at, s.occurred_at, case when b.before is null then s.status end as taken,
+        w.moved_at, w.attempts, w.delivered_at, s.attempt as said, s.occurred_at, case when b.before is null then s.status end as taken,
         case
           when coalesce(s.delivery_mode, 'unknown') <> 'unknown' then
             case when s.delivery_mode = 'address' and s.distance_bucket is not distinct from 'beyond_1_km'
@@ -64,12 +69,15 @@ qualify row_number() over (partition by parcel_key order by n desc) = 1;
 
 create table recomputed as
 with destinations as (
-  select carrier || ':' || number as parcel_key, province, commune from registrations
+  select carrier || ':' || number as parcel_key, province, commune, service, promised_at from registrations
   qualify row_number() over (partition by carrier, number order by version desc, position) = 1
 )
 select parcel_key, split_part(parcel_key, ':', 1) as carrier,
-  coalesce(nullif(province, ''), 'unknown') as province, coalesce(nullif(commune, ''), 'unknown') as commune,
+  coalesce(nullif(service, ''), 'unknown') as service, coalesce(nullif(province, ''), 'unknown') as province, coalesce(nullif(commune, ''), 'unknown') as commune,
   (date '1970-01-01' + ((coalesce(accepted_at, moved_at) + 25200000) // 86400000)::integer)::date as day,
-  outcome
+  outcome, concat_ws(' ', 'accepted', coalesce(outcome, 'under_way'),
+    case when outcome like 'delivered%' and attempts = 0 then 'delivered_first_attempt' end,
+    case when outcome like 'delivered%' and promised_at is not null then 'promised' end,
+    case when outcome like 'delivered%' and delivered_at <= promised_at then 'on_time' end) as counts
 from walked left join destinations using (parcel_key)
 where coalesce(accepted_at, moved_at) is not null;

@@ -28,8 +28,10 @@ select carrier, province, sum(accepted)::bigint as accepted,
   sum(delivered_at_point)::bigint as delivered_at_point,
   sum(delivered_as_asked)::bigint as delivered_as_asked,
   sum(delivered_unknown_mode)::bigint as delivered_unknown_mode,
-  sum(returned)::bigint as returned, sum(lost)::bigint as lost
-from rate_cells where day between $1 and $2
+  sum(returned)::bigint as returned, sum(lost)::bigint as lost,
+  sum(delivered_first_attempt)::bigint as delivered_first_attempt,
+  sum(promised)::bigint as promised, sum(on_time)::bigint as on_time
+from rate_cells where day between $1 and $2 and ($3::text is null or service = $3)
 group by grouping sets ((carrier, province), (carrier)) order by carrier, province nulls first
 """
 
@@ -92,9 +94,12 @@ async def versions(con: Any, keys: Sequence[str]) -> dict[str, str]:
     return {row["parcel_key"]: version(row) for row in await con.fetch(PARCEL, list(keys))}
 
 
-async def rates(con: Any, first: date, last: date) -> list[Any]:
-    """Sums by carrier and province, and by carrier alone; one statement, so one snapshot."""
-    rows: list[Any] = await con.fetch(RATES, first, last)
+async def rates(con: Any, first: date, last: date, service: str | None) -> list[Any]:
+    """Sums by carrier and province, and by carrier alone; one statement, so one snapshot.
+
+    Of one service, or of all with None.
+    """
+    rows: list[Any] = await con.fetch(RATES, first, last, service)
     return rows
 
 

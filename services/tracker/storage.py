@@ -24,7 +24,7 @@ SCAN_COLUMNS: Final = (
 )  # fmt: skip
 COUNTS: Final = (
     "accepted", "delivered_to_address", "delivered_at_point", "delivered_as_asked",
-    "delivered_unknown_mode", "returned", "lost",
+    "delivered_unknown_mode", "returned", "lost", "delivered_first_attempt", "promised", "on_time",
 )  # fmt: skip
 
 SELECT_PARCELS: Final = (
@@ -55,10 +55,10 @@ insert into deadlines select * from unnest($1::text[], $2::text[], $3::bigint[],
 on conflict do nothing
 """
 UPSERT_CELLS: Final = f"""
-insert into rate_cells as c (slot, carrier, province, commune, day, {", ".join(COUNTS)})
-select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::date[],
-  {", ".join(f"${n}::bigint[]" for n in range(6, 6 + len(COUNTS)))})
-on conflict (carrier, province, commune, day, slot) do update
+insert into rate_cells as c (slot, carrier, service, province, commune, day, {", ".join(COUNTS)})
+select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::date[],
+  {", ".join(f"${n}::bigint[]" for n in range(7, 7 + len(COUNTS)))})
+on conflict (carrier, service, province, commune, day, slot) do update
 set {", ".join(f"{name} = c.{name} + excluded.{name}" for name in COUNTS)}
 """  # noqa: S608 - names from this file
 

@@ -114,7 +114,7 @@ async def test_idea_6_any_order_and_any_chunking_ends_in_the_same_truth(
     settings: SharedSettings, pool: Any, parcels: list[list[Scan]], sizes: list[int], chance: Any
 ) -> None:
     """Storage, states, live sets and rate cells against the pure fold of each parcel's set."""
-    await pool.execute("truncate scans, parcels, rate_cells")
+    await pool.execute("truncate scans, parcels, rate_cells, deadlines")
     numbers = [f"P{next(numbered):06}" for _ in parcels]
     own = [
         each._replace(

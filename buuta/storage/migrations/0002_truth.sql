@@ -11,7 +11,8 @@ alter table parcels
   add column full_at       bigint,
   add column deadlines     boolean not null default false,
   add column overdue       text not null default '',
-  add column service       text;
+  add column service       text,
+  add column delivered_at  bigint;
 
 -- Deadlines that were seen to pass: records of the log, few.
 create table deadlines (

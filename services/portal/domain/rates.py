@@ -14,6 +14,9 @@ class Counts:
     delivered_unknown_mode: int
     returned: int
     lost: int
+    delivered_first_attempt: int = 0
+    promised: int = 0
+    on_time: int = 0
 
     @property
     def delivered(self) -> int:
@@ -45,6 +48,16 @@ class Counts:
     def unknown_share(self) -> float | None:
         """X / (A + P + R + X): deliveries of which nobody said how; never folded into A."""
         return _share(self.delivered_unknown_mode, self.delivered)
+
+    @property
+    def first_attempt_share(self) -> float | None:
+        """Of what was delivered, in whatever mode, the share before which no attempt was reported to fail."""
+        return _share(self.delivered_first_attempt, self.delivered)
+
+    @property
+    def on_time_share(self) -> float | None:
+        """Of what was delivered under a promise, the share delivered no later than promised."""
+        return _share(self.on_time, self.promised)
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -98,6 +98,8 @@ PAGE: Final[dict[str, dict[str, str]]] = {
     "lost": {"vi": "Thất lạc", "en": "Lost"},
     "net": {"vi": "Thuần", "en": "Net"},
     "gross": {"vi": "Gộp", "en": "Gross"},
+    "first_attempt": {"vi": "Lần đầu", "en": "First attempt"},
+    "on_time": {"vi": "Đúng hẹn", "en": "On time"},
     "unknown_place": {"vi": "Chưa rõ", "en": "Unknown"},
     "no_rates": {"vi": "Chưa có số liệu.", "en": "No figures yet."},
 }  # fmt: skip

@@ -2,12 +2,13 @@
 
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
+from buuta.model.statuses import Service
 from buuta.web.problems import problems
 from services.portal import storage
 from services.portal.domain.rates import Counts
@@ -16,6 +17,9 @@ from services.portal.doors.pages import page
 COUNTS = tuple(each.name for each in fields(Counts))
 First = Annotated[date | None, Query(alias="from", description="First acceptance day.")]
 Last = Annotated[date | None, Query(alias="to", description="Last acceptance day.")]
+OfService = Annotated[
+    Service | Literal["unknown"] | None, Query(description="One service; without it all, the unknown too.")
+]
 Share = Annotated[float | None, Field(ge=0, le=1, description="None where nothing ended yet.")]
 
 
@@ -31,10 +35,15 @@ class Rate(BaseModel):
     delivered_unknown_mode: int
     returned: int
     lost: int
+    delivered_first_attempt: int
+    promised: int
+    on_time: int
     under_way: int
     rate_net: Share
     rate_gross: Share
     unknown_share: Share
+    first_attempt_share: Share
+    on_time_share: Share
 
 
 class Rates(BaseModel):
@@ -42,6 +51,7 @@ class Rates(BaseModel):
 
     first_day: date
     last_day: date
+    service: str | None
     rates: list[Rate]
 
 
@@ -49,16 +59,16 @@ def router(pool: Any) -> APIRouter:
     """The figures for everybody."""
     routes = APIRouter(tags=["figures"])
 
-    async def read(first: date | None, last: date | None) -> Rates:
+    async def read(first: date | None, last: date | None, service: str | None = None) -> Rates:
         last = last or datetime.now(UTC).date() + timedelta(days=1)
         first = first or last - timedelta(days=366)
-        rows = await storage.rates(pool, first, last)
-        return Rates(first_day=first, last_day=last, rates=[_rate(row) for row in rows])
+        rows = await storage.rates(pool, first, last, service)
+        return Rates(first_day=first, last_day=last, service=service, rates=[_rate(row) for row in rows])
 
     @routes.get("/v1/rates", responses=problems(422, 503))
-    async def rates(first: First = None, last: Last = None) -> Rates:
+    async def rates(first: First = None, last: Last = None, service: OfService = None) -> Rates:
         """By carrier and destination province, over acceptance days; read in one snapshot."""
-        return await read(first, last)
+        return await read(first, last, service)
 
     @routes.get("/rates", response_class=HTMLResponse, include_in_schema=False)
     async def rates_page(request: Request, first: First = None, last: Last = None) -> HTMLResponse:
@@ -73,4 +83,6 @@ def _rate(row: Any) -> Rate:
         carrier=row["carrier"], province=row["province"],
         **{name: row[name] for name in COUNTS}, under_way=counts.under_way,
         rate_net=counts.rate_net, rate_gross=counts.rate_gross, unknown_share=counts.unknown_share,
+        first_attempt_share=counts.first_attempt_share,
+        on_time_share=counts.on_time_share,
     )  # fmt: skip

@@ -133,11 +133,13 @@ def _arrive(parcel: Parcel, province: str | None, occurred_at: int) -> None:
 
 def _deliver(parcel: Parcel, scan: Seen) -> str:
     """Note how it was handed over; returns the outcome. A better known mode is not given up."""
-    _, _, declared, _, _, _, distance, proof, *_ = scan
+    _, _, declared, _, occurred_at, _, distance, proof, *_ = scan
     waited_at_point, went_out = parcel.status == READY_AT_POINT, WENT_OUT in parcel.live
     if not (went_out or waited_at_point or parcel.status == DELIVERED):
         find(parcel, NO_ROUND_BEFORE_DELIVERY)
     mode, evidence = graded(Handover(declared, distance, proof, waited_at_point, went_out))
+    if parcel.status != DELIVERED:
+        parcel.delivered_at = occurred_at
     if mode != UNKNOWN or parcel.delivery_mode is None:
         parcel.delivery_mode, parcel.mode_evidence = mode, evidence
     return DELIVERED_AS[parcel.delivery_mode or UNKNOWN]

@@ -1,6 +1,6 @@
 """A parcel's state: what its set of records implies."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from operator import attrgetter
@@ -8,9 +8,10 @@ from typing import Final, NamedTuple
 
 from buuta.model.scan import Registration
 from buuta.model.times import vietnam_day
-from services.tracker.domain.rules import DEADLINES, MILESTONES, MilestoneRule
+from services.tracker.domain.rules import DEADLINES, DELIVERED_AS, MILESTONES, MilestoneRule
 
 UNKNOWN_UNIT: Final = "unknown"
+DELIVERED: Final = frozenset(DELIVERED_AS.values())
 LETTER_KIND: Final = {rule.letter: str(rule.kind) for rule in (*MILESTONES.values(), *DEADLINES.values())}
 
 
@@ -56,6 +57,7 @@ class Parcel:
     deadlines: bool = False
     overdue: str = ""
     service: str | None = None
+    delivered_at: int | None = None
 
     def register(self, registration: Registration) -> bool:
         """Take a registration in, if it is newer than what is known; returns whether it was.
@@ -102,26 +104,44 @@ class Cell(NamedTuple):
     """Where a parcel counts in the delivery-to-address rate (domain 3.5)."""
 
     carrier: str
+    service: str
     province: str
     commune: str
     day: date
 
 
 class Contribution(NamedTuple):
-    """What a parcel adds to its cell: one accepted, and one of its outcome if it has ended."""
+    """What a parcel adds to its cell: one accepted, one of its outcome if it has ended, and measures.
+
+    Of a delivered parcel, in whatever mode: `delivered_first_attempt` if no attempt was reported to have
+    failed before; `promised` if it was delivered under a promise, and `on_time` if not after it.
+    """
 
     cell: Cell
     outcome: str | None
+    measures: tuple[str, ...] = ()
 
 
-Counted = tuple[int | None, int | None, str | None, str | None, str | None]
-"""All of a parcel that the rates look at: accepted at, moved at, destination province and commune,
-outcome. While it stays the same, no cell changes."""
+class Counted(NamedTuple):
+    """All of a parcel that the rates look at; while it stays the same, no cell changes."""
 
-counted: Final[Callable[[Parcel], Counted]] = attrgetter(
-    "accepted_at", "moved_at", "dest_province", "dest_commune", "outcome"
-)
-"""What the rates look at."""
+    accepted_at: int | None
+    moved_at: int | None
+    service: str | None
+    dest_province: str | None
+    dest_commune: str | None
+    outcome: str | None
+    attempts: int
+    promised_at: int | None
+    delivered_at: int | None
+
+
+_counted = attrgetter(*Counted._fields)
+
+
+def counted(parcel: Parcel) -> Counted:
+    """What the rates look at."""
+    return Counted._make(_counted(parcel))
 
 
 def contribution(carrier: str, parcel: Counted | None) -> Contribution | None:
@@ -132,12 +152,25 @@ def contribution(carrier: str, parcel: Counted | None) -> Contribution | None:
     """
     if parcel is None:
         return None
-    accepted_at, moved_at, province, commune, outcome = parcel
-    since = moved_at if accepted_at is None else accepted_at
+    since = parcel.moved_at if parcel.accepted_at is None else parcel.accepted_at
     if since is None:
         return None
-    cell = Cell(carrier, province or UNKNOWN_UNIT, commune or UNKNOWN_UNIT, vietnam_day(since))
-    return Contribution(cell, outcome)
+    cell = Cell(
+        carrier, parcel.service or UNKNOWN_UNIT, parcel.dest_province or UNKNOWN_UNIT,
+        parcel.dest_commune or UNKNOWN_UNIT, vietnam_day(since),
+    )  # fmt: skip
+    return Contribution(cell, parcel.outcome, tuple(_measures(parcel)))
+
+
+def _measures(parcel: Counted) -> Iterator[str]:
+    if parcel.outcome not in DELIVERED or parcel.delivered_at is None:
+        return
+    if not parcel.attempts:
+        yield "delivered_first_attempt"
+    if parcel.promised_at is not None:
+        yield "promised"
+        if parcel.delivered_at <= parcel.promised_at:
+            yield "on_time"
 
 
 @dataclass
@@ -155,7 +188,7 @@ class CellChanges:
     def _add(self, part: Contribution | None, count: int) -> None:
         if part is None:
             return
-        for column in ("accepted", part.outcome):
+        for column in ("accepted", part.outcome, *part.measures):
             if column is not None:
                 key = (part.cell, column)
                 self.counts[key] = self.counts.get(key, 0) + count
