@@ -5,8 +5,9 @@ import contextlib
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,9 +15,13 @@ from rich.table import Table
 
 from buuta.audit.archive import Archive, archive_log
 from buuta.audit.recompute import Audit, audit
+from buuta.cli.admin import with_database
 from buuta.cli.connect import connected
 from buuta.contracts import registry
 from buuta.settings import SharedSettings, load
+from services.portal.publishing import Publication, last_closed, publish
+from services.portal.settings import PortalSettings
+from services.tracker.domain.rules import VERSION
 
 console = Console()
 rates = typer.Typer(help="The delivery-to-address rate.", no_args_is_help=True)
@@ -63,6 +68,32 @@ def rates_recompute(
     console.print(report(found))
     if not found.agrees:
         sys.exit(1)
+
+
+@rates.command("publish")
+def rates_publish(
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Last acceptance day; the newest closed one."),
+    ] = None,
+) -> None:
+    """Publish the rate of all closed cohorts; a figure that has changed gets a new version.
+
+    A cohort is closed BUUTA_COHORT_WINDOW_DAYS after its acceptance day. Nothing that was published is ever
+    edited: the database refuses it.
+    """
+    settings = load(PortalSettings)
+    closed = last_closed(datetime.now(UTC).date(), settings.cohort_window_days)
+    last = until.date() if until is not None else closed
+
+    async def work(pool: Any) -> Publication:
+        async with pool.acquire() as con:
+            return await publish(con, last, closed, VERSION)
+
+    made = with_database(work)
+    console.print(
+        f"Publication {made.number}: {made.figures} figures up to {last} are new or have changed."
+    )
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import date
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from buuta.contracts.codec import Codec
 from buuta.settings import SharedSettings
 from services.ingest.storage import Carrier, add_carrier
 from services.portal.app import wire
+from services.portal.publishing import publish
 from services.portal.settings import PortalSettings
 from services.portal.storage import add_shipper
 from tests.integration.parts import chunk, everything, worker
@@ -260,6 +262,21 @@ async def test_rates_as_json_and_as_a_page(portal: Portal, settings: SharedSetti
     assert "50.0 %" in page
     assert "Thành phố Hà Nội" in page
     assert (await portal.client.get("/v1/rates?from=gestern")).status_code == 422
+
+
+async def test_published_figures_show_their_version_and_hide_cells_of_few(
+    portal: Portal, settings: SharedSettings, pool: Any
+) -> None:
+    places = [registration(number=f"P{each}", commune="00008") for each in range(6)]
+    parcels = [scan("accepted", 0, number=f"P{each}") for each in range(7)]
+    await track(settings, pool, [*places, *parcels])
+    async with pool.acquire() as con:
+        await publish(con, date(2026, 11, 24), date(2026, 11, 24), "7")
+    url = "/v1/rates/published?carrier=ghn&from=2026-11-01&to=2026-11-24"
+    figures = (await portal.client.get(url)).json()
+    shown = {each["commune"]: each["counts"] and each["counts"]["accepted"] for each in figures}
+    assert shown == {"00008": 6, "unknown": None}
+    assert {(each["version"], each["rules"], each["day"]) for each in figures} == {(1, "7", "2026-11-24")}
 
 
 async def test_pages_carry_headers_that_keep_others_out(portal: Portal) -> None:

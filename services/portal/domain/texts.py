@@ -98,6 +98,11 @@ PAGE: Final[dict[str, dict[str, str]]] = {
     "lost": {"vi": "Thất lạc", "en": "Lost"},
     "net": {"vi": "Thuần", "en": "Net"},
     "gross": {"vi": "Gộp", "en": "Gross"},
+    "missing_days": {"vi": "Thiếu số liệu", "en": "What is missing"},
+    "missing_days_help": {
+        "vi": "Những ngày đơn vị không báo bưu gửi nào được nhận gửi.",
+        "en": "Days on which a carrier reported no acceptance at all.",
+    },
     "first_attempt": {"vi": "Lần đầu", "en": "First attempt"},
     "on_time": {"vi": "Đúng hẹn", "en": "On time"},
     "unknown_place": {"vi": "Chưa rõ", "en": "Unknown"},

@@ -1,6 +1,6 @@
 """`/rates`: the delivery-to-address rate by carrier and province, as a page and as JSON."""
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from buuta.model.statuses import Service
 from buuta.web.problems import problems
-from services.portal import storage
+from services.portal import publishing, storage
 from services.portal.domain.rates import Counts
 from services.portal.doors.pages import page
 
@@ -46,35 +46,94 @@ class Rate(BaseModel):
     on_time_share: Share
 
 
+class Missing(BaseModel):
+    """Days in a row on which a carrier reported no acceptance at all."""
+
+    carrier: str
+    first_day: date
+    last_day: date
+
+
 class Rates(BaseModel):
-    """All figures of one snapshot."""
+    """All figures of one snapshot, and beside them what is missing in them."""
 
     first_day: date
     last_day: date
     service: str | None
     rates: list[Rate]
+    missing: Annotated[list[Missing], Field(description="Carriers and days without any accepted parcel.")]
 
 
-def router(pool: Any) -> APIRouter:
-    """The figures for everybody."""
+class PublishedFigure(BaseModel):
+    """A published figure in its latest version; a cell of few parcels shows no counts (k-anonymity)."""
+
+    day: date
+    carrier: str
+    service: str
+    province: str
+    commune: str
+    version: int
+    published_at: datetime
+    rules: Annotated[str, Field(description="Version of the rules that it was counted by.")]
+    publication: int
+    counts: dict[str, int] | None
+    rate_net: Share
+    rate_gross: Share
+    unknown_share: Share
+
+
+def router(pool: Any, smallest_cell: int) -> APIRouter:
+    """The figures for everybody; published cells of fewer than `smallest_cell` parcels show no counts."""
     routes = APIRouter(tags=["figures"])
 
     async def read(first: date | None, last: date | None, service: str | None = None) -> Rates:
-        last = last or datetime.now(UTC).date() + timedelta(days=1)
+        last = last or _today() + timedelta(days=1)
         first = first or last - timedelta(days=366)
         rows = await storage.rates(pool, first, last, service)
-        return Rates(first_day=first, last_day=last, service=service, rates=[_rate(row) for row in rows])
+        missing = [
+            Missing(**asdict(gap)) for gap in await publishing.gaps(pool, first, min(last, _today()))
+        ]
+        return Rates(
+            first_day=first,
+            last_day=last,
+            service=service,
+            rates=[_rate(row) for row in rows],
+            missing=missing,
+        )
 
     @routes.get("/v1/rates", responses=problems(422, 503))
     async def rates(first: First = None, last: Last = None, service: OfService = None) -> Rates:
         """By carrier and destination province, over acceptance days; read in one snapshot."""
         return await read(first, last, service)
 
+    @routes.get("/v1/rates/published", responses=problems(422, 503))
+    async def published(carrier: str, first: First = None, last: Last = None) -> list[PublishedFigure]:
+        """A carrier's published figures in their latest versions, at most 31 acceptance days of them."""
+        last = last or (first + timedelta(days=30) if first else _today())
+        first = max(first or last - timedelta(days=30), last - timedelta(days=30))
+        rows = await publishing.latest(pool, carrier, first, last)
+        return [_published(row, smallest_cell) for row in rows]
+
     @routes.get("/rates", response_class=HTMLResponse, include_in_schema=False)
     async def rates_page(request: Request, first: First = None, last: Last = None) -> HTMLResponse:
         return page(request, "rates", figures=await read(first, last))
 
     return routes
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _published(row: Any, smallest_cell: int) -> PublishedFigure:
+    said = {name: row[name] for name in PublishedFigure.model_fields if name in row.keys()}  # noqa: SIM118
+    counts = Counts(**{name: row[name] for name in COUNTS})
+    if counts.accepted < smallest_cell:
+        return PublishedFigure(**said, counts=None, rate_net=None, rate_gross=None, unknown_share=None)
+    return PublishedFigure(
+        **said, counts=asdict(counts), rate_net=counts.rate_net, rate_gross=counts.rate_gross,
+        unknown_share=counts.unknown_share,
+    )  # fmt: skip
 
 
 def _rate(row: Any) -> Rate:

@@ -1,0 +1,118 @@
+"""Publishing the rate: closed cohorts, each figure with a version; what changes later is a new version.
+
+A cohort (the parcels accepted on one day) closes when the return window is over. A publication reads the
+cells of all closed cohorts and the log positions that they stand at in one REPEATABLE READ snapshot, and
+adds a version of each figure that is new or differs from its last version. Nothing is ever edited.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date, timedelta
+from itertools import groupby
+from typing import Any, Final
+
+from buuta.errors import BadItem
+from services.portal.domain.rates import Counts
+
+LOCK: Final = 7_236_152
+COUNTS: Final = tuple(each.name for each in fields(Counts))
+CELL: Final = "carrier, service, province, commune, day"
+SUMS: Final = ", ".join(f"sum({name})::bigint as {name}" for name in COUNTS)
+OLD: Final = ", ".join(f"latest.{name}" for name in COUNTS)
+NEW: Final = ", ".join(f"coalesce(present.{name}, 0)" for name in COUNTS)
+POSITIONS: Final = """
+select coalesce(jsonb_object_agg(topic || '/' || partition, position), '{}')::text from progress
+where consumer = 'tracker'
+"""
+PUBLICATION: Final = """
+insert into publications (last_day, rules, positions) values ($1, $2, $3::jsonb) returning number
+"""
+FIGURES: Final = f"""
+with latest as (
+  select distinct on ({CELL}) * from published_figures where day <= $2
+  order by {CELL}, version desc
+), present as (
+  select {CELL}, {SUMS} from rate_cells where day <= $2 group by {CELL}
+)
+insert into published_figures ({CELL}, version, publication, {", ".join(COUNTS)})
+select {CELL}, coalesce(latest.version, 0) + 1, $1, {NEW}
+from present full join latest using ({CELL})
+where ({NEW}) is distinct from ({OLD}) and (latest.version is not null or present.accepted > 0)
+"""  # noqa: S608 - names from this file
+LATEST: Final = f"""
+select distinct on ({CELL}) {CELL}, version, publication, published_at, rules, {", ".join(COUNTS)}
+from published_figures join publications on number = publication
+where carrier = $1 and day between $2 and $3 order by {CELL}, version desc
+"""  # noqa: S608 - names from this file
+MISSING: Final = """
+select code, asked.day::date from carriers cross join generate_series($1::date, $2::date, '1 day') as asked (day)
+where asked.day >= created_at::date and not exists (
+  select from rate_cells where carrier = code and rate_cells.day = asked.day::date and accepted > 0
+)
+order by code, day
+"""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What was published: its number, and how many figures got a version."""
+
+    number: int
+    figures: int
+
+
+def last_closed(today: date, window_days: int) -> date:
+    """The newest acceptance day whose cohort is closed."""
+    return today - timedelta(days=window_days + 1)
+
+
+async def publish(con: Any, until: date, closed: date, rules: str) -> Publication:
+    """Publish every closed cohort up to `until`; `closed` is the newest that may be, `rules` a version.
+
+    Raises:
+        BadItem: the cohort of `until` is still open.
+    """
+    if until > closed:
+        raise BadItem(
+            "cohort_open", f"the cohort of {until} is still open; the newest closed one is that of {closed}"
+        )
+    async with con.transaction(isolation="repeatable_read"):
+        await con.execute("select pg_advisory_xact_lock($1)", LOCK)
+        number = await con.fetchval(PUBLICATION, until, rules, await con.fetchval(POSITIONS))
+        told = await con.execute(FIGURES, number, until)
+        return Publication(number, int(told.split()[-1]))
+
+
+async def latest(con: Any, carrier: str, first: date, last: date) -> list[Any]:
+    """The latest version of each of a carrier's published figures, by acceptance day."""
+    rows: list[Any] = await con.fetch(LATEST, carrier, first, last)
+    return rows
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Days in a row on which a carrier reported no acceptance at all."""
+
+    carrier: str
+    first_day: date
+    last_day: date
+
+
+async def gaps(con: Any, first: date, last: date) -> list[Gap]:
+    """Coverage: which carriers and days are missing in the figures, since we know the carrier."""
+    rows = await con.fetch(MISSING, first, last)
+    return [
+        gap
+        for carrier, days in groupby(rows, key=lambda row: str(row["code"]))
+        for gap in _runs(carrier, [row["day"] for row in days])
+    ]
+
+
+def _runs(carrier: str, days: Sequence[date]) -> list[Gap]:
+    runs: list[Gap] = []
+    for day in days:
+        if runs and day - runs[-1].last_day == timedelta(days=1):
+            runs[-1] = Gap(carrier, runs[-1].first_day, day)
+        else:
+            runs.append(Gap(carrier, day, day))
+    return runs
