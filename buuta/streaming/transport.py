@@ -6,11 +6,13 @@ that differ: `_getmany` wraps each partition's records into one, and `seek_to_co
 PostgreSQL, where position and state are committed together, and not Kafka.
 """
 
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import faust
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
@@ -19,6 +21,8 @@ from buuta.streaming.chunk import Chunk, chunk_of
 from buuta.streaming.origin import Bounds
 
 HINT_SECONDS: Final = 2.0
+TAKEN_AWAY: Final = (AssertionError, IllegalStateError)
+"""What aiokafka says of a partition that the group has taken away meanwhile: its thread knows it first."""
 TakeOver = Callable[[Mapping[int, Bounds]], Awaitable[Mapping[int, int]]]
 """Given first position and end of each partition now assigned, the position to read it from."""
 
@@ -88,8 +92,9 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
         return (await self._bounds([tp]))[chunk.partition]
 
     async def reread(self, chunk: Chunk, position: int) -> None:
-        """Fetch the chunk's partition again from `position`."""
-        await self.seek_wait({TP(chunk.topic, chunk.partition): position})
+        """Fetch the chunk's partition again from `position`, if it is still ours."""
+        with contextlib.suppress(*TAKEN_AWAY):
+            await self.seek_wait({TP(chunk.topic, chunk.partition): position})
 
     async def hint(self, chunk: Chunk) -> int:
         """Tell Kafka now and then how far we are, for lag monitors; PostgreSQL holds the truth.
@@ -101,7 +106,9 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
         if now - self._hinted.get(tp, 0.0) > HINT_SECONDS:
             self._hinted[tp] = now
             await self._thread.hint({tp: chunk.next})
-        return max((self.highwater(tp) or chunk.next) - chunk.next, 0)
+        with contextlib.suppress(*TAKEN_AWAY):
+            return max((self.highwater(tp) or chunk.next) - chunk.next, 0)
+        return 0
 
     def _new_consumer_thread(self) -> "ChunkConsumerThread":
         return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -132,6 +139,8 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     async def _hint(self, positions: Mapping[TP, int]) -> None:
         assigned = {tp: at for tp, at in positions.items() if tp in self.assignment()}
+        if not assigned:
+            return
         try:
             await self._ensure_consumer().commit(
                 {driver.ensure_aiokafka_TP(tp): (at, "") for tp, at in assigned.items()}

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -63,6 +64,7 @@ class Noting:
 
     def __init__(self) -> None:
         self.chunks: list[Chunk] = []
+        self.worker: ChunkWorker
         self._fold = ChunkFold(Codec())
 
     async def apply(self, con: Any, chunk: Chunk, decoded: Any) -> Any:
@@ -81,7 +83,8 @@ async def tracking(settings: SharedSettings, pool: Any) -> AsyncIterator[Noting]
             DeadLetters(producer, settings.dead_letters_topic), settings.milestones_topic, EXPECTED, Readiness(),
             DeadLimit(settings.dead_letter_run, settings.dead_letter_share), session=0.5,
         )  # fmt: skip
-        async with running(settings, ChunkWorker(parts, noting.apply, failed)):
+        noting.worker = ChunkWorker(parts, noting.apply, failed)
+        async with running(settings, noting.worker):
             yield noting
     if failed.done():
         failed.result()
@@ -180,6 +183,19 @@ async def test_a_fence_that_somebody_else_raised_does_not_stop_the_owner(
         for hour in (1, 2):
             await producer.send_keyed(on_broker.events_topic, pairs(40, hour))
         await until(lambda: has(pool, 120), "the owner took its partitions back")
+
+
+async def test_a_partition_that_the_group_has_taken_away_meanwhile_is_no_error(
+    on_broker: SharedSettings, pool: Any
+) -> None:
+    """A chunk in flight asks the consumer's thread, which has learnt of the loss before (a chaos run found it)."""
+    async with producer_on(on_broker) as producer, tracking(on_broker, pool) as noting:
+        await producer.send_keyed(on_broker.events_topic, pairs(40, 0))
+        await until(lambda: has(pool, 40), "the first scans are stored")
+        foreign = replace(noting.chunks[0], partition=99)
+        assert noting.worker.log is not None
+        assert await noting.worker.log.hint(foreign) == 0
+        await noting.worker.log.reread(foreign, 0)
 
 
 async def test_partitions_move_to_a_second_worker_and_nothing_counts_twice(
