@@ -1,15 +1,17 @@
 """Dead letters: look at them, and send them again once they can be read."""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from buuta.cli.admin import with_database
 from buuta.errors import BadItem, KafkaAway
 from buuta.settings import SharedSettings, load
-from buuta.streaming.dead_letters import Letter, letters, replay
+from buuta.streaming.dead_letters import Letter, letters, replay, settle, settled
 from buuta.streaming.producer import Producer
 from buuta.telemetry.health import Readiness
 
@@ -22,16 +24,35 @@ MOST_BYTES = 800
 
 
 @dead_letters.command("list")
-def list_() -> None:
-    """Show every dead letter: its number, where it came from, and why it is dead."""
-    table = Table("number", "topic", "partition", "offset", "bytes", "reason")
-    found = asyncio.run(_all())
+def list_(
+    all_: Annotated[bool, typer.Option("--all", help="Those that were dropped or replayed, too.")] = False,
+) -> None:
+    """Show the dead letters that are open: number, where they came from, and why they are dead."""
+    table = Table("number", "topic", "partition", "offset", "bytes", "reason", "settled")
+    done = with_database(settled)
+    found = [each for each in asyncio.run(_all()) if all_ or each.number not in done]
     for each in found:
-        size = len(each.value or b"")
+        size, said = len(each.value or b""), done.get(each.number, "")
         table.add_row(
-            str(each.number), each.topic, str(each.partition), str(each.offset), str(size), each.reason
+            str(each.number),
+            each.topic,
+            str(each.partition),
+            str(each.offset),
+            str(size),
+            each.reason,
+            said,
         )
     console.print(table if found else "No dead letters.")
+
+
+@dead_letters.command()
+def drop(
+    number: Number, why: Annotated[str, typer.Option(help="For who asks later; nothing personal.")]
+) -> None:
+    """Say that a letter needs no more looking at; the topic keeps it, and `list --all` shows it."""
+    letter = asyncio.run(_one(number))
+    with_database(lambda pool: settle(pool, letter, "dropped", why))
+    console.print(f"Letter {number} is dropped.")
 
 
 @dead_letters.command()
@@ -50,7 +71,7 @@ def show(number: Number) -> None:
 @dead_letters.command("replay")
 def replay_(
     number: Annotated[int | None, typer.Argument(min=0, help="The letter; without it see --all.")] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Every letter.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Every letter that is open.")] = False,
 ) -> None:
     """Append letters to the log that they came from, after the schema or the code was put right.
 
@@ -58,8 +79,20 @@ def replay_(
     """
     if (number is None) != all_:
         raise BadItem("letter_missing", "name one letter, or say --all")
-    sent = asyncio.run(_replayed(None if all_ else number))
-    console.print(f"{sent} sent again.")
+    chosen = [asyncio.run(_one(number))] if number is not None else _open()
+    asyncio.run(_replay(chosen))
+    with_database(lambda pool: _settle(pool, chosen))
+    console.print(f"{len(chosen)} sent again.")
+
+
+def _open() -> list[Letter]:
+    done = with_database(settled)
+    return [each for each in asyncio.run(_all()) if each.number not in done]
+
+
+async def _settle(pool: Any, chosen: Sequence[Letter]) -> None:
+    for each in chosen:
+        await settle(pool, each, "replayed", "sent again by hand")
 
 
 async def _all() -> list[Letter]:
@@ -73,8 +106,7 @@ async def _one(number: int) -> Letter:
     raise BadItem("letter_unknown", f"there is no letter {number}; see: buuta dead-letters list")
 
 
-async def _replayed(number: int | None) -> int:
-    chosen = await _all() if number is None else [await _one(number)]
+async def _replay(chosen: Sequence[Letter]) -> None:
     settings = load(SharedSettings)
     producer = Producer(settings, Readiness())
     await producer.start()
@@ -87,7 +119,6 @@ async def _replayed(number: int | None) -> int:
         raise KafkaAway("no broker answers") from None
     finally:
         await producer.stop()
-    return len(chosen)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -85,6 +85,23 @@ def _letter(record: Any) -> Letter:
     )  # fmt: skip
 
 
+SETTLE: Final = """
+insert into settled_letters (number, how, why) values ($1, $2, $3)
+on conflict (number) do update set how = excluded.how, why = excluded.why, settled_at = now()
+"""
+
+
+async def settle(con: Any, letter: Letter, how: str, why: str) -> None:
+    """Note that a letter was `dropped` or `replayed`, and why; the topic keeps it all the same."""
+    await con.execute(SETTLE, letter.number, how, why)
+
+
+async def settled(con: Any) -> dict[int, str]:
+    """How the letters were settled that nobody needs to look at again, by number."""
+    rows = await con.fetch("select number, how || ': ' || why as said from settled_letters")
+    return {row["number"]: row["said"] for row in rows}
+
+
 async def replay(producer: Producer, letter: Letter) -> None:
     """Append a letter to the partition that it came from; it is read again like any other record.
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from buuta.contracts.codec import Codec
 from buuta.settings import SharedSettings
-from buuta.streaming.dead_letters import letters, replay
+from buuta.streaming.dead_letters import letters, replay, settle, settled
 from tests.integration.parts import chunk, everything, worker
 from tests.scans import scan
 
@@ -23,6 +23,19 @@ async def test_a_letter_says_why_and_where_from_and_goes_back_there(
         await replay(tracker.parts.producer, found[0])
     [again] = await everything(settings, settings.events_topic)
     assert again.value == b"\xc3\x01garbage!"
+
+
+async def test_a_letter_is_settled_with_a_reason_and_stays_in_its_topic(
+    settings: SharedSettings, pool: Any
+) -> None:
+    async with worker(settings, pool) as tracker:
+        await tracker.handle(chunk(settings, 0, [b"\xc3\x01garbage!", None]))
+    first, second = [each async for each in letters(settings)]
+    await settle(pool, first, "dropped", "a test of the carrier's")
+    await settle(pool, second, "dropped", "by mistake")
+    await settle(pool, second, "replayed", "sent again by hand")
+    assert await settled(pool) == {0: "dropped: a test of the carrier's", 1: "replayed: sent again by hand"}
+    assert len([each async for each in letters(settings)]) == 2
 
 
 async def test_no_letters_is_an_empty_list(settings: SharedSettings, pool: Any) -> None:
