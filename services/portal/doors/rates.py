@@ -91,7 +91,7 @@ def router(pool: Any, smallest_cell: int) -> APIRouter:
         first = first or last - timedelta(days=366)
         rows = await storage.rates(pool, first, last, service)
         missing = [
-            Missing(**asdict(gap)) for gap in await publishing.gaps(pool, first, min(last, _today()))
+            Missing(**asdict(gap)) for gap in await publishing.gaps(pool, first, min(last, _yesterday()))
         ]
         return Rates(
             first_day=first,
@@ -123,6 +123,11 @@ def router(pool: Any, smallest_cell: int) -> APIRouter:
 
 def _today() -> date:
     return datetime.now(UTC).date()
+
+
+def _yesterday() -> date:
+    """The last day that is over: today's reports may still come."""
+    return _today() - timedelta(days=1)
 
 
 def _published(row: Any, smallest_cell: int) -> PublishedFigure:
