@@ -61,14 +61,14 @@ def journeys(most: int = 12) -> st.SearchStrategy[list[Scan]]:
 
 @st.composite
 def corrected_journeys(draw: st.DrawFn, most: int = 10) -> list[Scan]:
-    """Journeys some of whose scans correct others of them, or one that never comes."""
-    ids, made = ["0" * 32], []
-    for each in draw(journeys(most)):
+    """Journeys some of whose scans correct others of them, before or after they come, or one that never comes."""
+    made = draw(journeys(most))
+    ids = ["0" * 32, *(each.event_id for each in made)]
+    for place, each in enumerate(made):
         kind = draw(st.sampled_from([None, None, "did_not_occur", "incorrect_data"]))
         if kind is not None:
             wrong = draw(st.sampled_from(ids))
             own = event_id("ghn", (each.event_id, kind, wrong))
-            each = each._replace(event_id=own, corrects_event_id=wrong, correction_kind=kind)
-        ids.append(each.event_id)
-        made.append(each)
+            made[place] = each._replace(event_id=own, corrects_event_id=wrong, correction_kind=kind)
+            ids.append(own)
     return made

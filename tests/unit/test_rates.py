@@ -1,13 +1,16 @@
 """The delivery-to-address rate (domain 3.5)."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from buuta.model.scan import Scan
+from buuta.model.times import vietnam_day
 from services.portal.domain.rates import Counts
+from services.tracker.domain.deadlines import Given
 from services.tracker.domain.fold import fold
 from services.tracker.domain.parcel import CellChanges, contribution, counted
-from tests.scans import journeys, scan
+from tests.scans import HOUR, MORNING, journeys, scan
 
 COUNT = st.integers(0, 10**6)
 
@@ -31,6 +34,32 @@ def test_gross_is_never_above_net_and_unknown_never_helps(parts: tuple[int, ...]
         known = Counts(sum(parts), address + unknown, point, asked, 0, returned, lost).rate_net
         assert known is not None
         assert counts.rate_net <= known
+
+
+def test_a_late_acceptance_decides_the_day_even_after_a_movement() -> None:
+    part = contribution("ghn", counted(fold([scan("in_transit", 1), scan("accepted", 30)])[0]))
+    assert part is not None
+    assert part.cell.day == vietnam_day(scan("accepted", 30).occurred_at)
+
+
+@pytest.mark.parametrize(
+    ("before", "promised_hours", "measures"),
+    [
+        ([], None, ("delivered_first_attempt",)),
+        ([], 5, ("delivered_first_attempt", "promised", "on_time")),
+        ([], 4.999, ("delivered_first_attempt", "promised")),
+        ([scan("attempt_failed", 2)], 6, ("promised", "on_time")),
+    ],
+)
+def test_first_attempt_and_on_time(
+    before: list[Scan], promised_hours: float | None, measures: tuple[str, ...]
+) -> None:
+    promised_at = None if promised_hours is None else MORNING + round(promised_hours * HOUR)
+    delivered = [scan("delivered", 5), scan("delivered", 9)]
+    parcel, _ = fold([scan("accepted", 0), *before, *delivered], Given(promised_at=promised_at))
+    part = contribution("ghn", counted(parcel))
+    assert part is not None
+    assert part.measures == measures
 
 
 @given(journeys(), st.integers(0, 12))
