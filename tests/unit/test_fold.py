@@ -40,6 +40,12 @@ def test_a_second_attempt_has_an_ordinal_of_its_own() -> None:
     assert fold(scans)[0].attempts == 2
 
 
+def test_an_attempt_is_counted_once_however_often_it_is_reported_and_the_carrier_may_know_of_more() -> None:
+    twice = [scan("out_for_delivery", 1), scan("attempt_failed", 2), scan("attempt_failed", 2.5)]
+    assert fold(twice)[0].attempts == 1
+    assert fold([*twice, scan("attempt_failed", 3, attempt=4)])[0].attempts == 4
+
+
 def test_a_late_scan_does_not_undo_what_later_ones_said() -> None:
     scans = [scan("out_for_delivery", 2), scan("delivered", 3), scan("in_transit", 1)]
     assert fold(scans)[0].status == "delivered"
