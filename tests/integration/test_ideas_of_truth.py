@@ -195,6 +195,19 @@ async def test_idea_6_a_key_with_too_many_scans_is_a_finding_and_folds_no_furthe
     assert len((await live_by_consumer(settings))["Z82BS"]) == len(live)
 
 
+async def test_idea_6_a_key_that_only_ever_goes_forward_is_limited_alike(
+    settings: SharedSettings, pool: Any
+) -> None:
+    """Each scan is later than all before it, so each would be for the fast path."""
+    many = [scan("held", place / 1000, received_at=EVENING + place) for place in range(MOST_SCANS + 10)]
+    await apply(settings, pool, many[:1_500], many[1_500:1_990], many[1_990:])
+    expected, _ = fold(many)
+    stored = (await load_parcels(pool, ["ghn:Z82BS"]))["ghn:Z82BS"]
+    assert (stored.last_at, stored.full_at, stored.scans) == (
+        expected.last_at, expected.full_at, MOST_SCANS + 10,
+    )  # fmt: skip
+
+
 async def test_findings_are_counted_by_carrier_and_rule(settings: SharedSettings, pool: Any) -> None:
     await apply(settings, pool, [scan("accepted", 0), scan("delivered", 1)], [scan("accepted", 0, "N2")])
     [row] = await pool.fetch(findings.COUNT, None)
