@@ -16,25 +16,23 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from buuta.audit.archive import Archive
+from buuta.audit.archive import Archive, archive_log
+from buuta.contracts.codec import Codec
 from buuta.contracts.columns import batch_of
 from buuta.model.scan import SCAN_FIELDS
-from buuta.model.statuses import RANK
+from buuta.model.statuses import RANK, Outcome
 from buuta.model.steering import FUTURE_MS, MOST_SCANS, OLDEST_MS
 from buuta.settings import SharedSettings
 from buuta.streaming.dead_letters import letters
 from services.tracker.domain.rules import BEFORE_ACCEPTANCE, DELIVERED_AS, ENDED_AS, RULES
+from services.tracker.storage import COUNTS
 
 CONSUMER: Final = "tracker"
-COLUMNS: Final = (
-    "delivered_to_address", "delivered_at_point", "delivered_as_asked", "delivered_unknown_mode", "returned",
-    "lost", "accepted", "delivered_first_attempt", "promised", "on_time",
-)  # fmt: skip
-UNDER_WAY: Final = "accepted - " + " - ".join(COLUMNS[:6])
+UNDER_WAY: Final = " - ".join(("accepted", *Outcome))
 CELLS: Final = f"""
 select carrier, service, province, commune, day, count_of, sum(parcels)::bigint as parcels
 from rate_cells cross join lateral unnest(
-  array['under_way', {", ".join(f"'{name}'" for name in COLUMNS)}], array[{UNDER_WAY}, {", ".join(COLUMNS)}]
+  array['under_way', {", ".join(f"'{name}'" for name in COUNTS)}], array[{UNDER_WAY}, {", ".join(COUNTS)}]
 ) as long (count_of, parcels) group by 1, 2, 3, 4, 5, 6 having sum(parcels) <> 0
 """  # noqa: S608 - names from this file
 PARCELS: Final = """
@@ -91,19 +89,24 @@ async def snapshot(pool: Any, topic: str, folder: Path) -> dict[int, int]:
     return {row["partition"]: row["position"] for row in rows}
 
 
-async def audit(settings: SharedSettings, pool: Any, archive: Archive) -> Audit:
-    """Compare the tables with the log; the archive must reach at least as far as the tables.
+async def audit(settings: SharedSettings, pool: Any, archive: Archive, codec: Codec) -> Audit:
+    """Compare the tables with the log, whose archive is brought up to date.
+
+    The tables first: what they hold is in the log by then, while a log that is read first may lack what
+    a running tracker applies meanwhile. Dead letters are read, too: what is one was not applied.
 
     Raises:
-        KafkaAway: no broker answers (dead letters are read, too: what is one was not applied).
+        KafkaAway: no broker answers.
+        LogChanged: as `archive_log`.
     """
-    dead = [
-        (letter.partition, letter.offset)
-        async for letter in letters(settings)
-        if letter.topic == archive.topic
-    ]
     with tempfile.TemporaryDirectory(prefix="buuta-audit-") as name:
         positions = await snapshot(pool, archive.topic, Path(name))
+        await archive_log(settings, archive, codec)
+        dead = [
+            (letter.partition, letter.offset)
+            async for letter in letters(settings)
+            if letter.topic == archive.topic
+        ]
         return compare(archive.folder, Path(name), positions, dead)
 
 

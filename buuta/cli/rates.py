@@ -109,8 +109,7 @@ async def _audited(folder: Path) -> Audit:
     settings = load(SharedSettings)
     kept = Archive(folder, settings.events_topic)
     async with registry.opened(settings.schema_registry_url) as codec, connected(settings) as pool:
-        await archive_log(settings, kept, codec)
-        return await audit(settings, pool, kept)
+        return await audit(settings, pool, kept, codec)
 
 
 def report(found: Audit) -> Table | str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from buuta.audit.archive import Archive, archive_log
+from buuta.audit.archive import Archive
 from buuta.audit.recompute import audit
 from buuta.contracts.codec import Codec
 from buuta.demo.play import Ledger, told
@@ -76,9 +76,8 @@ async def _recompute(stack: Stack, result: Reconciliation) -> None:
     settings = settings_of(stack)
     with tempfile.TemporaryDirectory(prefix="buuta-archive-") as name:
         archive = Archive(Path(name), settings.events_topic)
-        await archive_log(settings, archive, Codec())
         async with asyncpg.create_pool(stack.database.url, min_size=1, max_size=1) as pool:
-            found = await audit(settings, pool, archive)
+            found = await audit(settings, pool, archive, Codec())
     result.figures["counted_from_the_log"] = found.counted
     result.check("figures that do not follow from the log", [], [*found.cells, *found.parcels])
 

@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from buuta.audit.archive import POSITIONS, SCHEMAS, Archive, archive_log
-from buuta.audit.recompute import Audit, compare, snapshot
+from buuta.audit.recompute import Audit, audit, compare, snapshot
 from buuta.contracts.codec import Codec
 from buuta.contracts.columns import decode_chunk
 from buuta.errors import LogChanged
@@ -121,6 +121,26 @@ async def test_a_figure_that_does_not_follow_from_the_log_is_named(
     ]
     [(key, in_log, in_tables)] = found.parcels
     assert (key, in_log.split()[-1], in_tables.split()[-1]) == ("ghn:Z82BS", "delivered_to_address", "lost")
+
+
+async def test_an_audit_brings_the_archive_at_least_as_far_as_the_tables(
+    settings: SharedSettings, pool: Any, tmp_path: Path
+) -> None:
+    """Also where the tracker applies records that came after the archive was last written."""
+    archive = Archive(tmp_path / "a", settings.events_topic)
+    producer = Producer(settings, Readiness())
+    await producer.start()
+    await producer.connected()
+    for start, each in enumerate((scan("accepted", 0), scan("delivered", 1))):
+        await archive_log(settings, archive, Codec())
+        await producer.send_to(
+            settings.events_topic, 0, [(b"k", Codec().encode("ScanEvent", each._asdict()))]
+        )
+        async with worker(settings, pool) as tracker:
+            await tracker.handle(chunk(settings, start, [each]))
+        found = await audit(settings, pool, archive, Codec())
+        assert (found.agrees, found.positions) == (True, {0: start + 1})
+    await producer.stop()
 
 
 async def test_the_archive_goes_on_where_it_stopped_and_knows_its_topic(
