@@ -13,13 +13,10 @@ import asyncpg
 from buuta.demo.stack import Stack
 from buuta.embedded.apache import ApacheCluster
 from buuta.storage.faults import is_away
+from tests.chaos.load import in_transaction
 from tests.chaos.proxy import Proxy
 from tests.waiting import until
 
-IN_TRANSACTION: Final = """
-select exists (select from pg_stat_activity where application_name = $1 and xact_start is not null
-  and query not like '%migrations%')
-"""
 KILLED: Final = ("tracker", "tracker-2", "notifier", "notifier-2", "ingest", "portal")
 TRANSACTING: Final = {
     "tracker": "tracker",
@@ -34,7 +31,6 @@ PATIENCE_SECONDS: Final = 5
 class Ground:
     """What faults befall; `done` counts them."""
 
-    seed: int
     stack: Stack
     cluster: ApacheCluster
     to_database: Proxy
@@ -136,7 +132,7 @@ async def _mid_transaction(ground: Ground, victim: str) -> None:
                 raise
             return False
         try:
-            return any([await con.fetchval(IN_TRANSACTION, name) for _ in range(50)])
+            return await in_transaction(con, name)
         finally:
             con.terminate()
 

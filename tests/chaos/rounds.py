@@ -9,16 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import asyncpg
-import httpx
-
-from buuta.demo.journeys import Day
-from buuta.demo.play import Ledger, Play
-from buuta.demo.reconcile import Reconciliation, reconcile, settle
+from buuta.demo.reconcile import Reconciliation
 from buuta.demo.stack import SERVICES, Stack, running
 from buuta.embedded.apache import ApacheCluster
 from buuta.embedded.processes import free_port
 from tests.chaos.faults import FAULTS, Ground
+from tests.chaos.load import reporting, settled_books
 from tests.chaos.proxy import Proxy
 
 BROKERS: Final = 3
@@ -40,32 +36,15 @@ class Outcome:
 async def play_rounds(rounds: int, seed: int) -> Outcome:
     """Run so many faults, one after the other, on a fresh stack under load, and reconcile."""
     async with _ground(seed) as ground:
-        ledger = await _under_load(ground, rounds)
-        await settle(ground.stack, ledger)
-        books = await reconcile(ground.stack, ledger)
-        tails = (f"--- {name}\n{ground.stack.tail(name)}" for name in ground.stack.children)
-        return Outcome(seed, ground.done, books, "\n".join(tails))
-
-
-async def _under_load(ground: Ground, rounds: int) -> Ledger:
-    """Faults while the carriers report; ends when all journeys have."""
-    names, weights = list(FAULTS), [weight for weight, _ in FAULTS.values()]
-    async with (
-        asyncpg.create_pool(ground.stack.database.url, min_size=0, max_size=4) as pool,
-        httpx.AsyncClient(timeout=30) as client,
-    ):
-        play, stop = Play(ground.stack, Day(ground.seed), pool, client), asyncio.Event()
-        playing = asyncio.create_task(play.run(PARCELS_PER_SECOND, stop))
-        try:
+        names, weights = list(FAULTS), [weight for weight, _ in FAULTS.values()]
+        async with reporting(ground.stack, seed, PARCELS_PER_SECOND) as (ledger, _):
             for name in ground.chance.choices(names, weights, k=rounds):
-                print(f"seed {ground.seed}: {name}", flush=True)
+                print(f"seed {seed}: {name}", flush=True)
                 await FAULTS[name][1](ground)
                 ground.done[name] += 1
                 await asyncio.gather(*map(ground.stack.ready, ground.stack.children))
-        finally:
-            stop.set()
-            await playing
-    return play.ledger
+        books, last_lines = await settled_books(ground.stack, ledger)
+        return Outcome(seed, ground.done, books, last_lines)
 
 
 @contextlib.asynccontextmanager
@@ -85,7 +64,7 @@ async def _ground(seed: int) -> AsyncIterator[Ground]:
         try:
             await _start_all(stack, to_database)
             assert isinstance(stack.broker, ApacheCluster)
-            yield Ground(seed, stack, stack.broker, to_database, to_brokers, random.Random(seed))
+            yield Ground(stack, stack.broker, to_database, to_brokers, random.Random(seed))
         finally:
             for proxy in (to_database, *to_brokers):
                 await proxy.stop()

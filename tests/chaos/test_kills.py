@@ -7,62 +7,36 @@ import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
-import asyncpg
-import httpx
 import pytest
 
-from buuta.demo.journeys import Day
-from buuta.demo.play import Play
-from buuta.demo.reconcile import reconcile, settle
 from buuta.demo.stack import Stack, running
+from tests.chaos.load import in_transaction, reporting, settled_books
 from tests.waiting import until
 
 SEED = 20261124
-IN_TRANSACTION = """
-select exists (select from pg_stat_activity where application_name = $1 and xact_start is not null
-  and query not like '%migrations%')
-"""
 
 
 @contextlib.asynccontextmanager
-async def under_load(parcels_per_second: float) -> AsyncIterator[tuple[Stack, Play, Any]]:
+async def under_load(parcels_per_second: float) -> AsyncIterator[tuple[Stack, Any]]:
     """A running stack with carriers that report; at the end everything must balance."""
-    async with (
-        running(durable=False) as stack,
-        asyncpg.create_pool(stack.database.url, min_size=1, max_size=4) as pool,
-        httpx.AsyncClient(timeout=30) as client,
-    ):
-        play, stop = Play(stack, Day(SEED), pool, client), asyncio.Event()
-        playing = asyncio.create_task(play.run(parcels_per_second, stop))
-        try:
-            yield stack, play, pool
-        finally:
-            stop.set()
-            await playing
-        await settle(stack, play.ledger)
-        result = await reconcile(stack, play.ledger)
-        said = "\n".join(f"--- {name}\n{stack.tail(name)}" for name in stack.children)
+    async with running(durable=False) as stack:
+        async with reporting(stack, SEED, parcels_per_second) as (ledger, pool):
+            yield stack, pool
+        result, said = await settled_books(stack, ledger)
         assert result.differences == [], f"{result.figures}\n{said}"
         assert result.figures["accepted"] > 100
 
 
 async def mid_transaction(pool: Any, service: str) -> None:
     """Wait until the service is in the middle of a transaction."""
-
-    async def is_in() -> bool:
-        for _ in range(50):
-            if await pool.fetchval(IN_TRANSACTION, service):
-                return True
-        return False
-
-    await until(is_in, f"{service} is in a transaction", 60)
+    await until(lambda: in_transaction(pool, service), f"{service} is in a transaction", 60)
 
 
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
 async def test_killed_in_mid_chunk_nothing_is_lost_or_doubled(kills: int) -> None:
     chance = random.Random(SEED)
-    async with under_load(15) as (stack, _, pool):
+    async with under_load(15) as (stack, pool):
         for turn in range(kills):
             victim = "notifier" if turn % 3 == 1 else "tracker"
             await mid_transaction(pool, victim)
@@ -75,7 +49,7 @@ async def test_killed_in_mid_chunk_nothing_is_lost_or_doubled(kills: int) -> Non
 @pytest.mark.timeout(600)
 @pytest.mark.slow
 async def test_frozen_past_its_session_the_heir_goes_on_and_the_thawed_one_writes_nothing_twice() -> None:
-    async with under_load(15) as (stack, _, pool):
+    async with under_load(15) as (stack, pool):
         await mid_transaction(pool, "tracker")
         frozen = stack.children["tracker"].process
         frozen.send_signal(signal.SIGSTOP)
