@@ -6,16 +6,15 @@ adds a version of each figure that is new or differs from its last version. Noth
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
 from typing import Any, Final
 
 from buuta.errors import BadItem
-from services.portal.domain.rates import Counts
+from services.portal.domain.rates import COUNTS
 
 LOCK: Final = 7_236_152
-COUNTS: Final = tuple(each.name for each in fields(Counts))
 CELL: Final = "carrier, service, province, commune, day"
 SUMS: Final = ", ".join(f"sum({name})::bigint as {name}" for name in COUNTS)
 OLD: Final = ", ".join(f"latest.{name}" for name in COUNTS)

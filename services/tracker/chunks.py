@@ -17,7 +17,7 @@ from buuta.streaming.chunk import Chunk
 from buuta.streaming.producer import Pair
 from buuta.telemetry import metrics
 from services.tracker import storage
-from services.tracker.domain.parcel import CellChanges, Counted, Parcel, contribution, counted
+from services.tracker.domain.parcel import CellChanges, Parcel, contribution, counted
 from services.tracker.fast import Fast, not_later, scan_columns, take_fast
 from services.tracker.slow import Known, Own, Placed, Slow, Told, beyond, key_of, own_records, take_slow
 
@@ -82,7 +82,7 @@ def _others(decoded: Decoded) -> list[Placed]:
     ]
 
 
-def cell_changes(before: Mapping[str, Counted], parcels: Mapping[str, Parcel]) -> CellChanges:
+def cell_changes(before: Mapping[str, tuple[Any, ...]], parcels: Mapping[str, Parcel]) -> CellChanges:
     """What the chunk moves between rate cells."""
     changes = CellChanges()
     for key, parcel in parcels.items():

@@ -1,6 +1,7 @@
 """The delivery-to-address rate (domain 3.5; Postal Law 49/2010/QH12, Art. 11(3))."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Final
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,9 @@ class Counts:
     def on_time_share(self) -> float | None:
         """Of what was delivered under a promise, the share delivered no later than promised."""
         return _share(self.on_time, self.promised)
+
+
+COUNTS: Final = tuple(each.name for each in fields(Counts))
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -1,6 +1,6 @@
 """`/rates`: the delivery-to-address rate by carrier and province, as a page and as JSON."""
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -11,10 +11,9 @@ from pydantic import BaseModel, Field
 from buuta.model.statuses import Service
 from buuta.web.problems import problems
 from services.portal import publishing, storage
-from services.portal.domain.rates import Counts
+from services.portal.domain.rates import COUNTS, Counts
 from services.portal.doors.pages import page
 
-COUNTS = tuple(each.name for each in fields(Counts))
 First = Annotated[date | None, Query(alias="from", description="First acceptance day.")]
 Last = Annotated[date | None, Query(alias="to", description="Last acceptance day.")]
 OfService = Annotated[

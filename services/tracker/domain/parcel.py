@@ -1,18 +1,17 @@
 """A parcel's state: what its set of records implies."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from buuta.model.scan import Registration
 from buuta.model.times import vietnam_day
-from services.tracker.domain.rules import DEADLINES, DELIVERED_AS, MILESTONES, MilestoneRule
+from services.tracker.domain.rules import DELIVERED_AS, MilestoneRule
 
 UNKNOWN_UNIT: Final = "unknown"
 DELIVERED: Final = frozenset(DELIVERED_AS.values())
-LETTER_KIND: Final = {rule.letter: str(rule.kind) for rule in (*MILESTONES.values(), *DEADLINES.values())}
 
 
 @dataclass(slots=True)
@@ -136,22 +135,19 @@ class Counted(NamedTuple):
     delivered_at: int | None
 
 
-_counted = attrgetter(*Counted._fields)
+counted: Final[Callable[[Parcel], tuple[Any, ...]]] = attrgetter(*Counted._fields)
+"""What the rates look at, as a plain tuple: of most parcels it is compared and no more."""
 
 
-def counted(parcel: Parcel) -> Counted:
-    """What the rates look at."""
-    return Counted._make(_counted(parcel))
-
-
-def contribution(carrier: str, parcel: Counted | None) -> Contribution | None:
+def contribution(carrier: str, looked_at: tuple[Any, ...] | None) -> Contribution | None:
     """A parcel's place in the rates; None before it was accepted or moved.
 
     The cohort is the acceptance day in Vietnam; without an acceptance scan the day of the first
     movement. Without a registered destination the unit is `unknown`, said aloud.
     """
-    if parcel is None:
+    if looked_at is None:
         return None
+    parcel = Counted._make(looked_at)
     since = parcel.moved_at if parcel.accepted_at is None else parcel.accepted_at
     if since is None:
         return None
