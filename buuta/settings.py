@@ -47,6 +47,11 @@ class SharedSettings(BaseSettings):
     )
     partitions: int = Field(4, ge=1, le=4096, description="Partitions of a topic; a power of two.")
     replication: int = Field(1, ge=1, le=9, description="Copies of a partition.")
+    epoch_gap_days: int = Field(
+        180,
+        ge=31,
+        description="Days after a parcel's ending after which its number, scanned again, is another parcel.",
+    )
     host: str = Field("127.0.0.1", description="Address of the service's HTTP port.")
     port: Port = Field(0, description="The service's HTTP port; 0 lets the system choose.")
     master_key: SecretStr = Field(

@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 from buuta.model.identifiers import event_id
 from buuta.model.scan import Registration, Scan
 from buuta.model.statuses import DeliveryMode, Reason, Status
+from services.tracker.domain.deadlines import Passed
+from services.tracker.domain.epochs import Papers
+from services.tracker.domain.parcel import Declared
 
 MORNING = 1_795_480_000_000
 HOUR = 3_600_000
@@ -39,6 +42,17 @@ def registration(number: str = "Z82BS", **more: Any) -> Registration:
     return Registration(**fields | more)
 
 
+def declared(**more: Any) -> Declared:
+    """What the fold looks at in a registration."""
+    made = registration(**more)
+    return Declared(*(getattr(made, name) for name in Declared._fields))
+
+
+def papers(*passed: Passed, **more: Any) -> Papers:
+    """Deadlines that passed, and one registration."""
+    return Papers(frozenset(passed), frozenset({declared(**more)}))
+
+
 def journeys(most: int = 12) -> st.SearchStrategy[list[Scan]]:
     """Scans of one parcel: any statuses, ties in time, copies, provisional ones."""
     return st.lists(
@@ -57,6 +71,30 @@ def journeys(most: int = 12) -> st.SearchStrategy[list[Scan]]:
         ),
         max_size=most,
     )
+
+
+def later(scan: Scan, days: int) -> Scan:
+    """The same scan some days later: another event."""
+
+    def own(event: str) -> str:
+        return event_id("ghn", (event, str(days)))
+
+    shift = days * 24 * HOUR
+    return scan._replace(
+        event_id=own(scan.event_id),
+        corrects_event_id=scan.corrects_event_id and own(scan.corrects_event_id),
+        occurred_at=scan.occurred_at + shift, received_at=scan.received_at + shift,
+    )  # fmt: skip
+
+
+@st.composite
+def reused_journeys(draw: st.DrawFn, most: int = 6) -> list[Scan]:
+    """Corrected journeys of one number, over years: each begins some days after the one before."""
+    scans, day = list[Scan](), 0
+    for _ in range(draw(st.integers(1, 3))):
+        scans += [later(each, day) for each in draw(corrected_journeys(most))]
+        day += draw(st.sampled_from([1, 179, 180, 181, 400]))
+    return scans
 
 
 @st.composite

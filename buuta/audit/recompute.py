@@ -22,9 +22,17 @@ from buuta.contracts.columns import batch_of
 from buuta.model.scan import SCAN_FIELDS
 from buuta.model.statuses import RANK, Outcome
 from buuta.model.steering import FUTURE_MS, MOST_SCANS, OLDEST_MS
+from buuta.model.times import DAY_MS
 from buuta.settings import SharedSettings
 from buuta.streaming.dead_letters import letters
-from services.tracker.domain.rules import BEFORE_ACCEPTANCE, DELIVERED_AS, ENDED_AS, RULES
+from services.tracker.domain.epochs import AHEAD_MS, GAP_MS, OPENS
+from services.tracker.domain.rules import (
+    BEFORE_ACCEPTANCE,
+    DELIVERED_AS,
+    ENDED_AS,
+    NEXT_EXPECTED_MS,
+    RULES,
+)
 from services.tracker.storage import COUNTS
 
 CONSUMER: Final = "tracker"
@@ -36,11 +44,13 @@ from rate_cells cross join lateral unnest(
 ) as long (count_of, parcels) group by 1, 2, 3, 4, 5, 6 having sum(parcels) <> 0
 """  # noqa: S608 - names from this file
 PARCELS: Final = """
-select parcel_key, outcome, (date '1970-01-01' + ((coalesce(accepted_at, moved_at) + 25200000) / 86400000)::int)
+select parcel_key, epoch, outcome,
+  (date '1970-01-01' + ((coalesce(accepted_at, moved_at) + 25200000) / 86400000)::int)
   as day, coalesce(nullif(service, ''), 'unknown') as service,
   coalesce(nullif(dest_province, ''), 'unknown') as province,
   coalesce(nullif(dest_commune, ''), 'unknown') as commune
-from parcels where coalesce(accepted_at, moved_at) is not null
+from (select * from parcels union all select * from past_parcels) as every
+where coalesce(accepted_at, moved_at) is not null
 """
 DIFFERENT_CELLS: Final = """
 with log as (
@@ -52,11 +62,11 @@ from log full join cells using (carrier, service, province, commune, day, count_
 where log.parcels is distinct from cells.parcels order by all
 """
 DIFFERENT_PARCELS: Final = """
-select parcel_key,
+select parcel_key || case when epoch > 1 then ' (' || epoch || ')' else '' end,
   concat_ws(' ', log.day, log.service, log.province, log.commune, coalesce(log.outcome, 'under_way')),
   concat_ws(' ', parcels.day, parcels.service, parcels.province, parcels.commune,
     coalesce(parcels.outcome, 'under_way'))
-from recomputed as log full join parcels using (parcel_key)
+from recomputed as log full join parcels using (parcel_key, epoch)
 where (log.day, log.service, log.province, log.commune, coalesce(log.outcome, '')) is distinct from
   (parcels.day, parcels.service, parcels.province, parcels.commune, coalesce(parcels.outcome, '')) order by 1
 """
@@ -107,11 +117,15 @@ async def audit(settings: SharedSettings, pool: Any, archive: Archive, codec: Co
             async for letter in letters(settings)
             if letter.topic == archive.topic
         ]
-        return compare(archive.folder, Path(name), positions, dead)
+        return compare(archive.folder, Path(name), positions, dead, settings.epoch_gap_days * DAY_MS)
 
 
 def compare(
-    archived: Path, tables: Path, positions: Mapping[int, int], dead: Iterable[tuple[int, int]]
+    archived: Path,
+    tables: Path,
+    positions: Mapping[int, int],
+    dead: Iterable[tuple[int, int]],
+    gap_ms: int = GAP_MS,
 ) -> Audit:
     """Recompute from the archive up to the positions, without what is dead, and compare with the tables."""
     found = Audit(dict(positions))
@@ -122,14 +136,14 @@ def compare(
             _load(con, table, contract, archived)
         _rules(con)
         _fill(con, "voided", "parcel_key varchar, event_id varchar", _voided(con))
-        con.execute(_statement())
+        con.execute(_statement(gap_ms))
         for table in ("cells", "parcels"):
             con.execute(
                 f"create table {table} as from read_csv('{tables / table}.csv', header = true, "
                 "all_varchar = true)"
             )
         con.execute("alter table cells alter parcels type bigint; alter table cells alter day type date")
-        con.execute("alter table parcels alter day type date")
+        con.execute("alter table parcels alter day type date; alter table parcels alter epoch type bigint")
         found.scans = _number(con, "select count(*) from steering")
         found.counted = _number(con, "select count(*) from recomputed")
         found.cells = con.execute(DIFFERENT_CELLS).fetchall()
@@ -153,7 +167,7 @@ def _load(con: Any, table: str, contract: str, archived: Path) -> None:
     source = archived / contract
     if not any(source.glob("*.parquet")):
         con.register("nothing", pa.table(batch_of(contract, ())))
-        con.execute(f"create table {table} as select *, 0::bigint as position from nothing")  # noqa: S608
+        con.execute(f"create table {table} as select *, 0 as partition, 0::bigint as position from nothing")  # noqa: S608
         return
     con.execute(f"""
       create table {table} as select log.* from read_parquet('{source}/*.parquet') as log
@@ -170,17 +184,24 @@ def _rules(con: Any) -> None:
     _fill(con, "ranks", "status varchar, rank integer", RANK.items())
     _fill(con, "barred", "before varchar, after varchar", barred)
     _fill(con, "moving", "status varchar", moving)
+    _fill(con, "opening", "status varchar", [(status,) for status in sorted(OPENS)])
+    _fill(con, "ended", "status varchar", [(status,) for status in RULES if status not in NEXT_EXPECTED_MS])
     _fill(con, "ended_as", "status varchar, outcome varchar", ended)
     _fill(
         con, "delivered_as", "mode varchar, outcome varchar", [(str(m), o) for m, o in DELIVERED_AS.items()]
     )
 
 
-def _statement() -> str:
+def _statement(gap_ms: int) -> str:
     text = (Path(__file__).parent / "recompute.sql").read_text(encoding="utf-8")
     content = ", ".join(f"coalesce({name}::varchar, '')" for name in SCAN_FIELDS)
     return Template(text).substitute(
-        most_scans=MOST_SCANS, oldest_ms=OLDEST_MS, future_ms=FUTURE_MS, content=content
+        most_scans=MOST_SCANS,
+        oldest_ms=OLDEST_MS,
+        future_ms=FUTURE_MS,
+        content=content,
+        gap_ms=gap_ms,
+        ahead_ms=AHEAD_MS,
     )
 
 

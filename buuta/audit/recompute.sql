@@ -1,7 +1,8 @@
 -- The delivery-to-address rate from the log alone, by another way than the tracker's: sets instead of
 -- parcels, rounds instead of steps. Round n takes the n-th scan of every parcel at once (DuckDB).
 -- Given: scans, registrations (Parquet of the archive, up to the positions under audit), voided
--- (scans that a correction takes back), and the tracker's tables: ranks, barred, moving, ended_as, delivered_as.
+-- (scans that a correction takes back), and the tracker's tables: ranks, barred, moving, ended_as,
+-- delivered_as, opening, ended.
 
 create table steering as
 with first_copies as (
@@ -25,7 +26,7 @@ create table walked as
 with recursive walk as (
   select parcel_key, 0::bigint as n, null::varchar as status, false as went_out, null::varchar as mode,
     null::varchar as outcome, null::bigint as accepted_at, null::bigint as moved_at, 0 as attempts,
-    null::bigint as delivered_at
+    null::bigint as delivered_at, 1 as epoch, null::bigint as last_at
   from (select distinct parcel_key from steering)
   union all
   select parcel_key, n, coalesce(taken, before), went_out or coalesce(taken = 'out_for_delivery', false),
@@ -41,43 +42,72 @@ with recursive walk as (
     case when taken = 'attempt_failed'
       then greatest(attempts + (before is distinct from 'attempt_failed')::integer, coalesce(said, 0))
       else attempts end,
-    case when taken = 'delivered' and before is distinct from 'delivered' then occurred_at else delivered_at end
+    case when taken = 'delivered' and before is distinct from 'delivered' then occurred_at else delivered_at end,
+    epoch, case when taken is null then last_at else occurred_at end
   from (
     select *, coalesce(moved_at, case when taken in (select status from moving) then occurred_at end) as now_moved,
       case when taken = 'delivered' and (found <> 'unknown' or mode is null) then found else mode end as now_mode
     from (
-      select w.parcel_key, w.n + 1 as n, w.status as before, w.went_out, w.mode, w.outcome, w.accepted_at,
-        w.moved_at, w.attempts, w.delivered_at, s.attempt as said, s.occurred_at, case when b.before is null then s.status end as taken,
+      select s.* exclude (status, before), s.before, case when b.before is null then s.status end as taken,
         case
           when coalesce(s.delivery_mode, 'unknown') <> 'unknown' then
             case when s.delivery_mode = 'address' and s.distance_bucket is not distinct from 'beyond_1_km'
               then 'unknown' else s.delivery_mode end
-          when w.status = 'ready_at_point' then
+          when s.before = 'ready_at_point' then
             case when s.distance_bucket in ('within_50_m', 'within_200_m') then 'unknown' else 'point' end
           when s.distance_bucket in ('within_50_m', 'within_200_m') then 'address'
-          when s.proof_present and w.went_out and s.distance_bucket is distinct from 'beyond_1_km' then 'address'
+          when s.proof_present and s.went_out and s.distance_bucket is distinct from 'beyond_1_km' then 'address'
           else 'unknown'
         end as found
-      from walk w
-      join steering s on s.parcel_key = w.parcel_key and s.n = w.n + 1
-      left join barred b on b.before = w.status and b.after = s.status
+      from (
+        -- A scan that begins the next epoch finds nothing before it.
+        select parcel_key, n, said, occurred_at, delivery_mode, distance_bucket, proof_present, status,
+          epoch + begins::integer as epoch, case when not begins then before end as before,
+          not begins and went_out as went_out, case when not begins then mode end as mode,
+          case when not begins then outcome end as outcome,
+          case when not begins then accepted_at end as accepted_at,
+          case when not begins then moved_at end as moved_at,
+          case when begins then 0 else attempts end as attempts,
+          case when not begins then delivered_at end as delivered_at,
+          case when not begins then last_at end as last_at
+        from (
+          select w.* exclude (n, status), w.status as before, s.n, s.attempt as said, s.occurred_at,
+            s.delivery_mode, s.distance_bucket, s.proof_present, s.status,
+            coalesce(w.status in (select status from ended) and s.status in (select status from opening)
+              and s.occurred_at - w.last_at >= $gap_ms, false) as begins
+          from walk w join steering s on s.parcel_key = w.parcel_key and s.n = w.n + 1
+        )
+      ) as s
+      left join barred b on b.before = s.before and b.after = s.status
     )
   )
 )
 select * from walk where n > 0
-qualify row_number() over (partition by parcel_key order by n desc) = 1;
+qualify row_number() over (partition by parcel_key, epoch order by n desc) = 1;
 
 create table recomputed as
-with destinations as (
-  select carrier || ':' || number as parcel_key, province, commune, service, promised_at from registrations
-  qualify row_number() over (partition by carrier, number order by version desc, position) = 1
+with endings as (
+  select parcel_key, last_at + $gap_ms - $ahead_ms as next_from from walked
+  where status in (select status from ended)
+), placed as (
+  select r.carrier || ':' || r.number as parcel_key, r.registration_id, any_value(r.version) as version,
+    any_value(r.registered_at) as registered_at, any_value(r.province) as province,
+    any_value(r.commune) as commune, any_value(r.service) as service,
+    any_value(r.promised_at) as promised_at, 1 + count(next_from) as epoch
+  from registrations r left join endings e
+    on e.parcel_key = r.carrier || ':' || r.number and r.registered_at >= e.next_from
+  group by r.carrier, r.number, r.registration_id, r.partition, r.position
+), destinations as (
+  select * from placed qualify row_number() over (
+    partition by parcel_key, epoch order by version desc, registered_at, registration_id desc
+  ) = 1
 )
-select parcel_key, split_part(parcel_key, ':', 1) as carrier,
+select parcel_key, epoch, split_part(parcel_key, ':', 1) as carrier,
   coalesce(nullif(service, ''), 'unknown') as service, coalesce(nullif(province, ''), 'unknown') as province, coalesce(nullif(commune, ''), 'unknown') as commune,
   (date '1970-01-01' + ((coalesce(accepted_at, moved_at) + 25200000) // 86400000)::integer)::date as day,
   outcome, concat_ws(' ', 'accepted', coalesce(outcome, 'under_way'),
     case when outcome like 'delivered%' and attempts = 0 then 'delivered_first_attempt' end,
     case when outcome like 'delivered%' and promised_at is not null then 'promised' end,
     case when outcome like 'delivered%' and delivered_at <= promised_at then 'on_time' end) as counts
-from walked left join destinations using (parcel_key)
+from walked left join destinations using (parcel_key, epoch)
 where coalesce(accepted_at, moved_at) is not null;

@@ -12,7 +12,9 @@ from services.tracker.domain.findings import FINDINGS
 console = Console()
 COUNT = """
 select split_part(parcel_key, ':', 1) as carrier, letter, count(*) as parcels, min(parcel_key) as example
-from parcels, regexp_split_to_table(findings, '') as letter
+from (
+  select parcel_key, findings from parcels union all select parcel_key, findings from past_parcels
+) as every, regexp_split_to_table(findings, '') as letter
 where findings <> '' and ($1::text is null or parcel_key like $1 || ':%')
 group by 1, 2
 """

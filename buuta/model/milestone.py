@@ -32,19 +32,22 @@ class MilestoneKind(StrEnum):
 class Action(StrEnum):
     """What happened to a milestone of the live set.
 
-    `retold` says a standing milestone again because somebody registered since it joined.
+    `retold` says a standing milestone again because somebody registered since it joined; `moved` is one that
+    was retracted in another epoch just before, since a late scan joined or parted two epochs.
     """
 
     JOINED = "joined"
     AMENDED = "amended"
     RETRACTED = "retracted"
     RETOLD = "retold"
+    MOVED = "moved"
 
 
 class Milestone(NamedTuple):
-    """A member of a parcel's live set: kind and ordinal are its identity, the rest its content.
+    """A member of a parcel's live set: epoch, kind and ordinal are its identity.
 
-    `ordinal` counts from 1: the second failed attempt is `(attempt_failed, 2)`.
+    `ordinal` counts from 1: the second failed attempt is `(attempt_failed, 2)`. `epoch` says which parcel of
+    its number it is of, from 1.
     """
 
     kind: str
@@ -58,6 +61,7 @@ class Milestone(NamedTuple):
     province: str | None
     commune: str | None
     event_id: str
+    epoch: int
 
 
 class ParcelMilestone(NamedTuple):
@@ -83,5 +87,6 @@ class ParcelMilestone(NamedTuple):
     province: str | None
     commune: str | None
     event_id: str
+    epoch: int
     registration_id: str | None
     promised_at: int | None

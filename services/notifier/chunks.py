@@ -3,7 +3,8 @@ back is withdrawn. A record that comes twice queues nothing twice."""
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any, Final
 
 from buuta.contracts.columns import Decoded
@@ -16,6 +17,7 @@ from buuta.streaming.producer import Pair
 from services.notifier import storage
 from services.notifier.domain.plan import is_told, meaning
 
+Contacts = Mapping[uuid.UUID, Contact]
 EXPECTED: Final = frozenset({"ParcelMilestone"})
 
 
@@ -30,33 +32,33 @@ class ChunkPlan:
         milestones = [
             ParcelMilestone(*row) for group in decoded.groups for row in group.rows(ParcelMilestone._fields)
         ]
-        told = [each for each in milestones if is_told(each)]
-        known = await self._contacts(con, told)
-        rows = [
-            row
-            for each in told
-            if (contact := known.get(uuid.UUID(each.registration_id))) is not None
-            for row in self._rows(each, contact)
-        ]
-        if rows:
-            await storage.queue(con, rows)
-        taken_back = [meaning(each) for each in milestones if each.action == Action.RETRACTED]
-        if taken_back:
-            await storage.withdraw(con, taken_back)
+        known = await self._contacts(con, milestones)
+        for taken_back, records in groupby(milestones, lambda each: each.action == Action.RETRACTED):
+            if taken_back:
+                await storage.withdraw(con, [(meaning(each), each.sequence) for each in records])
+            else:
+                await storage.queue(con, [row for each in records for row in self._called_for(each, known)])
         return ()
 
-    async def _contacts(self, con: Any, told: Sequence[ParcelMilestone]) -> dict[uuid.UUID, Contact]:
-        ids = {uuid.UUID(each.registration_id) for each in told}
+    async def _contacts(self, con: Any, milestones: Sequence[ParcelMilestone]) -> Contacts:
+        ids = {uuid.UUID(each.registration_id) for each in milestones if is_told(each)}
         return await contacts.load(con, self._vault, ids) if ids else {}
+
+    def _called_for(self, milestone: ParcelMilestone, known: Contacts) -> list[tuple[Any, ...]]:
+        """The messages that a record calls for; none where nobody is to be told."""
+        if not is_told(milestone):
+            return []
+        contact = known.get(uuid.UUID(milestone.registration_id))
+        return [] if contact is None else self._rows(milestone, contact)
 
     def _rows(self, milestone: ParcelMilestone, contact: Contact) -> list[tuple[Any, ...]]:
         said = meaning(milestone)
         content = json.dumps(milestone._asdict())
         return [
             (
-                uuid.uuid4(), said.parcel_key, said.kind, said.ordinal, channel,
+                uuid.uuid4(), said.parcel_key, said.epoch, said.kind, said.ordinal, channel,
                 contacts.recipient_hash(self._vault, channel, contact.address(channel) or ""),
-                uuid.UUID(milestone.registration_id), content,
+                uuid.UUID(milestone.registration_id), content, milestone.action == Action.MOVED,
             )
             for channel in contact.channels
         ]  # fmt: skip

@@ -1,7 +1,7 @@
 """Messages in PostgreSQL: queueing, claiming with a lease, and what became of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,14 +11,23 @@ CLAIM_LEASE_SECONDS: Final = 30
 SUBMIT_LEASE_SECONDS: Final = 60
 
 QUEUE: Final = """
-insert into messages (message_id, parcel_key, kind, ordinal, channel, recipient_hash,
+insert into messages (message_id, parcel_key, epoch, kind, ordinal, channel, recipient_hash,
   registration_id, milestone, state)
-values ($1, $2, $3, $4, $5, $6, $7, $8, 'queued')
-on conflict (parcel_key, kind, ordinal, channel, recipient_hash) do nothing
+select $1, $2, $3, $4, $5, $6, $7, $8, $9, 'queued'
+where not $10 or not exists (
+  select from messages where parcel_key = $2 and kind = $4 and channel = $6 and recipient_hash = $7
+    and milestone->>'event_id' = $9::jsonb->>'event_id' and state <> 'withdrawn')
+on conflict (parcel_key, epoch, kind, ordinal, channel, recipient_hash) do update
+set state = 'queued', milestone = excluded.milestone, registration_id = excluded.registration_id,
+  due_at = now(), decided_at = null, lease_owner = null
+where messages.state = 'withdrawn'
+  and (excluded.milestone->>'sequence')::int > (messages.milestone->>'sequence')::int
 """
+"""A message that was withdrawn before it left can be called for again, but not by an older record."""
 WITHDRAW: Final = """
 update messages set state = 'withdrawn', decided_at = now()
-where parcel_key = $1 and kind = $2 and ordinal = $3 and state in ('queued', 'claimed')
+where parcel_key = $1 and epoch = $2 and kind = $3 and ordinal = $4 and state in ('queued', 'claimed')
+  and (milestone->>'sequence')::int < $5
 """
 CLAIM: Final = """
 update messages set state = 'claimed', lease_owner = $1, lease_until = now() + $3 * interval '1 second'
@@ -66,13 +75,13 @@ class Message:
 
 
 async def queue(con: Any, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Queue messages; one that was queued before, in whatever state it is now, stays as it is."""
+    """Queue messages; one that was queued before stays as it is, unless it was withdrawn since."""
     await con.executemany(QUEUE, rows)
 
 
-async def withdraw(con: Any, meanings: Sequence[Meaning]) -> None:
-    """Take back what has not left yet."""
-    await con.executemany(WITHDRAW, [(each.parcel_key, each.kind, each.ordinal) for each in meanings])
+async def withdraw(con: Any, meanings: Sequence[tuple[Meaning, int]]) -> None:
+    """Take back what has not left yet, by meaning and the number of the record that takes it back."""
+    await con.executemany(WITHDRAW, [(*astuple(meaning), sequence) for meaning, sequence in meanings])
 
 
 async def claim(pool: Any, owner: str, channel: str, most: int) -> list[Message]:

@@ -12,7 +12,8 @@ from buuta.storage.keys import new_secret, secret_hash
 
 PARCEL: Final = """
 select parcel_key, status, reason, reported_status, attempts, delivery_mode, outcome, last_at,
-  next_expected_at, dest_province, dest_commune, promised_at, mode_evidence, overdue, xmin::text as written
+  next_expected_at, dest_province, dest_commune, promised_at, mode_evidence, overdue, epoch_from,
+  xmin::text as written
 from parcels where parcel_key = any($1)
 """
 TIMELINE: Final = """
@@ -20,6 +21,7 @@ select status, reason, delivery_mode, provisional, occurred_at, offset_minutes, 
   commune, encode(event_id, 'hex') as event_id, encode(corrects_event_id, 'hex') as corrects_event_id,
   correction_kind, received_at
 from (select * from scans where parcel_key = $1 order by received_at, event_id limit $2) as first_received
+where occurred_at >= $3
 order by occurred_at desc, event_id
 """
 RATES: Final = """
@@ -38,7 +40,10 @@ group by grouping sets ((carrier, province), (carrier)) order by carrier, provin
 
 @dataclass(frozen=True)
 class Tracked:
-    """A parcel and its timeline, newest first, as rows: the scans that steer its state."""
+    """A parcel and its timeline, newest first, as rows: the scans that steer its state.
+
+    Of a number that was used before, only what is of the parcel that has it now.
+    """
 
     carrier: str
     number: str
@@ -63,7 +68,10 @@ async def find(con: Any, carrier: str, number: str) -> Tracked | None:
         rows = await con.fetch(PARCEL, [key])
         if not rows:
             return None
-        return Tracked(carrier, number, rows[0], _steering(await con.fetch(TIMELINE, key, MOST_SCANS)))
+        since = rows[0]["epoch_from"] or 0
+        return Tracked(
+            carrier, number, rows[0], _steering(await con.fetch(TIMELINE, key, MOST_SCANS, since))
+        )
 
 
 def _steering(scans: Sequence[Any]) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from buuta.model.times import DAY_MS
 from buuta.streaming import stream
 from buuta.streaming.stream import Route
 from buuta.streaming.worker import ChunkWorker
@@ -30,7 +31,7 @@ async def wire(settings: TrackerSettings) -> AsyncIterator[tuple[Any, "asyncio.F
     app.include_router(operations("tracker", readiness, VERSION))
     route = Route(CONSUMER, settings.events_topic, EXPECTED, settings.milestones_topic)
     async with stream.opened(settings, route, readiness) as parts:
-        worker = ChunkWorker(parts, ChunkFold(parts.codec).apply, failed)
+        worker = ChunkWorker(parts, ChunkFold(parts.codec, settings.epoch_gap_days * DAY_MS).apply, failed)
         timekeeper = Timekeeper(worker, settings.events_topic, settings.sweep_interval, now_ms)
         async with stream.running(settings, worker):
             sweeping = asyncio.create_task(timekeeper.run())

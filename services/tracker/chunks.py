@@ -5,7 +5,7 @@ its parcel, `slow.py` for everything else. A key goes one way with all its recor
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from buuta.contracts.codec import Codec
@@ -17,9 +17,21 @@ from buuta.streaming.chunk import Chunk
 from buuta.streaming.producer import Pair
 from buuta.telemetry import metrics
 from services.tracker import storage
+from services.tracker.domain.epochs import GAP_MS, Papers
 from services.tracker.domain.parcel import CellChanges, Parcel, contribution, counted
 from services.tracker.fast import Fast, not_later, scan_columns, take_fast
-from services.tracker.slow import Known, Own, Placed, Slow, Told, beyond, key_of, own_records, take_slow
+from services.tracker.slow import (
+    Known,
+    Own,
+    Past,
+    Placed,
+    Slow,
+    Told,
+    beyond,
+    key_of,
+    own_records,
+    take_slow,
+)
 
 EXPECTED: Final = frozenset({"ScanEvent", "ParcelRegistration", "DeadlinePassed"})
 
@@ -27,8 +39,9 @@ EXPECTED: Final = frozenset({"ScanEvent", "ParcelRegistration", "DeadlinePassed"
 class ChunkFold:
     """The work on one chunk; `apply` is what a chunk worker calls."""
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: Codec, gap_ms: int = GAP_MS) -> None:
         self._codec = codec
+        self._gap_ms = gap_ms
 
     async def apply(self, con: Any, chunk: Chunk, decoded: Decoded) -> Sequence[Pair]:
         """Write a chunk's effects in the transaction of `con`; returns the milestones to tell."""
@@ -36,35 +49,53 @@ class ChunkFold:
         told_of = {key_of(each) for _, each in others}
         parcels = await storage.load_parcels(con, {*scans.keys, *told_of})
         before = {key: counted(parcel) for key, parcel in parcels.items()}
-        slow_keys = not_later(scans, parcels) | told_of
+        slow_keys = not_later(scans, parcels, self._gap_ms) | told_of
         fast = take_fast(scans, slow_keys, parcels)
-        slow = await _slow(con, own_records(scans, others, slow_keys), parcels)
+        slow = await self._slow(con, own_records(scans, others, slow_keys), parcels)
         await storage.delete_scans(con, slow.replaced)
         await storage.insert_scans(con, fast.batch(), slow.added)
         await storage.insert_deadlines(con, slow.passed)
+        await storage.insert_declarations(con, slow.declared)
         await storage.write_parcels(con, chunk.partition, parcels, before)
-        await storage.add_to_cells(con, chunk.partition, cell_changes(before, parcels).counts)
+        await storage.write_past(con, chunk.partition, slow.past)
+        await storage.add_to_cells(con, chunk.partition, cell_changes(before, parcels, slow.past).counts)
         _count(fast, slow, len(scans.keys))
         return [*fast.encoded(self._codec), *self._encoded(slow.told)]
+
+    async def _slow(self, con: Any, own: Own, parcels: dict[str, Parcel]) -> Slow:
+        late = beyond(own, parcels)
+        copies = await storage.load_copies(con, [scan for scans in late.values() for scan in scans])
+        folded = {key: records for key, records in own.items() if key not in late}
+        slow = take_slow(folded, await self._known(con, folded.keys(), parcels), parcels)
+        for key, scans in late.items():
+            slow.append(key, copies.get(key, ()), scans)
+        return slow
+
+    async def _known(
+        self, con: Any, keys: Collection[str], parcels: Mapping[str, Parcel]
+    ) -> dict[str, Known]:
+        stored = {key: parcels[key] for key in keys if key in parcels}
+        history = await storage.load_history(con, keys)
+        passed = await storage.load_deadlines(con, [key for key, each in stored.items() if each.deadlines])
+        reused = [key for key, each in stored.items() if each.epoch > 1]
+        past = await storage.load_past(con, reused)
+        declared = await storage.load_declarations(
+            con, {*reused, *(key for key, each in stored.items() if each.registration_version is not None)}
+        )
+        none = frozenset[Any]()
+        return {
+            key: Known(
+                history.get(key, ()),
+                Papers(passed.get(key, none), declared.get(key, none), self._gap_ms),
+                past.get(key, ()),
+            )
+            for key in keys
+        }
 
     def _encoded(self, told: Sequence[ParcelMilestone]) -> list[Pair]:
         values = encode_rows(self._codec, "ParcelMilestone", told)
         keys = (parcel_key(each.carrier, each.number).encode() for each in told)
         return list(zip(keys, values, strict=True))
-
-
-async def _slow(con: Any, own: Own, parcels: dict[str, Parcel]) -> Slow:
-    late = beyond(own, parcels)
-    copies = await storage.load_copies(con, [scan for scans in late.values() for scan in scans])
-    folded = {key: records for key, records in own.items() if key not in late}
-    watched = [key for key in folded if key in parcels and parcels[key].deadlines]
-    known = Known(
-        await storage.load_history(con, folded.keys()), await storage.load_deadlines(con, watched)
-    )
-    slow = take_slow(folded, known, parcels)
-    for key, scans in late.items():
-        slow.append(key, copies.get(key, ()), scans)
-    return slow
 
 
 OTHERS: Final[Mapping[str, type[Told]]] = {
@@ -82,14 +113,19 @@ def _others(decoded: Decoded) -> list[Placed]:
     ]
 
 
-def cell_changes(before: Mapping[str, tuple[Any, ...]], parcels: Mapping[str, Parcel]) -> CellChanges:
-    """What the chunk moves between rate cells."""
+def cell_changes(
+    before: Mapping[str, tuple[Any, ...]], parcels: Mapping[str, Parcel], past: Past
+) -> CellChanges:
+    """What the chunk moves between rate cells; `past` are past parcels, before and after."""
     changes = CellChanges()
     for key, parcel in parcels.items():
         was, now = before.get(key), counted(parcel)
         if was != now:
             carrier, _ = split_key(key)
             changes.move(contribution(carrier, was), contribution(carrier, now))
+    for key, both in past.items():
+        carrier, _ = split_key(key)
+        changes.replace(*([contribution(carrier, counted(each)) for each in parts] for parts in both))
     return changes
 
 

@@ -62,23 +62,31 @@ def scan_columns(decoded: Decoded) -> ScanColumns:
     return ScanColumns(places, batch, keys.to_pylist())
 
 
-def not_later(scans: ScanColumns, stored: Mapping[str, Parcel]) -> set[str]:
+def not_later(scans: ScanColumns, stored: Mapping[str, Parcel], gap_ms: int) -> set[str]:
     """Keys with a scan that is not later than all known before it, the chunk's earlier ones too.
 
-    A scan that does not simply steer, and a parcel with a correction that waits for its scan, with
-    passed deadlines or too many scans, are not for one step either.
+    A scan that does not simply steer or may begin an epoch, and a parcel with a correction that waits for
+    its scan, with passed deadlines or too many scans, are not for one step either.
     """
     greatest = {key: parcel.greatest_at for key, parcel in stored.items()}
-    slow = {key for key, parcel in stored.items() if parcel.awaits_scan or parcel.deadlines}
+    slow = {key for key, parcel in stored.items() if _waits(parcel)}
     slow.update(scans.keys[row] for row in _odd_rows(scans.batch))
     slow.update(_too_many(scans.keys, stored))
+    begins = {key: parcel.last_at + gap_ms for key, parcel in stored.items() if parcel.last_at is not None}
     for key, occurred_at in zip(scans.keys, scans.batch.column("occurred_at").to_pylist(), strict=True):
         known = greatest.get(key)
-        if known is not None and occurred_at <= known:
+        if (known is not None and occurred_at <= known) or occurred_at >= begins.get(key, LAST_MS):
             slow.add(key)
         else:
             greatest[key] = occurred_at
+            if known is None:
+                begins[key] = occurred_at + gap_ms
     return slow
+
+
+def _waits(parcel: Parcel) -> bool:
+    """Whether the next scan of a parcel is never for one step."""
+    return parcel.awaits_scan or parcel.deadlines or (parcel.epoch > 1 and parcel.status is None)
 
 
 def _too_many(keys: Sequence[str], stored: Mapping[str, Parcel]) -> Iterator[str]:
@@ -102,9 +110,11 @@ def _odd_rows(batch: Any) -> list[int]:
     return rows
 
 
-Told = tuple[int, str, int, str, int, str | None, str | None, int | None]
+LAST_MS: Final = 2**63
+"""Later than any time."""
+Told = tuple[int, str, int, str, int, str | None, int, str | None, int | None]
 """What a milestone of the fast path says beside its scan: the scan's row, parcel key, sequence, kind,
-ordinal, delivery mode, registration id, promised at."""
+ordinal, delivery mode, epoch, registration id, promised at."""
 
 
 @dataclass
@@ -124,7 +134,7 @@ class Fast:
         """Keys and values of the milestones."""
         if not self.told:
             return []
-        rows, keys, sequences, kinds, ordinals, modes, registrations, promises = zip(
+        rows, keys, sequences, kinds, ordinals, modes, epochs, registrations, promises = zip(
             *self.told, strict=True
         )
         scans = _rows(self.scans.batch, rows)
@@ -135,6 +145,7 @@ class Fast:
             "kind": pa.array(kinds, pa.string()),
             "ordinal": pa.array(ordinals, pa.int32()),
             "delivery_mode": pa.array(modes, pa.string()),
+            "epoch": pa.array(epochs, pa.int32()),
             "registration_id": pa.array(registrations, pa.string()),
             "promised_at": pa.array(promises, pa.int64()),
         }
@@ -159,6 +170,6 @@ def take_fast(scans: ScanColumns, slow: Collection[str], parcels: MutableMapping
             status, parcel.sequence = scan[0], parcel.sequence + 1
             told((
                 row, key, parcel.sequence, kind_of(status), ordinal, told_mode(parcel, status),
-                parcel.registration_id, parcel.promised_at,
+                parcel.epoch, parcel.registration_id, parcel.promised_at,
             ))  # fmt: skip
     return fast

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from buuta.model.identifiers import parcel_key, split_key
-from buuta.model.milestone import Milestone, ParcelMilestone
+from buuta.model.milestone import ParcelMilestone
 from buuta.model.scan import DeadlinePassed, Registration, Scan
-from services.tracker.domain.deadlines import Given, Passed
-from services.tracker.domain.fold import distinct, fold, merged
-from services.tracker.domain.parcel import Parcel
+from services.tracker.domain.deadlines import Passed
+from services.tracker.domain.epochs import NO_PAPERS, Papers
+from services.tracker.domain.fold import Folded, distinct, fold, merged
+from services.tracker.domain.parcel import Declared, Parcel
 from services.tracker.domain.tell import Change, difference, numbered, retold
 from services.tracker.fast import ScanColumns
 
@@ -23,9 +24,8 @@ Told = Registration | DeadlinePassed
 Placed = tuple[int, Told]
 """A registration or a passed deadline, and its place in the chunk."""
 Record = Scan | Told
-Deadlines = Mapping[str, frozenset[Passed]]
-"""The deadlines that each parcel was seen to pass."""
 _received = attrgetter("received_at")
+_declared = attrgetter(*Declared._fields)
 Own = Mapping[str, Sequence[Record]]
 """The chunk's own records of each key, in the order of the log."""
 
@@ -49,53 +49,80 @@ def own_records(scans: ScanColumns, others: Iterable[Placed], slow: set[str]) ->
     }
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is stored of a key beside its parcel: its scans, its other papers, its past parcels."""
+
+    scans: Sequence[Scan] = ()
+    papers: Papers = NO_PAPERS
+    past: Sequence[Parcel] = ()
+
+
+Past = dict[str, tuple[Sequence[Parcel], Sequence[Parcel]]]
+"""The past parcels of keys that have some, before and after."""
+
+
 @dataclass
 class Slow:
-    """What the slow path found out: rows of history to add and to replace, and what to tell."""
+    """What the slow path found out: rows of history to add and to replace, what to tell, and past parcels."""
 
     parcels: MutableMapping[str, Parcel]
     added: list[Scan] = field(default_factory=list)
     replaced: list[Scan] = field(default_factory=list)
     told: list[ParcelMilestone] = field(default_factory=list)
     passed: list[DeadlinePassed] = field(default_factory=list)
+    declared: list[tuple[str, Declared]] = field(default_factory=list)
+    past: Past = field(default_factory=dict)
 
-    def refold(
-        self, key: str, known: Sequence[Scan], passed: frozenset[Passed], own: Sequence[Record]
-    ) -> None:
-        """Take a parcel's own records of the chunk in, behind the history that is `known`."""
-        parcel = self.parcels.setdefault(key, Parcel())
-        before, scans = distinct(known), list(known)
-        own = [record for record in own if not _says_nothing_new(record, before)]
+    def refold(self, key: str, known: Known, own: Sequence[Record]) -> None:
+        """Take a key's own records of the chunk in, behind what is `known`."""
+        self.parcels.setdefault(key, Parcel())
+        before, scans, papers = distinct(known.scans), list(known.scans), known.papers
+        own = [record for record in own if not _says_nothing_new(record, before, papers)]
         if not own:
             return
-        _, live = fold(known, _given(parcel, passed))
+        folded = fold(scans, papers)
         for record in own:
             if isinstance(record, Scan):
                 scans.append(record)
             elif isinstance(record, DeadlinePassed):
-                passed |= {Passed(record.kind, record.deadline_at)}
+                papers = papers._replace(passed=papers.passed | {Passed(record.kind, record.deadline_at)})
                 self.passed.append(record)
             else:
-                live = self._tell_difference(key, live, scans, passed)
-                if parcel.register(record):
-                    live = self._tell_difference(key, live, scans, passed)
-                    self._tell(key, retold(live) if parcel.registration_id is not None else ())
-        self._tell_difference(key, live, scans, passed)
-        parcel.scans = len(before) + self._keep(before, distinct(scans[len(known) :], before))
+                folded = self._advance(key, folded, scans, papers)
+                papers = self._declare(key, papers, record)
+                folded = self._register(key, folded, scans, papers)
+        folded = self._advance(key, folded, scans, papers)
+        parcel = self.parcels[key]
+        parcel.scans = len(before) + self._keep(before, distinct(scans[len(known.scans) :], before))
+        if known.past or folded.past:
+            self.past[key] = known.past, folded.past
 
     def append(self, key: str, copies: Sequence[Scan], own: Sequence[Scan]) -> None:
         """Keep scans of a key that is full: they steer nothing. `copies` are those of them that are stored."""
         known = distinct(copies)
         self.parcels[key].scans += self._keep(known, distinct(own, known))
 
-    def _tell_difference(
-        self, key: str, before: Sequence[Milestone], scans: Sequence[Scan], passed: frozenset[Passed]
-    ) -> list[Milestone]:
-        """Fold all records so far, tell what changed, and return the live set."""
-        folded, live = fold(scans, _given(self.parcels[key], passed))
-        self.parcels[key].adopt(folded)
-        self._tell(key, difference(before, live))
-        return live
+    def _advance(self, key: str, before: Folded, scans: Sequence[Scan], papers: Papers) -> Folded:
+        """Fold all records so far, and tell what changed."""
+        folded = fold(scans, papers)
+        folded.parcel.sequence = self.parcels[key].sequence
+        self.parcels[key] = folded.parcel
+        self._tell(key, difference(before.live, folded.live))
+        return folded
+
+    def _register(self, key: str, before: Folded, scans: Sequence[Scan], papers: Papers) -> Folded:
+        """As `_advance`; whoever is registered now and was not before hears the newest milestone."""
+        folded = self._advance(key, before, scans, papers)
+        parcel = folded.parcel
+        if parcel.registration_id is not None and _holds(parcel) != _holds(before.parcel):
+            self._tell(key, retold([each for each in folded.live if each.epoch == parcel.epoch]))
+        return folded
+
+    def _declare(self, key: str, papers: Papers, record: Registration) -> Papers:
+        declared = Declared(*_declared(record))
+        self.declared.append((key, declared))
+        return papers._replace(registrations=papers.registrations | {declared})
 
     def _tell(self, key: str, changes: Iterable[Change]) -> None:
         carrier, number = split_key(key)
@@ -125,29 +152,22 @@ def beyond(own: Own, parcels: Mapping[str, Parcel]) -> dict[str, list[Scan]]:
     return late
 
 
-@dataclass(frozen=True)
-class Known:
-    """What is stored of parcels: their scans, and the deadlines that they were seen to pass."""
-
-    history: Mapping[str, Sequence[Scan]]
-    deadlines: Deadlines
+_holds = attrgetter("epoch", "registration_version", "registration_id")
 
 
-def take_slow(own: Own, known: Known, parcels: MutableMapping[str, Parcel]) -> Slow:
-    """Fold the parcels of `own` anew, in place."""
+def take_slow(own: Own, known: Mapping[str, Known], parcels: MutableMapping[str, Parcel]) -> Slow:
+    """Fold the parcels of `own` anew."""
     slow = Slow(parcels)
     for key in sorted(own):
-        slow.refold(key, known.history.get(key, ()), known.deadlines.get(key, frozenset()), own[key])
+        slow.refold(key, known[key], own[key])
     return slow
 
 
-def _says_nothing_new(record: Record, known: Mapping[str, Scan]) -> bool:
-    """Whether a record is a copy of a scan that is known, and was not received before it."""
-    if not isinstance(record, Scan):
-        return False
+def _says_nothing_new(record: Record, known: Mapping[str, Scan], papers: Papers) -> bool:
+    """Whether a record is a copy of one that is known; of a scan, one that was not received before it."""
+    if isinstance(record, Registration):
+        return Declared(*_declared(record)) in papers.registrations
+    if isinstance(record, DeadlinePassed):
+        return Passed(record.kind, record.deadline_at) in papers.passed
     copy = known.get(record.event_id)
     return copy is not None and merged(copy, record) == copy
-
-
-def _given(parcel: Parcel, passed: frozenset[Passed]) -> Given:
-    return Given(passed, parcel.promised_at, parcel.service)

@@ -14,7 +14,7 @@ from buuta.model.identifiers import parcel_key, split_key
 from buuta.model.scan import DeadlinePassed, Scan
 from buuta.storage.copying import copy_batch
 from services.tracker.domain.deadlines import Passed
-from services.tracker.domain.parcel import STATE_FIELDS, Cell, Parcel
+from services.tracker.domain.parcel import STATE_FIELDS, Cell, Declared, Parcel
 
 SCAN_COLUMNS: Final = (
     "parcel_key", "event_id", "status", "reason", "delivery_mode", "provisional",
@@ -50,6 +50,18 @@ delete from scans using unnest($1::text[], $2::bytea[]) as old (parcel_key, even
 where scans.parcel_key = old.parcel_key and scans.event_id = old.event_id
 """
 SELECT_DEADLINES: Final = "select parcel_key, kind, deadline_at from deadlines where parcel_key = any($1)"
+SELECT_PAST: Final = (
+    f"select parcel_key, {', '.join(STATE_FIELDS)} from past_parcels where parcel_key = any($1)"  # noqa: S608
+)
+DELETE_PAST: Final = "delete from past_parcels where parcel_key = any($1)"
+SELECT_DECLARATIONS: Final = (
+    f"select parcel_key, {', '.join(Declared._fields)} from declarations where parcel_key = any($1)"  # noqa: S608
+)
+INSERT_DECLARATIONS: Final = f"""
+insert into declarations (parcel_key, {", ".join(Declared._fields)})
+select * from unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::bool[], $6::text[], $7::text[],
+  $8::bigint[], $9::text[]) on conflict do nothing
+"""  # noqa: S608 - names from this file
 INSERT_DEADLINES: Final = """
 insert into deadlines select * from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])
 on conflict do nothing
@@ -64,7 +76,8 @@ set {", ".join(f"{name} = c.{name} + excluded.{name}" for name in COUNTS)}
 
 PARCEL_TYPES: Final = tuple(
     pa.int64() if name.endswith("_at")
-    else pa.int32() if name in {"attempts", "sequence", "registration_version", "scans"}
+    else pa.int64() if name == "epoch_from"
+    else pa.int32() if name in {"attempts", "sequence", "registration_version", "scans", "epoch"}
     else pa.bool_() if name in {"awaits_scan", "invited_twice", "deadlines"}
     else pa.string()
     for name in STATE_FIELDS
@@ -103,6 +116,42 @@ async def insert_deadlines(con: Any, passed: Collection[DeadlinePassed]) -> None
         keys = [parcel_key(each.carrier, each.number) for each in passed]
         columns = zip(*((each.kind, each.deadline_at, each.observed_at) for each in passed), strict=True)
         await con.execute(INSERT_DEADLINES, keys, *map(list, columns))
+
+
+async def load_declarations(con: Any, keys: Collection[str]) -> dict[str, frozenset[Declared]]:
+    """What was declared of these keys, every version."""
+    declared: dict[str, set[Declared]] = defaultdict(set)
+    if keys:
+        for key, *rest in await con.fetch(SELECT_DECLARATIONS, list(keys)):
+            declared[key].add(Declared(*rest))
+    return {key: frozenset(each) for key, each in declared.items()}
+
+
+async def insert_declarations(con: Any, declared: Collection[tuple[str, Declared]]) -> None:
+    """Keep what was declared, each version once."""
+    if declared:
+        rows = [(key, *each) for key, each in declared]
+        await con.execute(INSERT_DECLARATIONS, *map(list, zip(*rows, strict=True)))
+
+
+async def load_past(con: Any, keys: Collection[str]) -> dict[str, list[Parcel]]:
+    """The past parcels of these keys."""
+    past: dict[str, list[Parcel]] = defaultdict(list)
+    if keys:
+        for key, *state in await con.fetch(SELECT_PAST, list(keys)):
+            past[key].append(Parcel(*state))
+    return past
+
+
+async def write_past(
+    con: Any, slot: int, past: Mapping[str, tuple[Sequence[Parcel], Sequence[Parcel]]]
+) -> None:
+    """Write the past parcels of these keys instead of those that are stored."""
+    if past:
+        await con.execute(DELETE_PAST, list(past))
+        rows = [(key, parcel) for key, (_, after) in past.items() for parcel in after]
+        if rows:
+            await copy_batch(con, "past_parcels", _parcel_table(slot, *zip(*rows, strict=True)))
 
 
 async def load_copies(con: Any, scans: Collection[Scan]) -> Mapping[str, list[Scan]]:
@@ -179,19 +228,19 @@ async def write_parcels(con: Any, slot: int, parcels: Mapping[str, Parcel], know
     """
     new = {key: parcel for key, parcel in parcels.items() if key not in known}
     if new:
-        await copy_batch(con, "parcels", _parcel_table(slot, new))
+        await copy_batch(con, "parcels", _parcel_table(slot, new.keys(), new.values()))
     if len(new) < len(parcels):
         changed = {key: parcel for key, parcel in parcels.items() if key in known}
         await con.execute(STAGE)
-        await copy_batch(con, "changed_parcels", _parcel_table(slot, changed))
+        await copy_batch(con, "changed_parcels", _parcel_table(slot, changed.keys(), changed.values()))
         await con.execute(UPDATE_PARCELS)
 
 
-def _parcel_table(slot: int, parcels: Mapping[str, Parcel]) -> Any:
-    states = zip(*map(_values, parcels.values()), strict=True)
+def _parcel_table(slot: int, keys: Collection[str], parcels: Collection[Parcel]) -> Any:
+    states = zip(*map(_values, parcels), strict=True)
     arrays = [
-        pa.array(parcels.keys(), pa.string()),
-        pa.repeat(pa.scalar(slot, pa.int32()), len(parcels)),
+        pa.array(keys, pa.string()),
+        pa.repeat(pa.scalar(slot, pa.int32()), len(keys)),
         *(pa.array(column, kind) for column, kind in zip(states, PARCEL_TYPES, strict=True)),
     ]
     return pa.record_batch(arrays, names=("parcel_key", "slot", *STATE_FIELDS))

@@ -19,8 +19,9 @@ from buuta.model.scan import Registration, Scan
 from buuta.settings import SharedSettings
 from buuta.streaming.producer import Producer
 from buuta.telemetry.health import Readiness
+from services.tracker.domain.epochs import AHEAD_MS, GAP_MS
 from tests.integration.parts import chunk, encode, worker
-from tests.scans import EVENING, HOUR, MORNING, corrected_journeys, registration, scan
+from tests.scans import EVENING, HOUR, MORNING, later, registration, reused_journeys, scan
 
 numbered = iter(range(10**9))
 Records = Sequence[Scan | Registration | bytes]
@@ -30,7 +31,9 @@ async def audited(
     settings: SharedSettings, pool: Any, folder: Path, records: Records, *, dead: Sequence[int] = ()
 ) -> Audit:
     """What an audit says after the tracker and the archive have read the same records."""
-    await pool.execute("truncate scans, parcels, rate_cells, deadlines, progress")
+    await pool.execute(
+        "truncate scans, parcels, past_parcels, rate_cells, deadlines, declarations, progress"
+    )
     log = chunk(settings, 0, records)
     async with worker(settings, pool) as tracker:
         for start in range(0, len(records), 5):
@@ -60,9 +63,13 @@ def of(number: str, scans: Sequence[Scan]) -> list[Scan]:
 @hypothesis_settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(st.lists(corrected_journeys(), min_size=1, max_size=6), st.randoms())
+@given(
+    st.lists(reused_journeys(), min_size=1, max_size=6),
+    st.sampled_from([0, 100, 155, 200, 400]),
+    st.randoms(),
+)
 async def test_the_log_alone_gives_the_same_figures(
-    settings: SharedSettings, pool: Any, tmp_path: Path, journeys: list[list[Scan]], chance: Any
+    settings: SharedSettings, pool: Any, tmp_path: Path, journeys: list[list[Scan]], day: int, chance: Any
 ) -> None:
     records: list[Scan | Registration] = []
     for place, scans in enumerate(journeys):
@@ -73,6 +80,7 @@ async def test_the_log_alone_gives_the_same_figures(
                 number=f"P{place}",
                 province="79",
                 version=3,
+                registered_at=MORNING + day * 24 * HOUR,
                 service="express",
                 promised_at=MORNING + 4 * HOUR,
             ),
@@ -98,6 +106,21 @@ async def test_more_scans_than_steer_are_capped_alike(
     late = scan("delivered", 8, received_at=EVENING + 10_000)
     found = await audited(settings, pool, tmp_path, [*many, late])
     assert (found.agrees, found.counted) == (True, 1)
+
+
+async def test_epochs_begin_alike_to_the_millisecond(
+    settings: SharedSettings, pool: Any, tmp_path: Path
+) -> None:
+    """At the gap after the ending; a registration counts for the next parcel 30 days before it."""
+    delivered = scan("delivered", 0)
+    records: list[Scan | Registration] = [delivered, delivered._replace(number="N2", event_id="2" * 32)]
+    for number, just_before in (("Z82BS", 0), ("N2", 1)):
+        again = later(scan("accepted", 0, number), 180)
+        records.append(again._replace(occurred_at=again.occurred_at - just_before))
+        registered = MORNING + GAP_MS - AHEAD_MS - just_before
+        records.append(registration(number, registered_at=registered, province="79"))
+    found = await audited(settings, pool, tmp_path, records)
+    assert (found.agrees, found.counted) == (True, 3)
 
 
 async def test_a_figure_that_does_not_follow_from_the_log_is_named(

@@ -12,12 +12,13 @@ from buuta.contracts.codec import Codec
 from buuta.model.scan import DeadlinePassed, Registration, Scan
 from buuta.settings import SharedSettings
 from services.tracker.deadlines import DUE, MOST, Timekeeper
-from services.tracker.domain.deadlines import Given, Passed, running
+from services.tracker.domain.deadlines import Passed, running
+from services.tracker.domain.epochs import Papers
 from services.tracker.domain.fold import fold
 from services.tracker.domain.invitations import GOES_BACK
 from services.tracker.domain.rules import STALE_MS
 from tests.integration.parts import chunk, everything, milestones, worker
-from tests.scans import HOUR, MORNING, corrected_journeys, registration, scan
+from tests.scans import HOUR, MORNING, corrected_journeys, papers, registration, scan
 
 LATER = MORNING + 40 * HOUR
 PROMISE = MORNING + 6 * HOUR
@@ -98,7 +99,7 @@ async def test_the_same_log_ends_in_the_same_however_it_is_cut(settings: SharedS
     ]
     for each in log:
         await apply(settings, pool, [each])
-    expected, _ = fold([log[0], log[2]], Given(frozenset({Passed("stuck", MORNING + 24 * HOUR)})))
+    expected, _, _ = fold([log[0], log[2]], Papers(frozenset({Passed("stuck", MORNING + 24 * HOUR)})))
     assert await pool.fetchval("select live from parcels") == expected.live == "AKH"
 
 
@@ -109,11 +110,11 @@ async def test_the_same_log_ends_in_the_same_however_it_is_cut(settings: SharedS
 async def test_the_sweep_finds_what_the_domain_implies(
     settings: SharedSettings, pool: Any, scans: list[Scan], promise: int | None
 ) -> None:
-    await pool.execute("truncate scans, parcels, rate_cells, deadlines")
+    await pool.execute("truncate scans, parcels, past_parcels, rate_cells, deadlines, declarations")
     await apply(settings, pool, [*scans, registration(promised_at=promise)])
     far = MORNING + 2 * STALE_MS
     rows = await pool.fetch(DUE, 0, far, STALE_MS, list(GOES_BACK), MOST)
-    expected, _ = fold(scans, Given(promised_at=promise))
+    expected, _, _ = fold(scans, papers(promised_at=promise))
     assert {Passed(row["kind"], row["deadline_at"]) for row in rows} == set(running(expected))
 
 

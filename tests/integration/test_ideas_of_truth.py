@@ -13,16 +13,18 @@ from buuta.cli import findings
 from buuta.model.scan import Registration, Scan
 from buuta.model.steering import MOST_SCANS
 from buuta.settings import SharedSettings
+from services.portal.storage import find
 from services.tracker.domain.fold import distinct, fold
 from services.tracker.domain.parcel import STATE_FIELDS, contribution, counted
-from services.tracker.storage import load_history, load_parcels
+from services.tracker.storage import load_history, load_parcels, load_past
 from tests.integration.parts import chunk, milestones, worker
-from tests.scans import EVENING, corrected_journeys, registration, scan
+from tests.scans import EVENING, HOUR, MORNING, later, registration, reused_journeys, scan
 
 SCANS_ONLY = [
     name for name in STATE_FIELDS if not name.startswith(("registration", "dest", "promised", "service"))
 ]
 numbered = iter(range(10**9))
+Live = dict[str, dict[tuple[int, str, int], dict[str, Any]]]
 
 
 async def apply(settings: SharedSettings, pool: Any, *chunks: Sequence[Scan | Registration]) -> None:
@@ -33,12 +35,12 @@ async def apply(settings: SharedSettings, pool: Any, *chunks: Sequence[Scan | Re
             start += len(records)
 
 
-async def live_by_consumer(settings: SharedSettings) -> dict[str, dict[tuple[str, int], dict[str, Any]]]:
+async def live_by_consumer(settings: SharedSettings) -> Live:
     """The live set of every parcel as a consumer of milestones builds it, numbers checked on the way."""
-    live: dict[str, dict[tuple[str, int], dict[str, Any]]] = defaultdict(dict)
+    live: Live = defaultdict(dict)
     last: dict[str, int] = defaultdict(int)
     for each in await milestones(settings):
-        key, identity = each["number"], (each["kind"], each["ordinal"])
+        key, identity = each["number"], (each["epoch"], each["kind"], each["ordinal"])
         if each["sequence"] <= last[key]:
             continue
         assert each["sequence"] == last[key] + 1, "a gap in a parcel's numbers"
@@ -106,7 +108,7 @@ async def test_idea_5_a_registration_moves_the_parcel_to_its_destinations_cell(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    st.lists(corrected_journeys(8), min_size=1, max_size=3),
+    st.lists(reused_journeys(), min_size=1, max_size=3),
     st.lists(st.integers(1, 6), min_size=1, max_size=6),
     st.randoms(),
 )
@@ -114,7 +116,7 @@ async def test_idea_6_any_order_and_any_chunking_ends_in_the_same_truth(
     settings: SharedSettings, pool: Any, parcels: list[list[Scan]], sizes: list[int], chance: Any
 ) -> None:
     """Storage, states, live sets and rate cells against the pure fold of each parcel's set."""
-    await pool.execute("truncate scans, parcels, rate_cells, deadlines")
+    await pool.execute("truncate scans, parcels, past_parcels, rate_cells, deadlines, declarations")
     numbers = [f"P{next(numbered):06}" for _ in parcels]
     own = [
         each._replace(
@@ -154,17 +156,19 @@ async def _holds(settings: SharedSettings, pool: Any, numbers: list[str], own: l
         assert len(history.get(key, [])) == len(distinct(mine))
         if not mine:
             continue
-        expected, expected_live = fold(mine)
+        expected, expected_live, past = fold(mine)
         for name in SCANS_ONLY:
             if name != "sequence":
                 assert getattr(stored[key], name) == getattr(expected, name), name
-        assert set(live[number]) == {(each.kind, each.ordinal) for each in expected_live}
+        assert sorted((await load_past(pool, [key])).get(key, []), key=lambda each: each.epoch) == past
+        assert set(live[number]) == {(each.epoch, each.kind, each.ordinal) for each in expected_live}
         for each in expected_live:
-            assert live[number][each.kind, each.ordinal]["event_id"] == each.event_id
-        if part := contribution("ghn", counted(expected)):
-            cells[str(part.cell.day), "accepted"] += 1
-            if part.outcome:
-                cells[str(part.cell.day), part.outcome] += 1
+            assert live[number][each.epoch, each.kind, each.ordinal]["event_id"] == each.event_id
+        for parcel in [*past, expected]:
+            if part := contribution("ghn", counted(parcel)):
+                cells[str(part.cell.day), "accepted"] += 1
+                if part.outcome:
+                    cells[str(part.cell.day), part.outcome] += 1
     for (day, column), count in cells.items():
         assert (
             await pool.fetchval(f'select sum("{column}") from rate_cells where day::text = $1', day)
@@ -185,7 +189,7 @@ async def test_idea_6_a_key_with_too_many_scans_is_a_finding_and_folds_no_furthe
         many[3]._replace(received_at=EVENING + 10**7),
     ]
     await apply(settings, pool, arriving[:900], arriving[900:1990], arriving[1990:], more, more)
-    expected, live = fold([*arriving, *more])
+    expected, live, _ = fold([*arriving, *more])
     stored = (await load_parcels(pool, ["ghn:Z82BS"]))["ghn:Z82BS"]
     assert (stored.status, stored.scans, "Z" in stored.findings) == ("delivered", MOST_SCANS + 42, True)
     for name in SCANS_ONLY:
@@ -201,7 +205,7 @@ async def test_idea_6_a_key_that_only_ever_goes_forward_is_limited_alike(
     """Each scan is later than all before it, so each would be for the fast path."""
     many = [scan("held", place / 1000, received_at=EVENING + place) for place in range(MOST_SCANS + 10)]
     await apply(settings, pool, many[:1_500], many[1_500:1_990], many[1_990:])
-    expected, _ = fold(many)
+    expected, _, _ = fold(many)
     stored = (await load_parcels(pool, ["ghn:Z82BS"]))["ghn:Z82BS"]
     assert (stored.last_at, stored.full_at, stored.scans) == (
         expected.last_at, expected.full_at, MOST_SCANS + 10,
@@ -229,3 +233,44 @@ async def test_idea_7_rows_carry_the_slot_of_their_partition(settings: SharedSet
         == await pool.fetchval("select slot from parcels")
         == 0
     )
+
+
+async def test_a_registration_that_waits_for_its_parcel_does_not_get_the_return_leg_of_the_old_one(
+    settings: SharedSettings, pool: Any
+) -> None:
+    waiting = registration(registered_at=MORNING + 200 * 24 * HOUR)
+    await apply(
+        settings,
+        pool,
+        [scan("accepted", 0), scan("delivered", 1)],
+        [waiting],
+        [later(scan("returned", 2), 10)],
+    )
+    parcel = (await load_parcels(pool, ["ghn:Z82BS"]))["ghn:Z82BS"]
+    [past] = (await load_past(pool, ["ghn:Z82BS"]))["ghn:Z82BS"]
+    assert (parcel.epoch, parcel.status, past.status) == (2, None, "returned")
+    assert [each["registration_id"] for each in await milestones(settings)] == [None] * 3
+
+
+async def test_a_number_used_again_is_another_parcel_on_its_page_and_in_the_figures(
+    settings: SharedSettings, pool: Any
+) -> None:
+    """A scan ahead of all others goes by the fast path, but not into a new epoch; then it does again."""
+    first = [scan("accepted", 0), scan("delivered", 1, delivery_mode="address")]
+    second = [later(scan("accepted", 2), 200), later(scan("in_transit", 3), 200)]
+    await apply(settings, pool, [*first, registration()], [second[0]], [second[1]])
+    parcel = (await load_parcels(pool, ["ghn:Z82BS"]))["ghn:Z82BS"]
+    assert (parcel.epoch, parcel.live, parcel.registration_id, parcel.sequence) == (2, "AT", None, 5)
+    async with pool.acquire() as con:
+        page = await find(con, "ghn", "Z82BS")
+    assert page is not None
+    assert [each["status"] for each in page.timeline] == ["in_transit", "accepted"]
+    cells = await pool.fetch("select province, accepted, delivered_to_address from rate_cells order by day")
+    assert [tuple(cell) for cell in cells if cell["accepted"]] == [("01", 1, 1), ("unknown", 1, 0)]
+    assert (await live_by_consumer(settings))["Z82BS"].keys() == {
+        (1, "accepted", 1), (1, "delivered", 1), (2, "accepted", 1), (2, "in_transit", 1),
+    }  # fmt: skip
+    async with worker(settings, pool) as tracker:
+        await tracker.handle(chunk(settings, 5, [later(scan("returning", 1), 90)]))
+    assert await pool.fetchval("select count(*) from past_parcels") == 0
+    assert await pool.fetchval("select sum(accepted) from rate_cells") == 1

@@ -44,7 +44,7 @@ def milestone(kind: str = "delivered", **more: Any) -> ParcelMilestone:
         "milestone_id": "ghn:Z82BS#1", "carrier": "ghn", "number": "Z82BS", "sequence": 1, "action": "joined",
         "kind": kind, "ordinal": 1, "status": kind, "reason": None, "delivery_mode": None,
         "occurred_at": 1795480000000, "offset_minutes": 420, "facility": None, "province": None, "commune": None,
-        "event_id": "e", "registration_id": str(REGISTRATION), "promised_at": None,
+        "event_id": "e", "epoch": 1, "registration_id": str(REGISTRATION), "promised_at": None,
     }  # fmt: skip
     return ParcelMilestone(**fields | more)
 
@@ -123,6 +123,38 @@ async def test_what_was_taken_back_before_it_left_does_not_leave(
     await plan(pool, vault, milestone(), milestone(action="retracted", sequence=2))
     assert await states(pool) == ["withdrawn"]
     assert await sender(pool, vault, FakeChannel(), settings).once() == 0
+
+
+async def test_what_holds_again_after_it_was_taken_back_is_told(
+    settings: SharedSettings, pool: Any, vault: Vault
+) -> None:
+    told, taken_back = milestone(), milestone(action="retracted", sequence=2)
+    await plan(pool, vault, told, taken_back, told)
+    assert await states(pool) == ["withdrawn"], "a copy of an older record calls for nothing"
+    await plan(pool, vault, milestone(sequence=3, occurred_at=5), taken_back)
+    assert await states(pool) == ["queued"]
+    channel = FakeChannel()
+    assert await sender(pool, vault, channel, settings).once() == 1
+    await plan(pool, vault, milestone(action="retracted", sequence=4), milestone(sequence=5))
+    assert (await states(pool), len(channel.letters)) == (["sent"], 1)
+
+
+async def test_what_moves_to_another_epoch_is_told_once_in_all(
+    settings: SharedSettings, pool: Any, vault: Vault
+) -> None:
+    gone: dict[str, Any] = {"action": "retracted", "epoch": 2}
+    moved: dict[str, Any] = {"action": "moved", "epoch": 1, "ordinal": 2}
+    await plan(pool, vault, milestone(epoch=2), milestone("held", epoch=2, event_id="h", sequence=2))
+    channel = FakeChannel()
+    assert await sender(pool, vault, channel, settings).once() == 2
+    await plan(pool, vault, milestone(sequence=3, **gone), milestone(sequence=4, **moved))
+    assert await states(pool) == ["sent", "sent"]
+    await plan(pool, vault, milestone(epoch=2, event_id="n", ordinal=2, sequence=5))
+    await plan(
+        pool, vault, milestone(event_id="n", sequence=6, **gone | {"ordinal": 2}),
+        milestone(event_id="n", sequence=7, **moved | {"ordinal": 3}),
+    )  # fmt: skip
+    assert await states(pool) == ["sent", "sent", "withdrawn", "queued"], "it had not left: now it does"
 
 
 async def test_a_message_is_sent_once_and_its_outcome_reported(

@@ -116,5 +116,5 @@ def test_readers_take_both_framings_and_keep_the_order_of_the_log() -> None:
 
 def test_rows_are_encoded_as_single_records_are() -> None:
     row = ParcelMilestone("ghn:Z82BS#1", "ghn", "Z82BS", 1, "joined", "delivered", 1, "delivered", None,
-                          "address", 5, 420, None, None, None, "e", None, None)  # fmt: skip
+                          "address", 5, 420, None, None, None, "e", 1, None, None)  # fmt: skip
     assert encode_rows(codec, "ParcelMilestone", [row]) == [codec.encode("ParcelMilestone", row._asdict())]

@@ -32,7 +32,7 @@ def stand(*scans: Scan) -> set[str]:
 
 
 def test_did_not_occur_takes_the_scan_away_and_says_nothing_else() -> None:
-    state, live = fold(
+    state, live, _ = fold(
         [ACCEPTED, WENT_OUT, DELIVERED, correction(DELIVERED, "did_not_occur", "delivered", 2)]
     )
     assert (state.status, state.outcome, state.awaits_scan) == ("out_for_delivery", None, False)
@@ -41,7 +41,7 @@ def test_did_not_occur_takes_the_scan_away_and_says_nothing_else() -> None:
 
 def test_incorrect_data_stands_instead() -> None:
     wrong = correction(DELIVERED, "incorrect_data", "attempt_failed", 2)
-    state, live = fold([ACCEPTED, WENT_OUT, DELIVERED, wrong])
+    state, live, _ = fold([ACCEPTED, WENT_OUT, DELIVERED, wrong])
     assert (state.status, state.attempts) == ("attempt_failed", 1)
     assert [each.kind for each in live] == ["accepted", "out_for_delivery", "attempt_failed"]
 

@@ -39,7 +39,7 @@ def named(letters: str) -> list[str]:
 def test_the_delivery_mode_rests_on_the_best_evidence(
     before: list[Scan], says: dict[str, Any], mode: str, evidence: str
 ) -> None:
-    parcel, _ = fold([*before, scan("delivered", 3, **says)])
+    parcel, _, _ = fold([*before, scan("delivered", 3, **says)])
     assert (parcel.delivery_mode, parcel.mode_evidence) == (mode, evidence)
 
 

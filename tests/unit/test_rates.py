@@ -7,10 +7,9 @@ from hypothesis import strategies as st
 from buuta.model.scan import Scan
 from buuta.model.times import vietnam_day
 from services.portal.domain.rates import Counts
-from services.tracker.domain.deadlines import Given
 from services.tracker.domain.fold import fold
 from services.tracker.domain.parcel import CellChanges, contribution, counted
-from tests.scans import HOUR, MORNING, journeys, scan
+from tests.scans import HOUR, MORNING, journeys, papers, scan
 
 COUNT = st.integers(0, 10**6)
 
@@ -56,7 +55,7 @@ def test_first_attempt_and_on_time(
 ) -> None:
     promised_at = None if promised_hours is None else MORNING + round(promised_hours * HOUR)
     delivered = [scan("delivered", 5), scan("delivered", 9)]
-    parcel, _ = fold([scan("accepted", 0), *before, *delivered], Given(promised_at=promised_at))
+    parcel, _, _ = fold([scan("accepted", 0), *before, *delivered], papers(promised_at=promised_at))
     part = contribution("ghn", counted(parcel))
     assert part is not None
     assert part.measures == measures

@@ -12,6 +12,7 @@ class Meaning:
     """What a message would say: a milestone of a parcel, whatever its number."""
 
     parcel_key: str
+    epoch: int
     kind: str
     ordinal: int
 
@@ -19,13 +20,16 @@ class Meaning:
 def meaning(milestone: ParcelMilestone) -> Meaning:
     """The meaning of a milestone record."""
     key = parcel_key(milestone.carrier, milestone.number)
-    return Meaning(key, milestone.kind, milestone.ordinal)
+    return Meaning(key, milestone.epoch, milestone.kind, milestone.ordinal)
 
 
 def is_told(milestone: ParcelMilestone) -> bool:
-    """Whether somebody is to be told: a kind worth it, somebody registered, and not taken back."""
+    """Whether somebody is to be told: a kind worth it, somebody registered, and not taken back.
+
+    Of one that has moved to another epoch too, unless the same event was told there before.
+    """
     return (
         milestone.kind in TOLD
         and milestone.registration_id is not None
-        and milestone.action in (Action.JOINED, Action.RETOLD)
+        and milestone.action in (Action.JOINED, Action.RETOLD, Action.MOVED)
     )

@@ -27,17 +27,6 @@ class Passed(NamedTuple):
     deadline_at: int
 
 
-class Given(NamedTuple):
-    """What a parcel's fold is given beside its scans: deadlines seen to pass, promise, service."""
-
-    passed: frozenset[Passed] = frozenset()
-    promised_at: int | None = None
-    service: str | None = None
-
-
-NOTHING: Final = Given()
-
-
 def running(parcel: Parcel) -> list[Passed]:
     """The deadlines that a parcel's state implies, the earliest first; none once it has ended."""
     if parcel.next_expected_at is None or parcel.last_at is None:
@@ -72,5 +61,5 @@ class Silence:
 def _milestone(parcel: Parcel, newest: Scan, due: Passed, ordinal: int) -> Milestone:
     return Milestone(
         DEADLINES[due.kind].kind, ordinal, parcel.status or newest.status, parcel.reason, None,
-        due.deadline_at, VIETNAM_MINUTES, None, parcel.province, None, newest.event_id,
+        due.deadline_at, VIETNAM_MINUTES, None, parcel.province, None, newest.event_id, parcel.epoch,
     )  # fmt: skip

@@ -7,13 +7,14 @@ than all that is known may take `step` alone: the result is the same, and a prop
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from buuta.model.milestone import Milestone
 from buuta.model.scan import Scan
 from buuta.model.statuses import RANK, Status
 from buuta.model.steering import MOST_SCANS, Facts, out_of_range, steering
-from services.tracker.domain.deadlines import NOTHING, Given, Silence
+from services.tracker.domain.deadlines import Passed, Silence
+from services.tracker.domain.epochs import NO_PAPERS, Epoch, Papers, epochs
 from services.tracker.domain.evidence import (
     FAR,
     READY_AT_POINT,
@@ -105,7 +106,7 @@ def step(parcel: Parcel, scan: Scan) -> Milestone | None:
     return Milestone(
         kind_of(scan.status), ordinal, scan.status, scan.reason, told_mode(parcel, scan.status),
         scan.occurred_at, scan.offset_minutes, scan.facility, scan.province, scan.commune,
-        scan.event_id,
+        scan.event_id, parcel.epoch,
     )  # fmt: skip
 
 
@@ -177,29 +178,49 @@ def distinct(scans: Iterable[Scan], known: Mapping[str, Scan] = NO_SCANS) -> dic
     return by_id
 
 
-def fold(scans: Iterable[Scan], given: Given = NOTHING) -> tuple[Parcel, list[Milestone]]:
-    """The state and the live set that a set of scans implies, with what is `given` beside them.
+class Folded(NamedTuple):
+    """What a key's records imply: its parcel, the live set of all its epochs, its past parcels."""
+
+    parcel: Parcel
+    live: list[Milestone]
+    past: list[Parcel]
+
+
+def fold(scans: Iterable[Scan], papers: Papers = NO_PAPERS) -> Folded:
+    """The states and the live set that a set of scans implies, with the other `papers` of the key.
 
     Scans that a correction took back, and those whose time is out of range, do not steer.
     """
     everything = distinct(scans)
     by_id = first_received(everything)
-    parcel, live = Parcel(promised_at=given.promised_at, service=given.service), list[Milestone]()
-    silence, newest = Silence(given.passed), None
-    for scan in sorted(_steers(by_id), key=_business_order):
-        live += silence.until(parcel, newest, scan.occurred_at)
-        milestone = step(parcel, scan)
-        if milestone is not None:
-            live.append(milestone)
-        newest = scan
-    live += silence.until(parcel, newest, None)
-    parcel.deadlines = bool(given.passed)
+    steers = sorted(_steers(by_id), key=_business_order)
+    parcels, live = list[Parcel](), list[Milestone]()
+    for number, epoch in enumerate(epochs(steers, papers), 1):
+        folded, lives = _fold_epoch(number, epoch, papers.passed)
+        parcels.append(folded)
+        live += lives
+    parcel = parcels.pop()
+    parcel.deadlines = bool(papers.passed)
     _note(parcel, by_id)
     parcel.scans = len(everything)
     if len(by_id) < len(everything):
         find(parcel, TOO_MANY_SCANS)
         parcel.full_at = max(scan.received_at for scan in by_id.values())
-    return parcel, live
+    return Folded(parcel, live, parcels)
+
+
+def _fold_epoch(number: int, epoch: Epoch, passed: frozenset[Passed]) -> tuple[Parcel, list[Milestone]]:
+    parcel, live = Parcel(epoch=number, epoch_from=epoch.since), list[Milestone]()
+    if epoch.registration is not None:
+        parcel.register(epoch.registration)
+    silence, newest = Silence(passed), None
+    for scan in epoch.scans:
+        live += silence.until(parcel, newest, scan.occurred_at)
+        milestone = step(parcel, scan)
+        if milestone is not None:
+            live.append(milestone)
+        newest = scan
+    return parcel, live + silence.until(parcel, newest, None)
 
 
 def _business_order(scan: Scan) -> tuple[int, int, str]:
@@ -237,6 +258,6 @@ def latest(live: Sequence[Milestone]) -> Milestone | None:
     return live[-1] if live else None
 
 
-def identified(live: Iterable[Milestone]) -> Mapping[tuple[str, int], Milestone]:
-    """A live set by identity: kind and ordinal."""
-    return {(milestone.kind, milestone.ordinal): milestone for milestone in live}
+def identified(live: Iterable[Milestone]) -> Mapping[tuple[int, str, int], Milestone]:
+    """A live set by identity: epoch, kind and ordinal."""
+    return {(milestone.epoch, milestone.kind, milestone.ordinal): milestone for milestone in live}

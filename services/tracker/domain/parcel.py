@@ -1,17 +1,29 @@
 """A parcel's state: what its set of records implies."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
-from buuta.model.scan import Registration
 from buuta.model.times import vietnam_day
 from services.tracker.domain.rules import DELIVERED_AS, MilestoneRule
 
 UNKNOWN_UNIT: Final = "unknown"
 DELIVERED: Final = frozenset(DELIVERED_AS.values())
+
+
+class Declared(NamedTuple):
+    """What the fold looks at in a registration; names and meaning as in `Registration`."""
+
+    version: int
+    registered_at: int
+    registration_id: str
+    withdrawn: bool
+    province: str | None
+    commune: str | None
+    promised_at: int | None
+    service: str | None
 
 
 @dataclass(slots=True)
@@ -24,7 +36,8 @@ class Parcel:
     one letter a finding; a parcel `awaits_scan` while one of its corrections came before what it corrects.
     `province` is where the newest scan was made. `scans` counts the history; once it is longer than
     steers, `full_at` is the receipt of the last scan that does. `deadlines` says that a deadline was seen
-    to pass; `overdue` holds the letters of those that are past now.
+    to pass; `overdue` holds the letters of those that are past now. `epoch` says which parcel of its number
+    it is, from 1; `epoch_from` is when it began, None for the first.
     """
 
     status: str | None = None
@@ -57,23 +70,20 @@ class Parcel:
     overdue: str = ""
     service: str | None = None
     delivered_at: int | None = None
+    epoch: int = 1
+    epoch_from: int | None = None
 
-    def register(self, registration: Registration) -> bool:
-        """Take a registration in, if it is newer than what is known; returns whether it was.
+    def register(self, registration: Declared) -> None:
+        """Take in the registration that holds.
 
-        The greatest version holds, in whatever order the versions arrive. A withdrawn registration
-        tells nobody anything; its destination stays, since the parcel still goes there.
+        One that was withdrawn tells nobody anything; its destination stays, since the parcel still goes there.
         """
-        known = self.registration_version
-        if known is not None and registration.version <= known:
-            return False
         self.registration_version = registration.version
         self.registration_id = None if registration.withdrawn else registration.registration_id
         self.dest_province = registration.province
         self.dest_commune = registration.commune
         self.promised_at = registration.promised_at
         self.service = registration.service
-        return True
 
     def join(self, rule: MilestoneRule) -> int | None:
         """Take a milestone into the live set; returns its ordinal, or None where it does not repeat."""
@@ -83,20 +93,8 @@ class Parcel:
         self.live += rule.letter
         return count + 1
 
-    def adopt(self, other: "Parcel") -> None:
-        """Take over all that scans decide from a fold of the whole history."""
-        for name in SCAN_DECIDED:
-            setattr(self, name, getattr(other, name))
 
-
-REGISTRATION_DECIDED: Final = {
-    "registration_id", "registration_version", "dest_province", "dest_commune", "promised_at",
-    "service",
-}  # fmt: skip
 STATE_FIELDS: Final = tuple(Parcel.__slots__)
-SCAN_DECIDED: Final = tuple(
-    name for name in STATE_FIELDS if name not in REGISTRATION_DECIDED | {"sequence", "scans"}
-)
 
 
 class Cell(NamedTuple):
@@ -180,6 +178,13 @@ class CellChanges:
         if before != after:
             self._add(before, -1)
             self._add(after, 1)
+
+    def replace(self, before: Iterable[Contribution | None], after: Iterable[Contribution | None]) -> None:
+        """Minus all of the old, plus all of the new."""
+        for part in before:
+            self._add(part, -1)
+        for part in after:
+            self._add(part, 1)
 
     def _add(self, part: Contribution | None, count: int) -> None:
         if part is None:

@@ -11,19 +11,28 @@ Change = tuple[Action, Milestone]
 
 
 def difference(before: Iterable[Milestone], after: Iterable[Milestone]) -> list[Change]:
-    """What joined, changed or left the live set; retractions first, then in business order."""
+    """What joined, changed or left the live set; retractions first, then in business order.
+
+    A milestone that is now of another epoch, since a late scan joined or parted two, has moved.
+    """
     was, now = identified(before), identified(after)
-    gone = [(Action.RETRACTED, milestone) for key, milestone in was.items() if key not in now]
-    changed = [
-        (Action.JOINED if key not in was else Action.AMENDED, milestone)
-        for key, milestone in now.items()
-        if was.get(key) != milestone
-    ]
-    return [*gone, *changed]
+    gone = [milestone for key, milestone in was.items() if key not in now]
+    known = {(milestone.kind, milestone.event_id) for milestone in gone}
+    changes = [(Action.RETRACTED, milestone) for milestone in gone]
+    for key, milestone in now.items():
+        if key not in was:
+            moved = (milestone.kind, milestone.event_id) in known
+            changes.append((Action.MOVED if moved else Action.JOINED, milestone))
+        elif was[key] != milestone:
+            changes.append((Action.AMENDED, milestone))
+    return changes
 
 
 def numbered(carrier: str, number: str, parcel: Parcel, changes: Iterable[Change]) -> list[ParcelMilestone]:
-    """Number the changes by the parcel's counter, which moves on."""
+    """Number the changes by the parcel's counter, which moves on.
+
+    Of a past parcel nobody is told: whoever is registered now waits for another one.
+    """
     records = []
     key = parcel_key(carrier, number)
     for action, milestone in changes:
@@ -36,8 +45,8 @@ def numbered(carrier: str, number: str, parcel: Parcel, changes: Iterable[Change
                 parcel.sequence,
                 action.value,
                 *milestone,
-                parcel.registration_id,
-                parcel.promised_at,
+                parcel.registration_id if milestone.epoch == parcel.epoch else None,
+                parcel.promised_at if milestone.epoch == parcel.epoch else None,
             )
         )
     return records

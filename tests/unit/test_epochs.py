@@ -1,0 +1,104 @@
+"""A number that is used again is another parcel: after 180 days, never for a return leg (domain 1, point 8)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from buuta.model.scan import Scan
+from services.tracker.domain.epochs import AHEAD_MS, GAP_MS, Papers
+from services.tracker.domain.fold import Folded, fold
+from services.tracker.domain.parcel import Declared
+from services.tracker.domain.tell import difference, numbered
+from tests.scans import HOUR, MORNING, declared, later, reused_journeys, scan
+
+DELIVERED = [scan("accepted", 0), scan("out_for_delivery", 1), scan("delivered", 2)]
+DAY = 24 * HOUR
+NEXT = MORNING + 2 * HOUR + GAP_MS - AHEAD_MS
+"""From here on a registration is of the number's next parcel."""
+
+
+def again(days: int, *statuses: str) -> list[Scan]:
+    """Scans of the same number, days after the hour at which the first parcel was delivered."""
+    return [
+        later(scan(status, 2 + hour), days)._replace(received_at=MORNING + days * DAY + 9 * HOUR)
+        for hour, status in enumerate(statuses)
+    ]
+
+
+def with_(scans: list[Scan], *registrations: Declared) -> Folded:
+    return fold(scans, Papers(registrations=frozenset(registrations)))
+
+
+@pytest.mark.parametrize(("days", "epoch"), [(179, 1), (180, 2), (400, 2)])
+def test_a_number_used_again_180_days_after_its_ending_is_another_parcel(days: int, epoch: int) -> None:
+    parcel, live, past = fold([*DELIVERED, *again(days, "accepted", "delivered")])
+    assert (parcel.epoch, len(past)) == (epoch, epoch - 1)
+    if epoch == 2:
+        assert (parcel.live, past[0].live, parcel.attempts) == ("AD", "AOD", 0)
+        assert [each.epoch for each in live] == [1, 1, 1, 2, 2]
+        assert parcel.epoch_from == parcel.accepted_at
+        assert past[0].outcome == parcel.outcome == "delivered_unknown_mode"
+
+
+@pytest.mark.parametrize(
+    "status", ["return_pending", "returning", "returned", "delivered", "compensated", "lost", "expired"]
+)
+def test_a_return_leg_and_what_only_ends_a_parcel_open_no_other(status: str) -> None:
+    parcel, _, past = fold([*DELIVERED, *again(200, status)])
+    assert (parcel.epoch, past) == (1, [])
+
+
+def test_silence_is_no_ending() -> None:
+    parcel, _, past = fold([scan("accepted", 0), *again(300, "accepted")])
+    assert (parcel.epoch, past) == (1, [])
+
+
+def test_what_a_courier_reports_and_nobody_confirms_opens_no_parcel() -> None:
+    [report] = again(200, "accepted")
+    assert fold([*DELIVERED, report._replace(provisional=True)]).parcel.epoch == 1
+
+
+def test_a_late_scan_joins_two_epochs_and_what_was_told_is_not_told_again() -> None:
+    reused = [*DELIVERED, *again(200, "accepted", "out_for_delivery")]
+    still_alive = later(scan("returning", 1), 100)
+    before, after = fold(reused), fold([*reused, still_alive])
+    assert (before.parcel.epoch, after.parcel.epoch, after.past) == (2, 1, [])
+    assert [(action.value, each.epoch, each.kind) for action, each in difference(before.live, after.live)] == [
+        ("retracted", 2, "accepted"), ("retracted", 2, "out_for_delivery"), ("joined", 1, "returning"),
+        ("moved", 1, "out_for_delivery"),
+    ]  # fmt: skip
+
+
+def test_who_registers_long_after_the_ending_hears_nothing_of_a_strangers_parcel() -> None:
+    early, new = (
+        declared(registered_at=NEXT - 1),
+        declared(registered_at=NEXT, registration_id="n", province="79"),
+    )
+    parcel, _, past = with_(DELIVERED, early, new)
+    assert (parcel.epoch, parcel.status, parcel.live, parcel.registration_id) == (2, None, "", "n")
+    assert (parcel.epoch_from, past[0].dest_province, parcel.dest_province) == (NEXT, "01", "79")
+    [record] = numbered("ghn", "Z82BS", parcel, difference([], with_(DELIVERED, early).live[:1]))
+    assert record.registration_id is None, "the past parcel's news is not the new addressee's"
+
+
+def test_a_registration_waits_for_its_parcel_whose_scans_then_come() -> None:
+    new = declared(registered_at=NEXT + DAY, registration_id="n")
+    waiting, came = with_(DELIVERED, new), with_([*DELIVERED, *again(200, "accepted")], new)
+    assert (waiting.parcel.epoch, came.parcel.epoch) == (2, 2)
+    assert (came.parcel.registration_id, came.past[0].registration_id) == ("n", None)
+
+
+def test_a_withdrawal_long_after_the_ending_hides_no_parcel() -> None:
+    withdrawn = declared(registered_at=NEXT, version=2, withdrawn=True)
+    assert with_(DELIVERED, declared(), withdrawn).parcel.status == "delivered"
+
+
+def test_of_two_first_versions_the_registration_that_was_made_first_holds() -> None:
+    first, second = declared(registration_id="b"), declared(registration_id="a", registered_at=MORNING + 1)
+    assert with_(DELIVERED, second, first).parcel.registration_id == "b"
+
+
+@given(reused_journeys(), st.integers(31, 400))
+def test_a_longer_gap_parts_no_more_epochs(scans: list[Scan], days: int) -> None:
+    many = fold(scans, Papers(gap_ms=days * DAY)).parcel.epoch
+    assert fold(scans, Papers(gap_ms=(days + 30) * DAY)).parcel.epoch <= many
