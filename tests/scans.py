@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from buuta.model.identifiers import event_id
 from buuta.model.scan import Registration, Scan
-from buuta.model.statuses import DeliveryMode, Reason, Status
+from buuta.model.statuses import Status
 from services.tracker.domain.deadlines import Passed
 from services.tracker.domain.epochs import Papers
 from services.tracker.domain.parcel import Declared
@@ -60,8 +60,8 @@ def journeys(most: int = 12) -> st.SearchStrategy[list[Scan]]:
             scan,
             st.sampled_from([str(status) for status in Status]),
             st.integers(0, 8),
-            reason=st.sampled_from([None, str(Reason.NO_CONTACT), str(Reason.REFUSED)]),
-            delivery_mode=st.sampled_from([None, str(DeliveryMode.ADDRESS), str(DeliveryMode.POINT)]),
+            reason=st.sampled_from([None, "no_contact", "refused", "reschedule_requested"]),
+            delivery_mode=st.sampled_from([None, "address", "point", "locker"]),
             provisional=st.sampled_from([False, False, False, True]),
             received_at=st.sampled_from([EVENING, EVENING, EVENING + 1, EVENING + 2, MORNING]),
             attempt=st.sampled_from([None, None, 2]),

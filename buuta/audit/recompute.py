@@ -26,12 +26,14 @@ from buuta.model.times import DAY_MS
 from buuta.settings import SharedSettings
 from buuta.streaming.dead_letters import letters
 from services.tracker.domain.epochs import AHEAD_MS, GAP_MS, OPENS
+from services.tracker.domain.figures import LATENESS_MINUTES, LATER_MINUTES
 from services.tracker.domain.rules import (
     BEFORE_ACCEPTANCE,
     DELIVERED_AS,
     ENDED_AS,
     NEXT_EXPECTED_MS,
     RULES,
+    STOPS_CLOCK,
 )
 from services.tracker.storage import COUNTS
 
@@ -42,6 +44,12 @@ select carrier, service, province, commune, day, count_of, sum(parcels)::bigint 
 from rate_cells cross join lateral unnest(
   array['under_way', {", ".join(f"'{name}'" for name in COUNTS)}], array[{UNDER_WAY}, {", ".join(COUNTS)}]
 ) as long (count_of, parcels) group by 1, 2, 3, 4, 5, 6 having sum(parcels) <> 0
+union all
+select carrier, service, province, '*', day, 'transit_hours_' || hours, sum(parcels)::bigint
+from transit_cells group by 1, 2, 3, 4, 5, 6 having sum(parcels) <> 0
+union all
+select carrier, '*', '*', '*', day, 'late_minutes_' || minutes, sum(scans)::bigint
+from lateness_cells group by 1, 2, 3, 4, 5, 6 having sum(scans) <> 0
 """  # noqa: S608 - names from this file
 PARCELS: Final = """
 select parcel_key, epoch, outcome,
@@ -56,6 +64,11 @@ DIFFERENT_CELLS: Final = """
 with log as (
   select carrier, service, province, commune, day, count_of, count(*) as parcels
   from (select *, unnest(string_split(counts, ' ')) as count_of from recomputed) group by all
+  union all
+  select carrier, service, province, '*', day, 'transit_hours_' || transit_hours, count(*)
+  from recomputed where transit_hours is not null group by all
+  union all
+  select carrier, '*', '*', '*', day, 'late_minutes_' || minutes, count(*) from lateness group by all
 )
 select carrier, service, province, commune, day, count_of, coalesce(log.parcels, 0), coalesce(cells.parcels, 0)
 from log full join cells using (carrier, service, province, commune, day, count_of)
@@ -184,6 +197,9 @@ def _rules(con: Any) -> None:
     _fill(con, "ranks", "status varchar, rank integer", RANK.items())
     _fill(con, "barred", "before varchar, after varchar", barred)
     _fill(con, "moving", "status varchar", moving)
+    bounds = [*LATENESS_MINUTES, LATER_MINUTES]
+    _fill(con, "late_bounds", "minutes bigint", [(bound,) for bound in bounds])
+    _fill(con, "stopping", "status varchar, reason varchar", STOPS_CLOCK)
     _fill(con, "opening", "status varchar", [(status,) for status in sorted(OPENS)])
     _fill(con, "ended", "status varchar", [(status,) for status in RULES if status not in NEXT_EXPECTED_MS])
     _fill(con, "ended_as", "status varchar, outcome varchar", ended)
@@ -202,6 +218,7 @@ def _statement(gap_ms: int) -> str:
         content=content,
         gap_ms=gap_ms,
         ahead_ms=AHEAD_MS,
+        later=LATER_MINUTES,
     )
 
 

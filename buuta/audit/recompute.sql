@@ -2,19 +2,26 @@
 -- parcels, rounds instead of steps. Round n takes the n-th scan of every parcel at once (DuckDB).
 -- Given: scans, registrations (Parquet of the archive, up to the positions under audit), voided
 -- (scans that a correction takes back), and the tracker's tables: ranks, barred, moving, ended_as,
--- delivered_as, opening, ended.
+-- delivered_as, opening, ended, stopping, late_bounds.
+
+create table first_copies as
+select *, carrier || ':' || number as parcel_key from scans
+qualify row_number() over (
+  partition by carrier, number, event_id order by received_at, $content
+) = 1;
+
+create table lateness as
+select carrier, (date '1970-01-01' + ((received_at + 25200000) // 86400000)::integer)::date as day,
+  (select min(minutes) from late_bounds where received_at - occurred_at <= minutes * 60000 or minutes = $later)
+    as minutes
+from first_copies;
 
 create table steering as
-with first_copies as (
-  select *, carrier || ':' || number as parcel_key from scans
-  qualify row_number() over (
-    partition by carrier, number, event_id order by received_at, $content
-  ) = 1
-), first_received as (
+with first_received as (
   select * from first_copies
   qualify row_number() over (partition by parcel_key order by received_at, event_id) <= $most_scans
 )
-select parcel_key, event_id, status, delivery_mode, distance_bucket, proof_present, attempt, occurred_at,
+select parcel_key, event_id, status, reason, delivery_mode, distance_bucket, proof_present, attempt, occurred_at,
   row_number() over (partition by parcel_key order by occurred_at, rank, event_id) as n
 from first_received join ranks using (status)
 where not provisional
@@ -26,7 +33,8 @@ create table walked as
 with recursive walk as (
   select parcel_key, 0::bigint as n, null::varchar as status, false as went_out, null::varchar as mode,
     null::varchar as outcome, null::bigint as accepted_at, null::bigint as moved_at, 0 as attempts,
-    null::bigint as delivered_at, 1 as epoch, null::bigint as last_at
+    null::bigint as delivered_at, 1 as epoch, null::bigint as last_at,
+    null::bigint as stopped_at, 0::bigint as stopped_ms
   from (select distinct parcel_key from steering)
   union all
   select parcel_key, n, coalesce(taken, before), went_out or coalesce(taken = 'out_for_delivery', false),
@@ -43,7 +51,14 @@ with recursive walk as (
       then greatest(attempts + (before is distinct from 'attempt_failed')::integer, coalesce(said, 0))
       else attempts end,
     case when taken = 'delivered' and before is distinct from 'delivered' then occurred_at else delivered_at end,
-    epoch, case when taken is null then last_at else occurred_at end
+    epoch, case when taken is null then last_at else occurred_at end,
+    case when taken is null then stopped_at
+      when delivered_at is null and exists (
+        select 1 from stopping t where t.status = taken and coalesce(t.reason = said_why, t.reason is null)
+      ) then occurred_at end,
+    case when taken is null then stopped_ms
+      when taken = 'accepted' and accepted_at is null then 0
+      else stopped_ms + coalesce(occurred_at - stopped_at, 0) end
   from (
     select *, coalesce(moved_at, case when taken in (select status from moving) then occurred_at end) as now_moved,
       case when taken = 'delivered' and (found <> 'unknown' or mode is null) then found else mode end as now_mode
@@ -61,7 +76,7 @@ with recursive walk as (
         end as found
       from (
         -- A scan that begins the next epoch finds nothing before it.
-        select parcel_key, n, said, occurred_at, delivery_mode, distance_bucket, proof_present, status,
+        select parcel_key, n, said, said_why, occurred_at, delivery_mode, distance_bucket, proof_present, status,
           epoch + begins::integer as epoch, case when not begins then before end as before,
           not begins and went_out as went_out, case when not begins then mode end as mode,
           case when not begins then outcome end as outcome,
@@ -69,9 +84,11 @@ with recursive walk as (
           case when not begins then moved_at end as moved_at,
           case when begins then 0 else attempts end as attempts,
           case when not begins then delivered_at end as delivered_at,
-          case when not begins then last_at end as last_at
+          case when not begins then last_at end as last_at,
+          case when not begins then stopped_at end as stopped_at,
+          case when begins then 0 else stopped_ms end as stopped_ms
         from (
-          select w.* exclude (n, status), w.status as before, s.n, s.attempt as said, s.occurred_at,
+          select w.* exclude (n, status), w.status as before, s.n, s.attempt as said, s.reason as said_why, s.occurred_at,
             s.delivery_mode, s.distance_bucket, s.proof_present, s.status,
             coalesce(w.status in (select status from ended) and s.status in (select status from opening)
               and s.occurred_at - w.last_at >= $gap_ms, false) as begins
@@ -105,7 +122,10 @@ with endings as (
 select parcel_key, epoch, split_part(parcel_key, ':', 1) as carrier,
   coalesce(nullif(service, ''), 'unknown') as service, coalesce(nullif(province, ''), 'unknown') as province, coalesce(nullif(commune, ''), 'unknown') as commune,
   (date '1970-01-01' + ((coalesce(accepted_at, moved_at) + 25200000) // 86400000)::integer)::date as day,
-  outcome, concat_ws(' ', 'accepted', coalesce(outcome, 'under_way'),
+  outcome, case when outcome like 'delivered%'
+    then -((coalesce(accepted_at, moved_at) + stopped_ms - delivered_at) // 3600000) end as transit_hours,
+  concat_ws(' ', 'accepted', coalesce(outcome, 'under_way'),
+    case when outcome = 'delivered_at_point' and mode = 'locker' then 'delivered_to_locker' end,
     case when outcome like 'delivered%' and attempts = 0 then 'delivered_first_attempt' end,
     case when outcome like 'delivered%' and promised_at is not null then 'promised' end,
     case when outcome like 'delivered%' and delivered_at <= promised_at then 'on_time' end) as counts

@@ -19,7 +19,7 @@ from buuta.cli.admin import with_database
 from buuta.cli.connect import connected
 from buuta.contracts import registry
 from buuta.settings import SharedSettings, load
-from services.portal.publishing import Publication, last_closed, publish
+from services.portal.publishing import CountedBy, Publication, last_closed, publish
 from services.portal.settings import PortalSettings
 from services.tracker.domain.rules import VERSION
 
@@ -88,7 +88,7 @@ def rates_publish(
 
     async def work(pool: Any) -> Publication:
         async with pool.acquire() as con:
-            return await publish(con, last, closed, VERSION)
+            return await publish(con, last, closed, CountedBy(VERSION, settings.choices))
 
     made = with_database(work)
     console.print(

@@ -43,7 +43,7 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         registrar = Registrar(vault, codec, settings.events_topic)
         app.include_router(registrations.router(pool, registrar, vault))
         app.include_router(tracking.router(pool, board))
-        app.include_router(rates.router(pool, settings.smallest_cell))
+        app.include_router(rates.router(pool, settings))
         app.include_router(operations("portal", readiness))
         tasks = [asyncio.create_task(work) for work in (Relay(pool, producer).run(), board.run())]
         try:

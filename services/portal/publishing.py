@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from buuta.errors import BadItem
-from services.portal.domain.rates import COUNTS
+from services.portal.domain.rates import COUNTS, Choice
 
 LOCK: Final = 7_236_152
 CELL: Final = "carrier, service, province, commune, day"
@@ -24,22 +24,24 @@ select coalesce(jsonb_object_agg(topic || '/' || partition, position), '{}')::te
 where consumer = 'tracker'
 """
 PUBLICATION: Final = """
-insert into publications (last_day, rules, positions) values ($1, $2, $3::jsonb) returning number
+insert into publications (last_day, rules, positions, choices) values ($1, $2, $3::jsonb, $4) returning number
 """
 FIGURES: Final = f"""
 with latest as (
-  select distinct on ({CELL}) * from published_figures where day <= $2
-  order by {CELL}, version desc
+  select distinct on ({CELL}) published_figures.*, choices
+  from published_figures join publications on number = publication
+  where day <= $2 order by {CELL}, version desc
 ), present as (
   select {CELL}, {SUMS} from rate_cells where day <= $2 group by {CELL}
 )
 insert into published_figures ({CELL}, version, publication, {", ".join(COUNTS)})
 select {CELL}, coalesce(latest.version, 0) + 1, $1, {NEW}
 from present full join latest using ({CELL})
-where ({NEW}) is distinct from ({OLD}) and (latest.version is not null or present.accepted > 0)
+where ({NEW}, $3::text[]) is distinct from ({OLD}, latest.choices)
+  and (latest.version is not null or present.accepted > 0)
 """  # noqa: S608 - names from this file
 LATEST: Final = f"""
-select distinct on ({CELL}) {CELL}, version, publication, published_at, rules, {", ".join(COUNTS)}
+select distinct on ({CELL}) {CELL}, version, publication, published_at, rules, choices, {", ".join(COUNTS)}
 from published_figures join publications on number = publication
 where carrier = $1 and day between $2 and $3 order by {CELL}, version desc
 """  # noqa: S608 - names from this file
@@ -65,8 +67,16 @@ def last_closed(today: date, window_days: int) -> date:
     return today - timedelta(days=window_days + 1)
 
 
-async def publish(con: Any, until: date, closed: date, rules: str) -> Publication:
-    """Publish every closed cohort up to `until`; `closed` is the newest that may be, `rules` a version.
+@dataclass(frozen=True)
+class CountedBy:
+    """What a publication was counted by: the version of the tracker's rules, and the choices that hold."""
+
+    rules: str
+    choices: frozenset[Choice] = frozenset()
+
+
+async def publish(con: Any, until: date, closed: date, by: CountedBy) -> Publication:
+    """Publish every closed cohort up to `until`; `closed` is the newest that may be.
 
     Raises:
         BadItem: the cohort of `until` is still open.
@@ -77,8 +87,9 @@ async def publish(con: Any, until: date, closed: date, rules: str) -> Publicatio
         )
     async with con.transaction(isolation="repeatable_read"):
         await con.execute("select pg_advisory_xact_lock($1)", LOCK)
-        number = await con.fetchval(PUBLICATION, until, rules, await con.fetchval(POSITIONS))
-        told = await con.execute(FIGURES, number, until)
+        choices = sorted(by.choices)
+        number = await con.fetchval(PUBLICATION, until, by.rules, await con.fetchval(POSITIONS), choices)
+        told = await con.execute(FIGURES, number, until, choices)
         return Publication(number, int(told.split()[-1]))
 
 

@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
+import pyarrow as pa
+
 from buuta.contracts.codec import Codec
-from buuta.contracts.columns import Decoded, encode_rows
+from buuta.contracts.columns import Decoded, batch_of, encode_rows
 from buuta.model.identifiers import parcel_key, split_key
 from buuta.model.milestone import Action, ParcelMilestone
 from buuta.model.scan import DeadlinePassed, Registration
@@ -18,8 +20,10 @@ from buuta.streaming.producer import Pair
 from buuta.telemetry import metrics
 from services.tracker import storage
 from services.tracker.domain.epochs import GAP_MS, Papers
-from services.tracker.domain.parcel import CellChanges, Parcel, contribution, counted
+from services.tracker.domain.figures import CellChanges, contribution, counted
+from services.tracker.domain.parcel import Parcel
 from services.tracker.fast import Fast, not_later, scan_columns, take_fast
+from services.tracker.lateness import Lateness, lateness
 from services.tracker.slow import (
     Known,
     Own,
@@ -53,12 +57,16 @@ class ChunkFold:
         fast = take_fast(scans, slow_keys, parcels)
         slow = await self._slow(con, own_records(scans, others, slow_keys), parcels)
         await storage.delete_scans(con, slow.replaced)
-        await storage.insert_scans(con, fast.batch(), slow.added)
+        added = _added(fast, slow)
+        await storage.insert_scans(con, added)
         await storage.insert_deadlines(con, slow.passed)
         await storage.insert_declarations(con, slow.declared)
         await storage.write_parcels(con, chunk.partition, parcels, before)
         await storage.write_past(con, chunk.partition, slow.past)
-        await storage.add_to_cells(con, chunk.partition, cell_changes(before, parcels, slow.past).counts)
+        changes = cell_changes(before, parcels, slow.past)
+        await storage.add_to_cells(con, chunk.partition, changes.counts)
+        await storage.add_transit(con, chunk.partition, changes.transit)
+        await storage.add_lateness(con, chunk.partition, _lateness(added, slow))
         _count(fast, slow, len(scans.keys))
         return [*fast.encoded(self._codec), *self._encoded(slow.told)]
 
@@ -96,6 +104,19 @@ class ChunkFold:
         values = encode_rows(self._codec, "ParcelMilestone", told)
         keys = (parcel_key(each.carrier, each.number).encode() for each in told)
         return list(zip(keys, values, strict=True))
+
+
+def _added(fast: Fast, slow: Slow) -> Any:
+    """All scans that the chunk adds to the history, as columns."""
+    more = [batch_of("ScanEvent", slow.added)] if slow.added else []
+    return pa.concat_batches([fast.batch(), *more])
+
+
+def _lateness(added: Any, slow: Slow) -> Counter[Lateness]:
+    counts = lateness(added)
+    if slow.replaced:
+        counts.subtract(lateness(batch_of("ScanEvent", slow.replaced)))
+    return counts
 
 
 OTHERS: Final[Mapping[str, type[Told]]] = {

@@ -19,6 +19,7 @@ from buuta.model.milestone import Action, ParcelMilestone
 from buuta.model.scan import Scan
 from buuta.model.steering import FUTURE_MS, MOST_SCANS, OLDEST_MS
 from buuta.streaming.producer import Pair
+from services.tracker.domain.epochs import AHEAD_MS
 from services.tracker.domain.fold import SEEN, Seen, advance, told_mode
 from services.tracker.domain.parcel import Parcel
 from services.tracker.domain.rules import kind_of
@@ -68,7 +69,7 @@ def not_later(scans: ScanColumns, stored: Mapping[str, Parcel], gap_ms: int) -> 
     A scan that does not simply steer or may begin an epoch, and a parcel with a correction that waits for
     its scan, with passed deadlines or too many scans, are not for one step either.
     """
-    greatest = {key: parcel.greatest_at for key, parcel in stored.items()}
+    greatest = {key: _last_for_slow(parcel, gap_ms) for key, parcel in stored.items()}
     slow = {key for key, parcel in stored.items() if _waits(parcel)}
     slow.update(scans.keys[row] for row in _odd_rows(scans.batch))
     slow.update(_too_many(scans.keys, stored))
@@ -79,9 +80,19 @@ def not_later(scans: ScanColumns, stored: Mapping[str, Parcel], gap_ms: int) -> 
             slow.add(key)
         else:
             greatest[key] = occurred_at
-            if known is None:
-                begins[key] = occurred_at + gap_ms
+            begins.setdefault(key, occurred_at + gap_ms)
     return slow
+
+
+def _last_for_slow(parcel: Parcel, gap_ms: int) -> int | None:
+    """Up to this business time a scan of a parcel is not for one step.
+
+    One that lies so long before the registration that holds could end the parcel before it was registered.
+    """
+    if parcel.registered_at is None:
+        return parcel.greatest_at
+    before = parcel.registered_at - gap_ms + AHEAD_MS
+    return before if parcel.greatest_at is None else max(parcel.greatest_at, before)
 
 
 def _waits(parcel: Parcel) -> bool:

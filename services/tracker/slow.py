@@ -64,7 +64,7 @@ Past = dict[str, tuple[Sequence[Parcel], Sequence[Parcel]]]
 
 @dataclass
 class Slow:
-    """What the slow path found out: rows of history to add and to replace, what to tell, and past parcels."""
+    """What the slow path found out: history to add and what it replaces, what to tell, past parcels."""
 
     parcels: MutableMapping[str, Parcel]
     added: list[Scan] = field(default_factory=list)
@@ -137,7 +137,7 @@ class Slow:
             if known.get(event_id) != scan:
                 self.added.append(scan)
                 if event_id in known:
-                    self.replaced.append(scan)
+                    self.replaced.append(known[event_id])
         return len(all_scans) - len(known)
 
 

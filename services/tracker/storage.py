@@ -8,13 +8,14 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from buuta.contracts.columns import batch_of
 from buuta.errors import BadItem
 from buuta.model.identifiers import parcel_key, split_key
 from buuta.model.scan import DeadlinePassed, Scan
 from buuta.storage.copying import copy_batch
 from services.tracker.domain.deadlines import Passed
-from services.tracker.domain.parcel import STATE_FIELDS, Cell, Declared, Parcel
+from services.tracker.domain.figures import Cell, Transit
+from services.tracker.domain.parcel import STATE_FIELDS, Declared, Parcel
+from services.tracker.lateness import Lateness
 
 SCAN_COLUMNS: Final = (
     "parcel_key", "event_id", "status", "reason", "delivery_mode", "provisional",
@@ -25,6 +26,7 @@ SCAN_COLUMNS: Final = (
 COUNTS: Final = (
     "accepted", "delivered_to_address", "delivered_at_point", "delivered_as_asked",
     "delivered_unknown_mode", "returned", "lost", "delivered_first_attempt", "promised", "on_time",
+    "delivered_to_locker",
 )  # fmt: skip
 
 SELECT_PARCELS: Final = (
@@ -74,9 +76,20 @@ on conflict (carrier, service, province, commune, day, slot) do update
 set {", ".join(f"{name} = c.{name} + excluded.{name}" for name in COUNTS)}
 """  # noqa: S608 - names from this file
 
+UPSERT_TRANSIT: Final = """
+insert into transit_cells as c (slot, carrier, service, province, day, hours, parcels)
+select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::date[], $6::int[], $7::bigint[])
+on conflict (carrier, day, service, province, hours, slot) do update set parcels = c.parcels + excluded.parcels
+"""
+UPSERT_LATENESS: Final = """
+insert into lateness_cells as c (slot, carrier, day, minutes, scans)
+select $1, * from unnest($2::text[], $3::date[], $4::int[], $5::bigint[])
+on conflict (carrier, day, minutes, slot) do update set scans = c.scans + excluded.scans
+"""
+
 PARCEL_TYPES: Final = tuple(
     pa.int64() if name.endswith("_at")
-    else pa.int64() if name == "epoch_from"
+    else pa.int64() if name in {"epoch_from", "stopped_ms"}
     else pa.int32() if name in {"attempts", "sequence", "registration_version", "scans", "epoch"}
     else pa.bool_() if name in {"awaits_scan", "invited_twice", "deadlines"}
     else pa.string()
@@ -207,10 +220,8 @@ def _id_bytes(event_id: str) -> bytes:
         raise BadItem("event_id_invalid", "an event id is hexadecimal", "event_id") from None
 
 
-async def insert_scans(con: Any, batch: Any, more: Sequence[Scan]) -> None:
-    """Append scans that are not stored yet: `ScanEvent` columns, and more as tuples."""
-    if more:
-        batch = pa.concat_batches([batch, batch_of("ScanEvent", more)])
+async def insert_scans(con: Any, batch: Any) -> None:
+    """Append scans that are not stored yet, as `ScanEvent` columns."""
     await copy_batch(con, "scans", scan_table(batch))
 
 
@@ -256,3 +267,20 @@ async def add_to_cells(con: Any, slot: int, counts: Mapping[tuple[Cell, str], in
         rows = [(*cell, *(cells[cell].get(name, 0) for name in COUNTS)) for cell in sorted(cells)]
         columns = [list(column) for column in zip(*rows, strict=True)]
         await con.execute(UPSERT_CELLS, slot, *columns)
+
+
+async def add_transit(con: Any, slot: int, counts: Mapping[Transit, int]) -> None:
+    """Add a chunk's sums to the cells of transit times."""
+    await _add(con, UPSERT_TRANSIT, slot, counts)
+
+
+async def add_lateness(con: Any, slot: int, counts: Mapping[Lateness, int]) -> None:
+    """Add a chunk's sums to the cells of event lateness."""
+    await _add(con, UPSERT_LATENESS, slot, counts)
+
+
+async def _add(con: Any, upsert: str, slot: int, counts: Mapping[tuple[Any, ...], int]) -> None:
+    """Upsert sums by cell, in one order."""
+    rows = [(*cell, counts[cell]) for cell in sorted(counts) if counts[cell]]
+    if rows:
+        await con.execute(upsert, slot, *map(list, zip(*rows, strict=True)))

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -21,6 +21,11 @@ from buuta.streaming.progress import ProgressRows
 from buuta.streaming.worker import Apply, ChunkWorker
 from buuta.telemetry.health import Readiness
 from services.tracker.chunks import EXPECTED, ChunkFold
+
+EMPTY: Final = """
+truncate scans, parcels, past_parcels, rate_cells, transit_cells, lateness_cells, deadlines, declarations
+"""
+"""Forgets all that the log said, but not how far it was applied."""
 
 
 @dataclass

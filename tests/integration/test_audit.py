@@ -20,7 +20,7 @@ from buuta.settings import SharedSettings
 from buuta.streaming.producer import Producer
 from buuta.telemetry.health import Readiness
 from services.tracker.domain.epochs import AHEAD_MS, GAP_MS
-from tests.integration.parts import chunk, encode, worker
+from tests.integration.parts import EMPTY, chunk, encode, worker
 from tests.scans import EVENING, HOUR, MORNING, later, registration, reused_journeys, scan
 
 numbered = iter(range(10**9))
@@ -31,9 +31,8 @@ async def audited(
     settings: SharedSettings, pool: Any, folder: Path, records: Records, *, dead: Sequence[int] = ()
 ) -> Audit:
     """What an audit says after the tracker and the archive have read the same records."""
-    await pool.execute(
-        "truncate scans, parcels, past_parcels, rate_cells, deadlines, declarations, progress"
-    )
+    await pool.execute(EMPTY)
+    await pool.execute("truncate progress")
     log = chunk(settings, 0, records)
     async with worker(settings, pool) as tracker:
         for start in range(0, len(records), 5):

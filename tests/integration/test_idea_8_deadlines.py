@@ -17,7 +17,7 @@ from services.tracker.domain.epochs import Papers
 from services.tracker.domain.fold import fold
 from services.tracker.domain.invitations import GOES_BACK
 from services.tracker.domain.rules import STALE_MS
-from tests.integration.parts import chunk, everything, milestones, worker
+from tests.integration.parts import EMPTY, chunk, everything, milestones, worker
 from tests.scans import HOUR, MORNING, corrected_journeys, papers, registration, scan
 
 LATER = MORNING + 40 * HOUR
@@ -110,7 +110,7 @@ async def test_the_same_log_ends_in_the_same_however_it_is_cut(settings: SharedS
 async def test_the_sweep_finds_what_the_domain_implies(
     settings: SharedSettings, pool: Any, scans: list[Scan], promise: int | None
 ) -> None:
-    await pool.execute("truncate scans, parcels, past_parcels, rate_cells, deadlines, declarations")
+    await pool.execute(EMPTY)
     await apply(settings, pool, [*scans, registration(promised_at=promise)])
     far = MORNING + 2 * STALE_MS
     rows = await pool.fetch(DUE, 0, far, STALE_MS, list(GOES_BACK), MOST)

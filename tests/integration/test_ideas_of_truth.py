@@ -14,10 +14,11 @@ from buuta.model.scan import Registration, Scan
 from buuta.model.steering import MOST_SCANS
 from buuta.settings import SharedSettings
 from services.portal.storage import find
+from services.tracker.domain.figures import contribution, counted
 from services.tracker.domain.fold import distinct, fold
-from services.tracker.domain.parcel import STATE_FIELDS, contribution, counted
+from services.tracker.domain.parcel import STATE_FIELDS
 from services.tracker.storage import load_history, load_parcels, load_past
-from tests.integration.parts import chunk, milestones, worker
+from tests.integration.parts import EMPTY, chunk, milestones, worker
 from tests.scans import EVENING, HOUR, MORNING, later, registration, reused_journeys, scan
 
 SCANS_ONLY = [
@@ -116,7 +117,7 @@ async def test_idea_6_any_order_and_any_chunking_ends_in_the_same_truth(
     settings: SharedSettings, pool: Any, parcels: list[list[Scan]], sizes: list[int], chance: Any
 ) -> None:
     """Storage, states, live sets and rate cells against the pure fold of each parcel's set."""
-    await pool.execute("truncate scans, parcels, past_parcels, rate_cells, deadlines, declarations")
+    await pool.execute(EMPTY)
     numbers = [f"P{next(numbered):06}" for _ in parcels]
     own = [
         each._replace(
@@ -250,6 +251,16 @@ async def test_a_registration_that_waits_for_its_parcel_does_not_get_the_return_
     [past] = (await load_past(pool, ["ghn:Z82BS"]))["ghn:Z82BS"]
     assert (parcel.epoch, parcel.status, past.status) == (2, None, "returned")
     assert [each["registration_id"] for each in await milestones(settings)] == [None] * 3
+
+
+async def test_an_old_ending_that_comes_after_a_registration_does_not_become_its_parcels(
+    settings: SharedSettings, pool: Any
+) -> None:
+    """However plainly the scan is the first that is known."""
+    waiting = registration(registered_at=MORNING + 200 * 24 * HOUR)
+    await apply(settings, pool, [waiting], [scan("lost", 0)])
+    parcel = (await load_parcels(pool, ["ghn:Z82BS"]))["ghn:Z82BS"]
+    assert (parcel.epoch, parcel.status) == (2, None)
 
 
 async def test_a_number_used_again_is_another_parcel_on_its_page_and_in_the_figures(

@@ -12,7 +12,7 @@ from buuta.contracts.codec import Codec
 from buuta.settings import SharedSettings
 from services.ingest.storage import Carrier, add_carrier
 from services.portal.app import wire
-from services.portal.publishing import publish
+from services.portal.publishing import CountedBy, publish
 from services.portal.settings import PortalSettings
 from services.portal.storage import add_shipper
 from tests.integration.parts import chunk, everything, worker
@@ -258,6 +258,9 @@ async def test_rates_as_json_and_as_a_page(portal: Portal, settings: SharedSetti
         3, 0.5, 0.333333, 0.5,
     )  # fmt: skip
     assert {rate["province"] for rate in rates} == {None, "01", "unknown"}
+    assert (total["transit_p50"], total["transit_p95"]) == (1, 1)
+    [late] = (await portal.client.get("/v1/rates?to=2030-01-01&from=2026-01-01")).json()["lateness"]
+    assert (late["carrier"], late["scans"], late["p99_minutes"]) == ("ghn", 6, 1)
     page = (await portal.client.get("/rates?lang=en")).text
     assert "50.0 %" in page
     assert "Thành phố Hà Nội" in page
@@ -271,7 +274,7 @@ async def test_published_figures_show_their_version_and_hide_cells_of_few(
     parcels = [scan("accepted", 0, number=f"P{each}") for each in range(7)]
     await track(settings, pool, [*places, *parcels])
     async with pool.acquire() as con:
-        await publish(con, date(2026, 11, 24), date(2026, 11, 24), "7")
+        await publish(con, date(2026, 11, 24), date(2026, 11, 24), CountedBy("7"))
     url = "/v1/rates/published?carrier=ghn&from=2026-11-01&to=2026-11-24"
     figures = (await portal.client.get(url)).json()
     shown = {each["commune"]: each["counts"] and each["counts"]["accepted"] for each in figures}

@@ -8,7 +8,8 @@ import pytest
 
 from buuta.errors import BadItem
 from buuta.settings import SharedSettings
-from services.portal.publishing import Gap, gaps, last_closed, latest, publish
+from services.portal.domain.rates import Choice
+from services.portal.publishing import CountedBy, Gap, gaps, last_closed, latest, publish
 from tests.integration.parts import chunk, worker
 from tests.scans import HOUR, MORNING, scan
 
@@ -30,13 +31,13 @@ async def test_a_late_scan_makes_a_new_version_and_the_old_one_stays(
 ) -> None:
     await track(settings, pool, 0, scan("accepted", 0), scan("out_for_delivery", 1))
     async with pool.acquire() as con:
-        first = await publish(con, DAY, DAY, "7")
-        again = await publish(con, DAY, DAY, "7")
+        first = await publish(con, DAY, DAY, CountedBy("7"))
+        again = await publish(con, DAY, DAY, CountedBy("7"))
         assert (first.figures, again.figures) == (1, 0)
         assert await figures(pool) == [(1, 1, 0)]
         await track(settings, pool, 2, scan("delivered", 2, delivery_mode="address"))
         assert await figures(pool) == [(1, 1, 0)]
-        await publish(con, DAY, DAY, "8")
+        await publish(con, DAY, DAY, CountedBy("8"))
         assert await figures(pool) == [(2, 1, 1)]
         kept = await con.fetch(
             "select version, delivered_to_address from published_figures order by version"
@@ -55,11 +56,23 @@ async def test_a_parcel_that_moves_to_another_cell_leaves_a_version_without_it(
 ) -> None:
     await track(settings, pool, 0, scan("in_transit", 30))
     async with pool.acquire() as con:
-        await publish(con, date(2026, 11, 26), date(2026, 11, 26), "7")
+        await publish(con, date(2026, 11, 26), date(2026, 11, 26), CountedBy("7"))
         await track(settings, pool, 1, scan("accepted", 0, received_at=MORNING + 31 * HOUR))
-        await publish(con, date(2026, 11, 26), date(2026, 11, 26), "7")
+        await publish(con, date(2026, 11, 26), date(2026, 11, 26), CountedBy("7"))
         rows = await latest(con, "ghn", DAY, date(2026, 11, 26))
     assert [(row["day"].day, row["version"], row["accepted"]) for row in rows] == [(24, 1, 1), (25, 2, 0)]
+
+
+async def test_another_choice_of_what_counts_is_another_version(
+    settings: SharedSettings, pool: Any
+) -> None:
+    """A published rate is not changed by a setting, only by another publication."""
+    await track(settings, pool, 0, scan("accepted", 0), scan("delivered", 1, delivery_mode="redirect"))
+    async with pool.acquire() as con:
+        for choices in ((), (Choice.REDIRECT,), (Choice.REDIRECT,)):
+            await publish(con, DAY, DAY, CountedBy("7", frozenset(choices)))
+        rows = await latest(con, "ghn", DAY, DAY)
+    assert [(row["version"], row["choices"]) for row in rows] == [(2, ["redirect_counts"])]
 
 
 async def test_what_is_published_can_neither_be_changed_nor_deleted(
@@ -67,7 +80,7 @@ async def test_what_is_published_can_neither_be_changed_nor_deleted(
 ) -> None:
     await track(settings, pool, 0, scan("accepted", 0))
     async with pool.acquire() as con:
-        await publish(con, DAY, DAY, "7")
+        await publish(con, DAY, DAY, CountedBy("7"))
     for statement in (
         "update published_figures set accepted = 99", "delete from publications", "truncate published_figures",
     ):  # fmt: skip
@@ -79,7 +92,7 @@ async def test_an_open_cohort_is_not_published(pool: Any) -> None:
     assert last_closed(date(2026, 11, 24), 45) == date(2026, 10, 9)
     async with pool.acquire() as con:
         with pytest.raises(BadItem, match="the newest closed one is that of 2026-10-09"):
-            await publish(con, date(2026, 10, 10), date(2026, 10, 9), "7")
+            await publish(con, date(2026, 10, 10), date(2026, 10, 9), CountedBy("7"))
 
 
 async def test_coverage_names_carriers_and_days_that_are_missing(

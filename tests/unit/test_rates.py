@@ -1,14 +1,16 @@
 """The delivery-to-address rate (domain 3.5)."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from buuta.model.scan import Scan
 from buuta.model.times import vietnam_day
-from services.portal.domain.rates import Counts
+from services.portal.domain.rates import Choice, Counts
+from services.tracker.domain.figures import CellChanges, contribution, counted
 from services.tracker.domain.fold import fold
-from services.tracker.domain.parcel import CellChanges, contribution, counted
 from tests.scans import HOUR, MORNING, journeys, papers, scan
 
 COUNT = st.integers(0, 10**6)
@@ -18,6 +20,15 @@ def test_net_gross_and_unknown_share() -> None:
     counts = Counts(100, 60, 10, 5, 5, 12, 3)
     assert (counts.delivered, counts.under_way) == (80, 5)
     assert (counts.rate_net, counts.rate_gross, counts.unknown_share) == (0.75, 0.631579, 0.0625)
+
+
+def test_what_the_law_leaves_open_counts_by_choice_and_never_twice() -> None:
+    counts = Counts(100, 60, 10, 5, 5, 12, 3, delivered_to_locker=4)
+    redirect, locker = frozenset({Choice.REDIRECT}), frozenset({Choice.LOCKER})
+    assert replace(counts, choices=redirect).rate_net == 65 / 80
+    assert replace(counts, choices=locker).rate_net == 64 / 80
+    assert replace(counts, choices=redirect | locker).to_address == 69
+    assert replace(counts, choices=redirect | locker).delivered == counts.delivered
 
 
 def test_nothing_ended_is_no_rate_and_not_zero() -> None:
@@ -59,6 +70,39 @@ def test_first_attempt_and_on_time(
     part = contribution("ghn", counted(parcel))
     assert part is not None
     assert part.measures == measures
+
+
+@pytest.mark.parametrize(
+    ("between", "hours"),
+    [
+        ([], 10),
+        ([scan("customs_hold", 2), scan("in_transit", 5)], 7),
+        ([scan("customs_hold", 2), scan("customs_hold", 4), scan("in_transit", 5)], 7),
+        ([scan("attempt_failed", 2, reason="reschedule_requested"), scan("out_for_delivery", 8)], 4),
+        ([scan("attempt_failed", 2, reason="addressee_absent"), scan("out_for_delivery", 8)], 10),
+        ([scan("held", 2, reason="weather"), scan("held", 3, reason="other")], 9),
+        ([scan("held", 2, reason="weather", provisional=True), scan("in_transit", 5)], 10),
+        ([scan("customs_hold", 9.5)], 10),
+        ([scan("customs_hold", -3), scan("in_transit", -1)], 10),
+    ],
+)
+def test_the_clock_of_the_transit_time_stands_still(between: list[Scan], hours: int) -> None:
+    """Hours begun, from acceptance; not with customs, after a date that was asked for, in bad weather."""
+    scans = [scan("accepted", 0), *between, scan("delivered", 10), scan("delivered", 12)]
+    part = contribution("ghn", counted(fold(scans)[0]))
+    assert part is not None
+    assert part.transit_hours == hours
+
+
+def test_what_is_not_delivered_has_no_transit_time_and_a_locker_is_a_point() -> None:
+    lost = contribution("ghn", counted(fold([scan("accepted", 0), scan("lost", 1)])[0]))
+    locker = contribution(
+        "ghn", counted(fold([scan("accepted"), scan("delivered", 1, delivery_mode="locker")])[0])
+    )
+    assert lost is not None
+    assert locker is not None
+    assert (lost.transit_hours, locker.transit_hours) == (None, 1)
+    assert (locker.outcome, "delivered_to_locker" in locker.measures) == ("delivered_at_point", True)
 
 
 @given(journeys(), st.integers(0, 12))

@@ -1,7 +1,8 @@
 -- A carrier's number that is used again is another parcel: services/tracker/domain/epochs.py.
 alter table parcels
   add column epoch      integer not null default 1,
-  add column epoch_from bigint;
+  add column epoch_from bigint,
+  add column registered_at bigint;
 
 -- The parcels that a number had before; never read by a plain scan.
 create table past_parcels (like parcels including defaults, primary key (parcel_key, epoch));

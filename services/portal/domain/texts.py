@@ -105,6 +105,16 @@ PAGE: Final[dict[str, dict[str, str]]] = {
     },
     "first_attempt": {"vi": "Lần đầu", "en": "First attempt"},
     "on_time": {"vi": "Đúng hẹn", "en": "On time"},
+    "transit": {"vi": "Giờ toàn trình 50 / 90 %", "en": "Hours under way, 50 / 90 %"},
+    "lateness": {"vi": "Báo chậm", "en": "How late reports come"},
+    "lateness_help": {
+        "vi": "Từ lúc sự kiện xảy ra đến lúc nhận được báo cáo, theo phút: 50, 95 và 99 % số báo cáo không quá.",
+        "en": "Minutes from the event to the receipt of its report: 50, 95 and 99 % of the reports within.",
+    },
+    "scans": {"vi": "Báo cáo", "en": "Reports"},
+    "counts_too": {"vi": "Cũng tính là phát tại địa chỉ", "en": "Counted as delivered to the address, too"},
+    "redirect_counts": {"vi": "phát theo yêu cầu", "en": "delivered as asked"},
+    "locker_counts": {"vi": "phát vào tủ", "en": "laid into a locker"},
     "unknown_place": {"vi": "Chưa rõ", "en": "Unknown"},
     "no_rates": {"vi": "Chưa có số liệu.", "en": "No figures yet."},
 }  # fmt: skip

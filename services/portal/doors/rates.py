@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field
 from buuta.model.statuses import Service
 from buuta.web.problems import problems
 from services.portal import publishing, storage
-from services.portal.domain.rates import COUNTS, Counts
+from services.portal.domain.rates import COUNTS, Choice, Counts
 from services.portal.doors.pages import page
+from services.portal.settings import PortalSettings
 
 First = Annotated[date | None, Query(alias="from", description="First acceptance day.")]
 Last = Annotated[date | None, Query(alias="to", description="Last acceptance day.")]
@@ -20,6 +21,16 @@ OfService = Annotated[
     Service | Literal["unknown"] | None, Query(description="One service; without it all, the unknown too.")
 ]
 Share = Annotated[float | None, Field(ge=0, le=1, description="None where nothing ended yet.")]
+
+
+Hours = Annotated[
+    int | None,
+    Field(
+        description="So many hours or fewer from acceptance to handover, without those in which the clock "
+        "stood still (customs, another date asked for, weather)."
+    ),
+]
+Minutes = Annotated[int, Field(description="So many minutes or fewer; a step of a fixed scale.")]
 
 
 class Rate(BaseModel):
@@ -37,12 +48,26 @@ class Rate(BaseModel):
     delivered_first_attempt: int
     promised: int
     on_time: int
+    delivered_to_locker: Annotated[int, Field(description="Of those delivered at a point.")]
     under_way: int
     rate_net: Share
     rate_gross: Share
     unknown_share: Share
     first_attempt_share: Share
     on_time_share: Share
+    transit_p50: Hours
+    transit_p90: Hours
+    transit_p95: Hours
+
+
+class Lateness(BaseModel):
+    """How long after their business time a carrier's scans were received; received in these days."""
+
+    carrier: str
+    scans: int
+    p50_minutes: Minutes
+    p95_minutes: Minutes
+    p99_minutes: Minutes
 
 
 class Missing(BaseModel):
@@ -60,6 +85,10 @@ class Rates(BaseModel):
     last_day: date
     service: str | None
     rates: list[Rate]
+    counts_too: Annotated[
+        list[Choice], Field(description="What else counts as delivered to the address, by choice.")
+    ]
+    lateness: list[Lateness]
     missing: Annotated[list[Missing], Field(description="Carriers and days without any accepted parcel.")]
 
 
@@ -74,6 +103,7 @@ class PublishedFigure(BaseModel):
     version: int
     published_at: datetime
     rules: Annotated[str, Field(description="Version of the rules that it was counted by.")]
+    choices: Annotated[list[Choice], Field(description="What else counted as delivered to the address.")]
     publication: int
     counts: dict[str, int] | None
     rate_net: Share
@@ -81,8 +111,8 @@ class PublishedFigure(BaseModel):
     unknown_share: Share
 
 
-def router(pool: Any, smallest_cell: int) -> APIRouter:
-    """The figures for everybody; published cells of fewer than `smallest_cell` parcels show no counts."""
+def router(pool: Any, settings: PortalSettings) -> APIRouter:
+    """The figures for everybody; published cells of few parcels show no counts."""
     routes = APIRouter(tags=["figures"])
 
     async def read(first: date | None, last: date | None, service: str | None = None) -> Rates:
@@ -96,7 +126,9 @@ def router(pool: Any, smallest_cell: int) -> APIRouter:
             first_day=first,
             last_day=last,
             service=service,
-            rates=[_rate(row) for row in rows],
+            counts_too=sorted(settings.choices),
+            rates=[_rate(row, settings.choices) for row in rows],
+            lateness=[Lateness(**row) for row in await storage.lateness(pool, first, last)],
             missing=missing,
         )
 
@@ -111,7 +143,7 @@ def router(pool: Any, smallest_cell: int) -> APIRouter:
         last = last or (first + timedelta(days=30) if first else _today())
         first = max(first or last - timedelta(days=30), last - timedelta(days=30))
         rows = await publishing.latest(pool, carrier, first, last)
-        return [_published(row, smallest_cell) for row in rows]
+        return [_published(row, settings.smallest_cell) for row in rows]
 
     @routes.get("/rates", response_class=HTMLResponse, include_in_schema=False)
     async def rates_page(request: Request, first: First = None, last: Last = None) -> HTMLResponse:
@@ -131,21 +163,22 @@ def _yesterday() -> date:
 
 def _published(row: Any, smallest_cell: int) -> PublishedFigure:
     said = {name: row[name] for name in PublishedFigure.model_fields if name in row.keys()}  # noqa: SIM118
-    counts = Counts(**{name: row[name] for name in COUNTS})
+    counts = Counts(**{name: row[name] for name in COUNTS}, choices=frozenset(row["choices"]))
     if counts.accepted < smallest_cell:
         return PublishedFigure(**said, counts=None, rate_net=None, rate_gross=None, unknown_share=None)
     return PublishedFigure(
-        **said, counts=asdict(counts), rate_net=counts.rate_net, rate_gross=counts.rate_gross,
+        **said, counts={name: row[name] for name in COUNTS}, rate_net=counts.rate_net, rate_gross=counts.rate_gross,
         unknown_share=counts.unknown_share,
     )  # fmt: skip
 
 
-def _rate(row: Any) -> Rate:
-    counts = Counts(**{name: row[name] for name in COUNTS})
+def _rate(row: Any, choices: frozenset[Choice]) -> Rate:
+    counts = Counts(**{name: row[name] for name in COUNTS}, choices=choices)
     return Rate(
         carrier=row["carrier"], province=row["province"],
         **{name: row[name] for name in COUNTS}, under_way=counts.under_way,
         rate_net=counts.rate_net, rate_gross=counts.rate_gross, unknown_share=counts.unknown_share,
         first_attempt_share=counts.first_attempt_share,
         on_time_share=counts.on_time_share,
+        **{name: row[name] for name in ("transit_p50", "transit_p90", "transit_p95")},
     )  # fmt: skip

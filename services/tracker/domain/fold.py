@@ -38,10 +38,12 @@ from services.tracker.domain.parcel import Parcel
 from services.tracker.domain.places import least_ms
 from services.tracker.domain.rules import (
     DELIVERED_AS,
+    MAY_STOP,
     MILESTONES,
     RULES,
     kind_of,
     next_expected_ms,
+    stops_clock,
 )
 
 DELIVERED: Final = Status.DELIVERED.value
@@ -79,6 +81,8 @@ def advance(parcel: Parcel, scan: Seen) -> int | None:
         return None
     milestone, _, moves, ended_as = RULES[status]
     limit = next_expected_ms(carrier, parcel.service, status)
+    if parcel.stopped_at is not None or status in MAY_STOP:
+        _run_clock(parcel, scan)
     if moves:
         _move(parcel, status, occurred_at)
     if status == DELIVERED:
@@ -115,11 +119,21 @@ def told_mode(parcel: Parcel, status: str) -> str | None:
     return parcel.delivery_mode if status == DELIVERED else None
 
 
+def _run_clock(parcel: Parcel, scan: Seen) -> None:
+    """The clock of the transit time runs again with the next scan, unless that one stops it, too."""
+    status, reason, _, _, occurred_at, *_ = scan
+    if parcel.stopped_at is not None:
+        parcel.stopped_ms += occurred_at - parcel.stopped_at
+    stops = parcel.delivered_at is None and stops_clock(status, reason)
+    parcel.stopped_at = occurred_at if stops else None
+
+
 def _move(parcel: Parcel, status: str, occurred_at: int) -> None:
     if parcel.moved_at is None:
         parcel.moved_at = occurred_at
     if parcel.accepted_at is None and status == ACCEPTED:
-        parcel.accepted_at = occurred_at
+        # The clock of the transit time begins here.
+        parcel.accepted_at, parcel.stopped_ms = occurred_at, 0
 
 
 def _arrive(parcel: Parcel, province: str | None, occurred_at: int) -> None:

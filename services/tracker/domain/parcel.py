@@ -1,16 +1,9 @@
 """A parcel's state: what its set of records implies."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import date
-from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
-from buuta.model.times import vietnam_day
-from services.tracker.domain.rules import DELIVERED_AS, MilestoneRule
-
-UNKNOWN_UNIT: Final = "unknown"
-DELIVERED: Final = frozenset(DELIVERED_AS.values())
+from services.tracker.domain.rules import MilestoneRule
 
 
 class Declared(NamedTuple):
@@ -37,7 +30,8 @@ class Parcel:
     `province` is where the newest scan was made. `scans` counts the history; once it is longer than
     steers, `full_at` is the receipt of the last scan that does. `deadlines` says that a deadline was seen
     to pass; `overdue` holds the letters of those that are past now. `epoch` says which parcel of its number
-    it is, from 1; `epoch_from` is when it began, None for the first.
+    it is, from 1; `epoch_from` is when it began, None for the first. `stopped_at` is since when the
+    clock of its transit time stands still, `stopped_ms` how long it stood before.
     """
 
     status: str | None = None
@@ -72,6 +66,9 @@ class Parcel:
     delivered_at: int | None = None
     epoch: int = 1
     epoch_from: int | None = None
+    stopped_at: int | None = None
+    stopped_ms: int = 0
+    registered_at: int | None = None
 
     def register(self, registration: Declared) -> None:
         """Take in the registration that holds.
@@ -79,6 +76,7 @@ class Parcel:
         One that was withdrawn tells nobody anything; its destination stays, since the parcel still goes there.
         """
         self.registration_version = registration.version
+        self.registered_at = registration.registered_at
         self.registration_id = None if registration.withdrawn else registration.registration_id
         self.dest_province = registration.province
         self.dest_commune = registration.commune
@@ -95,101 +93,3 @@ class Parcel:
 
 
 STATE_FIELDS: Final = tuple(Parcel.__slots__)
-
-
-class Cell(NamedTuple):
-    """Where a parcel counts in the delivery-to-address rate (domain 3.5)."""
-
-    carrier: str
-    service: str
-    province: str
-    commune: str
-    day: date
-
-
-class Contribution(NamedTuple):
-    """What a parcel adds to its cell: one accepted, one of its outcome if it has ended, and measures.
-
-    Of a delivered parcel, in whatever mode: `delivered_first_attempt` if no attempt was reported to have
-    failed before; `promised` if it was delivered under a promise, and `on_time` if not after it.
-    """
-
-    cell: Cell
-    outcome: str | None
-    measures: tuple[str, ...] = ()
-
-
-class Counted(NamedTuple):
-    """All of a parcel that the rates look at; while it stays the same, no cell changes."""
-
-    accepted_at: int | None
-    moved_at: int | None
-    service: str | None
-    dest_province: str | None
-    dest_commune: str | None
-    outcome: str | None
-    attempts: int
-    promised_at: int | None
-    delivered_at: int | None
-
-
-counted: Final[Callable[[Parcel], tuple[Any, ...]]] = attrgetter(*Counted._fields)
-"""What the rates look at, as a plain tuple: of most parcels it is compared and no more."""
-
-
-def contribution(carrier: str, looked_at: tuple[Any, ...] | None) -> Contribution | None:
-    """A parcel's place in the rates; None before it was accepted or moved.
-
-    The cohort is the acceptance day in Vietnam; without an acceptance scan the day of the first
-    movement. Without a registered destination the unit is `unknown`, said aloud.
-    """
-    if looked_at is None:
-        return None
-    parcel = Counted._make(looked_at)
-    since = parcel.moved_at if parcel.accepted_at is None else parcel.accepted_at
-    if since is None:
-        return None
-    cell = Cell(
-        carrier, parcel.service or UNKNOWN_UNIT, parcel.dest_province or UNKNOWN_UNIT,
-        parcel.dest_commune or UNKNOWN_UNIT, vietnam_day(since),
-    )  # fmt: skip
-    return Contribution(cell, parcel.outcome, tuple(_measures(parcel)))
-
-
-def _measures(parcel: Counted) -> Iterator[str]:
-    if parcel.outcome not in DELIVERED or parcel.delivered_at is None:
-        return
-    if not parcel.attempts:
-        yield "delivered_first_attempt"
-    if parcel.promised_at is not None:
-        yield "promised"
-        if parcel.delivered_at <= parcel.promised_at:
-            yield "on_time"
-
-
-@dataclass
-class CellChanges:
-    """Sums of what a chunk adds to and takes from cells; columns as in `rate_cells`."""
-
-    counts: dict[tuple[Cell, str], int] = field(default_factory=dict)
-
-    def move(self, before: Contribution | None, after: Contribution | None) -> None:
-        """Minus the old, plus the new."""
-        if before != after:
-            self._add(before, -1)
-            self._add(after, 1)
-
-    def replace(self, before: Iterable[Contribution | None], after: Iterable[Contribution | None]) -> None:
-        """Minus all of the old, plus all of the new."""
-        for part in before:
-            self._add(part, -1)
-        for part in after:
-            self._add(part, 1)
-
-    def _add(self, part: Contribution | None, count: int) -> None:
-        if part is None:
-            return
-        for column in ("accepted", part.outcome, *part.measures):
-            if column is not None:
-                key = (part.cell, column)
-                self.counts[key] = self.counts.get(key, 0) + count

@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from buuta.model.milestone import MilestoneKind
-from buuta.model.statuses import DEADLINE_LETTER, Deadline, DeliveryMode, Outcome, Service, Status
+from buuta.model.statuses import DEADLINE_LETTER, Deadline, DeliveryMode, Outcome, Reason, Service, Status
 
-VERSION: Final = "3"
+VERSION: Final = "4"
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 
@@ -126,6 +126,19 @@ DEADLINES: Final[dict[str, MilestoneRule]] = {
 """Which milestone a deadline implies that passed."""
 
 
+STOPS_CLOCK: Final = frozenset({
+    (Status.CUSTOMS_HOLD.value, None),
+    (Status.HELD.value, Reason.RESCHEDULE_REQUESTED.value),
+    (Status.ATTEMPT_FAILED.value, Reason.RESCHEDULE_REQUESTED.value),
+    (Status.READY_AT_POINT.value, Reason.RESCHEDULE_REQUESTED.value),
+    (Status.HELD.value, Reason.WEATHER.value),
+    (Status.ATTEMPT_FAILED.value, Reason.WEATHER.value),
+})  # fmt: skip
+"""Status and reason (None: any) from which on the clock of the transit time stands still, up to the next
+scan: customs (UPU EMSEVT: EME to EMF), a date that the recipient asked for, force majeure."""
+MAY_STOP: Final = frozenset(status for status, _ in STOPS_CLOCK)
+
+
 class StatusRule(NamedTuple):
     """All that the tables say of one status, in one look-up, with plain texts: the hot path's table."""
 
@@ -159,6 +172,11 @@ def next_expected_ms(carrier: str, service: str | None, status: str) -> int | No
         return None
     rows = ((carrier, service), (carrier, None), (None, service))
     return next((LIMITS_MS[row][status] for row in rows if status in LIMITS_MS.get(row, ())), default)
+
+
+def stops_clock(status: str, reason: str | None) -> bool:
+    """Whether the clock of the transit time stands still from such a scan on."""
+    return (status, None) in STOPS_CLOCK or (status, reason) in STOPS_CLOCK
 
 
 def kind_of(status: str) -> str:
