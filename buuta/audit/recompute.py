@@ -35,6 +35,7 @@ from services.tracker.domain.rules import (
     RULES,
     STOPS_CLOCK,
 )
+from services.tracker.lateness import LAST_DAY
 from services.tracker.storage import COUNTS
 
 CONSUMER: Final = "tracker"
@@ -219,6 +220,7 @@ def _statement(gap_ms: int) -> str:
         gap_ms=gap_ms,
         ahead_ms=AHEAD_MS,
         later=LATER_MINUTES,
+        last_day=LAST_DAY,
     )
 
 

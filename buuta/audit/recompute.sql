@@ -11,7 +11,8 @@ qualify row_number() over (
 ) = 1;
 
 create table lateness as
-select carrier, (date '1970-01-01' + ((received_at + 25200000) // 86400000)::integer)::date as day,
+select carrier,
+  (date '1970-01-01' + least(greatest((received_at + 25200000) // 86400000, 0), $last_day)::integer)::date as day,
   (select min(minutes) from late_bounds where received_at - occurred_at <= minutes * 60000 or minutes = $later)
     as minutes
 from first_copies;

@@ -1,9 +1,8 @@
 """Event lateness: how long after its business time each scan was received, counted on columns."""
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
 from datetime import date, timedelta
-from functools import reduce
 from typing import Any, Final
 
 import pyarrow as pa
@@ -13,29 +12,48 @@ from buuta.model.times import DAY_MS, VIETNAM_MINUTES
 from services.tracker.domain.figures import LATENESS_MINUTES, LATER_MINUTES
 
 MINUTE_MS: Final = 60_000
-BOUNDS: Final = pa.array([*LATENESS_MINUTES, LATER_MINUTES], pa.int32())
 FIRST_DAY: Final = date(1970, 1, 1)
+LAST_DAY: Final = 2**20 - 1
+"""Days after the first are counted up to this one (in the year 4840): receipts that somebody made up."""
+MINUTES: Final = 2**16
+"""More than there are minutes that are told apart, so that carrier, day and minutes fit one number."""
 Lateness = tuple[str, date, int]
 """Carrier, day of receipt in Vietnam, and within how many minutes."""
 
 
 def lateness(batch: Any) -> Counter[Lateness]:
     """Counts of some scans' lateness; `batch` holds `ScanEvent` columns."""
-    return Counter(dict(_grouped(batch))) if batch.num_rows else Counter()
+    counts: Counter[Lateness] = Counter()
+    carriers = batch.column("carrier").dictionary_encode()
+    names = carriers.dictionary.to_pylist()
+    day = pc.add(pc.multiply(carriers.indices.cast(pa.int64()), LAST_DAY + 1), _days(batch))
+    for each in pc.value_counts(pc.add(pc.multiply(day, MINUTES), _minutes(batch))).to_pylist():
+        rest, minutes = divmod(each["values"], MINUTES)
+        carrier, day_number = divmod(rest, LAST_DAY + 1)
+        counts[names[carrier], FIRST_DAY + timedelta(day_number), bound(minutes)] += each["counts"]
+    return counts
 
 
-def _grouped(batch: Any) -> Iterator[tuple[Lateness, int]]:
-    received, occurred = (batch.column(name).cast(pa.int64()) for name in ("received_at", "occurred_at"))
-    # As floats: two times that somebody made up must not wrap around.
-    late = pc.subtract(received.cast(pa.float64(), safe=False), occurred.cast(pa.float64(), safe=False))
-    over = (pc.greater(late, bound * MINUTE_MS).cast(pa.int8()) for bound in LATENESS_MINUTES)
-    days = pc.floor(
-        pc.divide(pc.add(received.cast(pa.float64(), safe=False), VIETNAM_MINUTES * MINUTE_MS), DAY_MS)
-    )
-    table = pa.table({
-        "carrier": batch.column("carrier"), "day": days.cast(pa.int64()), "bound": reduce(pc.add, over),
-        "one": pa.repeat(pa.scalar(1, pa.int32()), batch.num_rows),
-    }).group_by(["carrier", "day", "bound"]).aggregate([("one", "sum")])  # fmt: skip
-    columns = (table.column(name).to_pylist() for name in ("carrier", "day", "bound", "one_sum"))
-    for carrier, day, bound, count in zip(*columns, strict=True):
-        yield (carrier, FIRST_DAY + timedelta(days=day), BOUNDS[bound].as_py()), count
+def bound(minutes: int) -> int:
+    """The least step of the scale that so many minutes lie within."""
+    place = bisect_left(LATENESS_MINUTES, minutes)
+    return LATENESS_MINUTES[place] if place < len(LATENESS_MINUTES) else LATER_MINUTES
+
+
+def _days(batch: Any) -> Any:
+    received = _float(batch, "received_at")
+    return _within(pc.floor(pc.divide(pc.add(received, VIETNAM_MINUTES * MINUTE_MS), DAY_MS)), LAST_DAY)
+
+
+def _minutes(batch: Any) -> Any:
+    late = pc.subtract(_float(batch, "received_at"), _float(batch, "occurred_at"))
+    return _within(pc.ceil(pc.divide(late, MINUTE_MS)), LATENESS_MINUTES[-1] + 1)
+
+
+def _float(batch: Any, name: str) -> Any:
+    """As floats: two times that somebody made up must not wrap around."""
+    return batch.column(name).cast(pa.float64(), safe=False)
+
+
+def _within(column: Any, most: int) -> Any:
+    return pc.min_element_wise(pc.max_element_wise(column, 0.0), float(most)).cast(pa.int64())
