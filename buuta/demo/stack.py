@@ -27,6 +27,8 @@ from services.portal.storage import add_shipper
 
 SERVICES: Final = ("ingest", "tracker", "notifier", "portal")
 PREFERRED: Final = {"ingest": 8081, "portal": 8082, "tracker": 8083, "notifier": 8084}
+LAST_LINES: Final = 120
+"""Enough to reach back behind the tracebacks of threads that end with their process."""
 CARRIERS: Final = (
     Carrier("ghn", "Giao Hàng Nhanh", "ghn"),
     Carrier("ghtk", "Giao Hàng Tiết Kiệm", "ghtk"),
@@ -91,7 +93,7 @@ class Stack:
     def tail(self, service: str) -> str:
         """The last lines of a service's log."""
         text = (self.folder / f"{service}.log").read_text(encoding="utf-8", errors="replace")
-        return "\n".join(text.splitlines()[-20:])
+        return "\n".join(text.splitlines()[-LAST_LINES:])
 
 
 @contextlib.asynccontextmanager
@@ -101,8 +103,9 @@ async def running(
     durable: bool = True,
     more: Mapping[str, str] | None = None,
     kafka: Callable[[Path], Broker] = EmbeddedBroker,
+    preferred: Mapping[str, int] = PREFERRED,
 ) -> AsyncIterator[Stack]:
-    """A running stack; everything ends with it, and leaves nothing behind."""
+    """A running stack, at the preferred ports where they are free; it ends and leaves nothing behind."""
     with tempfile.TemporaryDirectory(prefix="buuta-") as name, contextlib.ExitStack() as ends:
         folder = Path(name)
         broker = await asyncio.to_thread(kafka, folder)
@@ -113,7 +116,7 @@ async def running(
         mail.start()
         ends.callback(mail.stop)
         await sms.start()
-        ports = {service: _port(service) for service in SERVICES}
+        ports = {service: _port(preferred.get(service)) for service in SERVICES}
         stack = Stack({}, database, broker, mail, sms, ports, folder)
         stack.env = {**os.environ, **_variables(stack), **(more or {})}
         try:
@@ -127,13 +130,12 @@ async def running(
             await sms.stop()
 
 
-def _port(service: str) -> int:
-    """The port that the README names, or another where that one is taken."""
-    try:
-        with socket.create_server(("127.0.0.1", PREFERRED[service])):
-            return PREFERRED[service]
-    except OSError:
-        return free_port()
+def _port(preferred: int | None) -> int:
+    """The preferred port, or another where that one is taken or there is none."""
+    if preferred is not None:
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", preferred)):
+            return preferred
+    return free_port()
 
 
 def _variables(stack: Stack) -> dict[str, str]:

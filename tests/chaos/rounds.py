@@ -58,7 +58,7 @@ async def _ground(seed: int) -> AsyncIterator[Ground]:
     def cluster(folder: Path) -> ApacheCluster:
         return ApacheCluster(folder, ports, [proxy.port for proxy in to_brokers])
 
-    async with running((), durable=False, more=SETTINGS, kafka=cluster) as stack:
+    async with running((), durable=False, more=SETTINGS, kafka=cluster, preferred={}) as stack:
         to_database = Proxy(stack.database.port)
         await to_database.start()
         try:
