@@ -59,7 +59,7 @@ def journeys(most: int = 12) -> st.SearchStrategy[list[Scan]]:
         st.builds(
             scan,
             st.sampled_from([str(status) for status in Status]),
-            st.integers(0, 8),
+            st.integers(0, 16).map(lambda half: half / 2),
             reason=st.sampled_from([None, "no_contact", "refused", "reschedule_requested"]),
             delivery_mode=st.sampled_from([None, "address", "point", "locker"]),
             provisional=st.sampled_from([False, False, False, True]),

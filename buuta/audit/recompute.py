@@ -40,18 +40,24 @@ from services.tracker.storage import COUNTS
 
 CONSUMER: Final = "tracker"
 UNDER_WAY: Final = " - ".join(("accepted", *Outcome))
-CELLS: Final = f"""
+
+
+def cells_of(schema: str) -> str:
+    """All that the figures of a schema's tables count, a row a cell and count."""
+    return f"""
 select carrier, service, province, commune, day, count_of, sum(parcels)::bigint as parcels
-from rate_cells cross join lateral unnest(
+from {schema}.rate_cells cross join lateral unnest(
   array['under_way', {", ".join(f"'{name}'" for name in COUNTS)}], array[{UNDER_WAY}, {", ".join(COUNTS)}]
 ) as long (count_of, parcels) group by 1, 2, 3, 4, 5, 6 having sum(parcels) <> 0
 union all
 select carrier, service, province, '*', day, 'transit_hours_' || hours, sum(parcels)::bigint
-from transit_cells group by 1, 2, 3, 4, 5, 6 having sum(parcels) <> 0
+from {schema}.transit_cells group by 1, 2, 3, 4, 5, 6 having sum(parcels) <> 0
 union all
 select carrier, '*', '*', '*', day, 'late_minutes_' || minutes, sum(scans)::bigint
-from lateness_cells group by 1, 2, 3, 4, 5, 6 having sum(scans) <> 0
+from {schema}.lateness_cells group by 1, 2, 3, 4, 5, 6 having sum(scans) <> 0
 """  # noqa: S608 - names from this file
+
+
 PARCELS: Final = """
 select parcel_key, epoch, outcome,
   (date '1970-01-01' + ((coalesce(accepted_at, moved_at) + 25200000) / 86400000)::int)
@@ -108,7 +114,7 @@ async def snapshot(pool: Any, topic: str, folder: Path) -> dict[int, int]:
         rows = await con.fetch(
             "select partition, position from progress where consumer = $1 and topic = $2", CONSUMER, topic
         )
-        for name, query in (("cells", CELLS), ("parcels", PARCELS)):
+        for name, query in (("cells", cells_of("public")), ("parcels", PARCELS)):
             await con.copy_from_query(query, output=str(folder / f"{name}.csv"), format="csv", header=True)
     return {row["partition"]: row["position"] for row in rows}
 

@@ -124,7 +124,7 @@ select parcel_key, epoch, split_part(parcel_key, ':', 1) as carrier,
   coalesce(nullif(service, ''), 'unknown') as service, coalesce(nullif(province, ''), 'unknown') as province, coalesce(nullif(commune, ''), 'unknown') as commune,
   (date '1970-01-01' + ((coalesce(accepted_at, moved_at) + 25200000) // 86400000)::integer)::date as day,
   outcome, case when outcome like 'delivered%'
-    then -((coalesce(accepted_at, moved_at) + stopped_ms - delivered_at) // 3600000) end as transit_hours,
+    then (delivered_at - coalesce(accepted_at, moved_at) - stopped_ms + 3599999) // 3600000 end as transit_hours,
   concat_ws(' ', 'accepted', coalesce(outcome, 'under_way'),
     case when outcome = 'delivered_at_point' and mode = 'locker' then 'delivered_to_locker' end,
     case when outcome like 'delivered%' and attempts = 0 then 'delivered_first_attempt' end,

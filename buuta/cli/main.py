@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from buuta import __version__
-from buuta.cli import admin, dead_letters, findings, look, partitions, rates, services
+from buuta.cli import admin, dead_letters, findings, look, partitions, rates, rebuild, services
 from buuta.errors import BuutaError
 from buuta.telemetry import logs
 
@@ -25,6 +25,7 @@ partitions.add_to(app)
 findings.add_to(app)
 dead_letters.add_to(app)
 rates.add_to(app)
+rebuild.add_to(app)
 
 
 @app.command()

@@ -63,7 +63,7 @@ def rates_recompute(
     """
     if not from_log:
         raise typer.BadParameter("say --from-log: it is the only source that does not depend on the tables")
-    with _folder(archive) as folder:
+    with folder_of(archive) as folder:
         found = asyncio.run(_audited(folder))
     console.print(report(found))
     if not found.agrees:
@@ -97,7 +97,8 @@ def rates_publish(
 
 
 @contextlib.contextmanager
-def _folder(archive: Path | None) -> Iterator[Path]:
+def folder_of(archive: Path | None) -> Iterator[Path]:
+    """The archive that is named, or a temporary one."""
     if archive is not None:
         yield archive
         return

@@ -5,11 +5,15 @@ import contextlib
 import random
 import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from buuta.demo.stack import Stack, running
+from buuta.audit.archive import Archive
+from buuta.audit.rebuild import Rebuild
+from buuta.contracts.codec import Codec
+from buuta.demo.stack import Stack, running, settings_of
 from tests.chaos.load import in_transaction, reporting, settled_books
 from tests.waiting import until
 
@@ -65,3 +69,18 @@ async def test_frozen_past_its_session_the_heir_goes_on_and_the_thawed_one_write
         await until(all_moved, "the heir commits on every partition", 60)
         frozen.send_signal(signal.SIGCONT)
         await stack.ready("tracker")
+
+
+@pytest.mark.timeout(600)
+async def test_rebuilt_and_swapped_under_load_with_a_tracker_killed_in_between(tmp_path: Path) -> None:
+    """Whatever is reported meanwhile is in the new tables, once; and nobody is told anything twice."""
+    async with under_load(15) as (stack, pool):
+        settings = settings_of(stack)
+        made = Rebuild(settings, pool, Archive(tmp_path, settings.events_topic), Codec())
+        await made.make()
+        swapping = asyncio.create_task(made.swap())
+        stack.children["tracker"].kill()
+        stack.start("tracker")
+        await swapping
+        await stack.ready("tracker")
+        assert await pool.fetchval("select count(*) from replaced.scans") > 0
