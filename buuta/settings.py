@@ -35,6 +35,8 @@ class SharedSettings(BaseSettings):
     events_topic: str = Field("parcel-events", description="The log of all parcels.")
     milestones_topic: str = Field("milestones", description="What the tracker tells.")
     notifications_topic: str = Field("notifications", description="What became of messages.")
+    rates_topic: str = Field("delivery-rates", description="Latest counts of every cell; compacted.")
+    parcels_topic: str = Field("parcels", description="Latest state of every parcel; compacted.")
     dead_letters_topic: str = Field("dead-letters", description="Bytes that nobody can read.")
     dead_letter_run: int = Field(
         500, ge=1, description="Undecodable records in a row from which on a partition is paused."

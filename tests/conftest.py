@@ -64,6 +64,8 @@ async def settings(broker: str, database: str) -> AsyncIterator[SharedSettings]:
         events_topic=f"events-{name}",
         milestones_topic=f"milestones-{name}",
         notifications_topic=f"notifications-{name}",
+        rates_topic=f"rates-{name}",
+        parcels_topic=f"parcels-{name}",
         dead_letters_topic=f"dead-{name}",
         partitions=2,
         master_key="11" * 32,

@@ -29,9 +29,9 @@ from services.tracker.domain.rules import VERSION
 
 TABLES: Final = (
     "scans", "parcels", "past_parcels", "rate_cells", "transit_cells", "lateness_cells", "deadlines",
-    "declarations",
+    "declarations", "unpublished_cells", "unpublished_parcels",
 )  # fmt: skip
-"""All that the log decides."""
+"""All that the log decides, and the marks of what is to be published of it."""
 COMPARED: Final = (
     "status", "reason", "outcome", "delivery_mode", "attempts", "accepted_at", "live", "findings", "overdue",
     "dest_province", "dest_commune", "epoch",
@@ -71,6 +71,11 @@ update rebuild.parcels r set sequence = p.sequence from public.parcels p
 where p.parcel_key = r.parcel_key and p.sequence > r.sequence
 """
 """A parcel's records are numbered on from what was told, so that nobody takes new ones for old."""
+MARK_OLD_CELLS: Final = """
+insert into unpublished_cells (carrier, service, province, commune, day)
+select distinct carrier, service, province, commune, day from replaced.rate_cells
+"""
+"""A cell that has no parcels any more is published, too."""
 VIEWS: Final = """
 select relname, pg_get_viewdef(oid) as body from pg_class
 where relkind = 'v' and relnamespace = 'public'::regnamespace
@@ -136,6 +141,7 @@ class Rebuild:
                 await con.execute(f"alter table rebuild.{table} set schema public")
             for view in views:
                 await con.execute(f"create or replace view public.{view['relname']} as {view['body']}")
+            await con.execute(MARK_OLD_CELLS)
             await con.execute("drop schema rebuild cascade")
 
     async def _prepare(self) -> None:

@@ -16,6 +16,8 @@ NAMES: Final = (
     "DeadlinePassed",
     "ParcelMilestone",
     "NotificationOutcome",
+    "DeliveryRate",
+    "ParcelState",
 )
 
 

@@ -20,6 +20,7 @@ class Topic:
 
 
 DAYS_MS = 86_400_000
+COMPACTED: Mapping[str, str] = {"cleanup.policy": "compact"}
 
 
 def topics(settings: SharedSettings) -> list[Topic]:
@@ -32,6 +33,8 @@ def topics(settings: SharedSettings) -> list[Topic]:
         Topic(settings.events_topic, settings.partitions, {"retention.ms": str(400 * DAYS_MS)}),
         Topic(settings.milestones_topic, settings.partitions, {"retention.ms": str(30 * DAYS_MS)}),
         Topic(settings.notifications_topic, settings.partitions, {"retention.ms": str(90 * DAYS_MS)}),
+        Topic(settings.rates_topic, settings.partitions, COMPACTED),
+        Topic(settings.parcels_topic, settings.partitions, COMPACTED),
         Topic(settings.dead_letters_topic, 1, {"retention.ms": str(400 * DAYS_MS)}),
     ]
 

@@ -17,6 +17,7 @@ from buuta.telemetry.routes import operations
 from services.tracker.chunks import EXPECTED, ChunkFold
 from services.tracker.deadlines import Timekeeper
 from services.tracker.domain.rules import VERSION
+from services.tracker.latest import Publisher
 from services.tracker.settings import TrackerSettings
 
 CONSUMER = "tracker"
@@ -31,11 +32,16 @@ async def wire(settings: TrackerSettings) -> AsyncIterator[tuple[Any, "asyncio.F
     app.include_router(operations("tracker", readiness, VERSION))
     route = Route(CONSUMER, settings.events_topic, EXPECTED, settings.milestones_topic)
     async with stream.opened(settings, route, readiness) as parts:
-        worker = ChunkWorker(parts, ChunkFold(parts.codec, settings.epoch_gap_days * DAY_MS).apply, failed)
+        fold = ChunkFold(
+            parts.codec, settings.epoch_gap_days * DAY_MS, mark_parcels=settings.publish_parcels
+        )
+        worker = ChunkWorker(parts, fold.apply, failed)
         timekeeper = Timekeeper(worker, settings.events_topic, settings.sweep_interval, now_ms)
         async with stream.running(settings, worker):
-            sweeping = asyncio.create_task(timekeeper.run())
+            publisher = Publisher(parts, settings.rates_topic, settings.parcels_topic)
+            tasks = [asyncio.create_task(work) for work in (timekeeper.run(), publisher.run())]
             try:
                 yield app, failed
             finally:
-                sweeping.cancel()
+                for task in tasks:
+                    task.cancel()

@@ -41,11 +41,15 @@ EXPECTED: Final = frozenset({"ScanEvent", "ParcelRegistration", "DeadlinePassed"
 
 
 class ChunkFold:
-    """The work on one chunk; `apply` is what a chunk worker calls."""
+    """The work on one chunk; `apply` is what a chunk worker calls.
 
-    def __init__(self, codec: Codec, gap_ms: int = GAP_MS) -> None:
+    `mark_parcels` says whether changed parcels are marked for the compacted topic.
+    """
+
+    def __init__(self, codec: Codec, gap_ms: int = GAP_MS, *, mark_parcels: bool = False) -> None:
         self._codec = codec
         self._gap_ms = gap_ms
+        self._mark_parcels = mark_parcels
 
     async def apply(self, con: Any, chunk: Chunk, decoded: Decoded) -> Sequence[Pair]:
         """Write a chunk's effects in the transaction of `con`; returns the milestones to tell."""
@@ -63,6 +67,8 @@ class ChunkFold:
         await storage.insert_declarations(con, slow.declared)
         await storage.write_parcels(con, chunk.partition, parcels, before)
         await storage.write_past(con, chunk.partition, slow.past)
+        if self._mark_parcels:
+            await storage.mark_parcels(con, parcels.keys())
         changes = cell_changes(before, parcels, slow.past)
         await storage.add_to_cells(con, chunk.partition, changes.counts)
         await storage.add_transit(con, chunk.partition, changes.transit)

@@ -76,6 +76,10 @@ on conflict (carrier, service, province, commune, day, slot) do update
 set {", ".join(f"{name} = c.{name} + excluded.{name}" for name in COUNTS)}
 """  # noqa: S608 - names from this file
 
+MARK_CELLS: Final = """
+insert into unpublished_cells (carrier, service, province, commune, day)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::date[])
+"""
 UPSERT_TRANSIT: Final = """
 insert into transit_cells as c (slot, carrier, service, province, day, hours, parcels)
 select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::date[], $6::int[], $7::bigint[])
@@ -257,6 +261,13 @@ def _parcel_table(slot: int, keys: Collection[str], parcels: Collection[Parcel])
     return pa.record_batch(arrays, names=("parcel_key", "slot", *STATE_FIELDS))
 
 
+async def mark_parcels(con: Any, keys: Collection[str]) -> None:
+    """Mark parcels whose state is to be published."""
+    await copy_batch(
+        con, "unpublished_parcels", pa.record_batch([pa.array(keys, pa.string())], ["parcel_key"])
+    )
+
+
 async def add_to_cells(con: Any, slot: int, counts: Mapping[tuple[Cell, str], int]) -> None:
     """Add a chunk's sums to the rate cells; cells in one order, so no two chunks can deadlock."""
     cells: dict[Cell, dict[str, int]] = defaultdict(dict)
@@ -267,6 +278,7 @@ async def add_to_cells(con: Any, slot: int, counts: Mapping[tuple[Cell, str], in
         rows = [(*cell, *(cells[cell].get(name, 0) for name in COUNTS)) for cell in sorted(cells)]
         columns = [list(column) for column in zip(*rows, strict=True)]
         await con.execute(UPSERT_CELLS, slot, *columns)
+        await con.execute(MARK_CELLS, *columns[:5])
 
 
 async def add_transit(con: Any, slot: int, counts: Mapping[Transit, int]) -> None:

@@ -23,7 +23,8 @@ from buuta.telemetry.health import Readiness
 from services.tracker.chunks import EXPECTED, ChunkFold
 
 EMPTY: Final = """
-truncate scans, parcels, past_parcels, rate_cells, transit_cells, lateness_cells, deadlines, declarations
+truncate scans, parcels, past_parcels, rate_cells, transit_cells, lateness_cells, deadlines, declarations,
+  unpublished_cells, unpublished_parcels
 """
 """Forgets all that the log said, but not how far it was applied."""
 

@@ -1,0 +1,115 @@
+"""The compacted topics: the latest counts of every cell and, by setting, the latest state of every parcel.
+
+A chunk marks what it changes in its own transaction. The publisher takes marks, reads the committed state,
+sends it, and deletes the marks: one that dies in between sends the same again. One tracker publishes at a time.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from buuta.contracts.columns import encode_rows
+from buuta.errors import Retry
+from buuta.model.identifiers import split_key
+from buuta.storage.faults import is_away
+from buuta.streaming.parts import Parts
+from services.tracker.domain.rules import VERSION
+from services.tracker.storage import COUNTS
+
+log = structlog.get_logger()
+LOCK: Final = 7_236_153
+MOST: Final = 5_000
+IDLE_SECONDS: Final = 1.0
+CELL: Final = ("carrier", "service", "province", "commune", "day")
+STATE: Final = (
+    "epoch", "status", "reason", "reported_status", "attempts", "delivery_mode", "mode_evidence", "outcome",
+    "accepted_at", "last_at", "delivered_at", "promised_at", "next_expected_at", "dest_province",
+    "dest_commune", "service", "findings", "overdue",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Source:
+    """Marks of one kind, and how what they name is read."""
+
+    schema: str
+    marks: str
+    identity: Sequence[str]
+    read: str
+
+    @property
+    def take(self) -> str:
+        """Takes the oldest marks."""
+        return (
+            f"delete from {self.marks} where id in (select id from {self.marks} order by id limit {MOST}) "  # noqa: S608
+            f"returning {', '.join(self.identity)}"
+        )
+
+
+READ_CELLS: Final = f"""
+select carrier, service, province, commune, day::text as day,
+  {", ".join(f"coalesce(sum({name}), 0)::bigint as {name}" for name in COUNTS)}
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::date[])
+  as marked (carrier, service, province, commune, day)
+left join rate_cells using (carrier, service, province, commune, day) group by 1, 2, 3, 4, 5
+"""  # noqa: S608 - names of our own
+READ_PARCELS: Final = f"select parcel_key, {', '.join(STATE)} from parcels where parcel_key = any($1)"  # noqa: S608
+CELLS: Final = Source("DeliveryRate", "unpublished_cells", CELL, READ_CELLS)
+PARCELS: Final = Source("ParcelState", "unpublished_parcels", ("parcel_key",), READ_PARCELS)
+
+
+class Publisher:
+    """Publishes what the chunks marked, for as long as it runs."""
+
+    def __init__(self, parts: Parts, rates_topic: str, parcels_topic: str) -> None:
+        self._parts = parts
+        self._topics = {CELLS: rates_topic, PARCELS: parcels_topic}
+        self._again: list[tuple[Source, list[tuple[Any, ...]]]] = []
+
+    async def run(self) -> None:
+        """Publish for ever; what is away now is tried again."""
+        while True:
+            try:
+                published = sum([await self.once(source) for source in self._topics])
+            except Exception as why:
+                if not (isinstance(why, Retry) or is_away(why)):
+                    log.exception("publishing_failed")
+                published = 0
+            if not published:
+                await asyncio.sleep(IDLE_SECONDS)
+
+    async def once(self, source: Source) -> int:
+        """Publish what some marks name; returns how many marks were done with."""
+        await self._mark_again()
+        async with self._parts.pool.acquire() as con, con.transaction():
+            if not await con.fetchval("select pg_try_advisory_xact_lock($1)", LOCK):
+                return 0
+            rows = await con.fetch(source.take)
+            marked = sorted({tuple(row) for row in rows})
+            if marked:
+                # If this transaction fails after the send, somebody may have sent newer state before: once more.
+                self._again.append((source, marked))
+                read = await con.fetch(source.read, *map(list, zip(*marked, strict=True)))
+                await self._parts.producer.send_keyed(self._topics[source], self._pairs(source, read))
+        self._again.clear()
+        return len(rows)
+
+    async def _mark_again(self) -> None:
+        while self._again:
+            source, marked = self._again[-1]
+            async with self._parts.pool.acquire() as con:
+                await con.copy_records_to_table(source.marks, records=marked, columns=source.identity)
+            self._again.pop()
+
+    def _pairs(self, source: Source, rows: Sequence[Any]) -> list[tuple[bytes, bytes]]:
+        if source is CELLS:
+            keys = [":".join(row[name] for name in CELL) for row in rows]
+            values = [(*row, VERSION) for row in rows]
+        else:
+            keys = [row["parcel_key"] for row in rows]
+            values = [(*split_key(key), *row[1:], VERSION) for key, row in zip(keys, rows, strict=True)]
+        encoded = encode_rows(self._parts.codec, source.schema, values)
+        return list(zip(map(str.encode, keys), encoded, strict=True))

@@ -1,0 +1,78 @@
+"""The compacted topics hold the committed state: the latest of every cell, and of every parcel by setting."""
+
+from typing import Any
+
+import pytest
+
+from buuta.contracts.codec import Codec
+from buuta.errors import KafkaAway
+from buuta.settings import SharedSettings
+from services.tracker.chunks import ChunkFold
+from services.tracker.latest import CELLS, PARCELS, Publisher
+from tests.integration.parts import chunk, everything, worker
+from tests.scans import registration, scan
+
+JOURNEY = [scan("accepted", 0), scan("out_for_delivery", 1), scan("delivered", 2, delivery_mode="address")]
+UNKNOWN = "ghn:unknown:unknown:unknown:2026-11-24"
+HANOI = "ghn:unknown:01:00070:2026-11-24"
+
+
+async def latest(settings: SharedSettings, topic: str) -> dict[str, dict[str, Any]]:
+    """What a reader of a compacted topic holds in the end."""
+    partitions = range(settings.partitions)
+    records = [each for place in partitions for each in await everything(settings, topic, [place])]
+    return {record.key.decode(): Codec().decode(record.value)[1] for record in records}
+
+
+async def publish(settings: SharedSettings, pool: Any, start: int, *records: Any) -> Publisher:
+    """Apply records, publish all that they mark."""
+    async with worker(settings, pool, ChunkFold(Codec(), mark_parcels=True).apply) as tracker:
+        await tracker.handle(chunk(settings, start, records))
+        publisher = Publisher(tracker.parts, settings.rates_topic, settings.parcels_topic)
+        for source in (CELLS, PARCELS):
+            while await publisher.once(source):
+                pass
+        return publisher
+
+
+async def test_a_cell_has_its_latest_counts_and_one_that_a_parcel_left_has_none(
+    settings: SharedSettings, pool: Any
+) -> None:
+    await publish(settings, pool, 0, *JOURNEY[:2])
+    assert (await latest(settings, settings.rates_topic))[UNKNOWN]["accepted"] == 1
+    await publish(settings, pool, 2, JOURNEY[2], registration())
+    cells = await latest(settings, settings.rates_topic)
+    assert (cells[UNKNOWN]["accepted"], cells[HANOI]["delivered_to_address"]) == (0, 1)
+    assert await pool.fetchval("select count(*) from unpublished_cells") == 0
+
+
+async def test_a_parcel_has_its_latest_state(settings: SharedSettings, pool: Any) -> None:
+    await publish(settings, pool, 0, *JOURNEY, registration())
+    state = (await latest(settings, settings.parcels_topic))["ghn:Z82BS"]
+    assert (state["status"], state["outcome"], state["dest_province"]) == (
+        "delivered",
+        "delivered_to_address",
+        "01",
+    )
+    assert state["delivered_at"] == JOURNEY[2].occurred_at
+
+
+async def test_what_kafka_did_not_acknowledge_is_published_again(
+    settings: SharedSettings, pool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with worker(settings, pool) as tracker:
+        await tracker.handle(chunk(settings, 0, JOURNEY))
+        publisher = Publisher(tracker.parts, settings.rates_topic, settings.parcels_topic)
+        send, away = tracker.parts.producer.send_keyed, KafkaAway("away")
+
+        async def sent_and_not_acknowledged(*args: Any) -> None:
+            await send(*args)
+            raise away
+
+        monkeypatch.setattr(tracker.parts.producer, "send_keyed", sent_and_not_acknowledged)
+        with pytest.raises(KafkaAway):
+            await publisher.once(CELLS)
+        monkeypatch.setattr(tracker.parts.producer, "send_keyed", send)
+        assert await publisher.once(CELLS) >= 1
+        assert await publisher.once(CELLS) == 0
+    assert (await latest(settings, settings.rates_topic))[UNKNOWN]["delivered_to_address"] == 1
