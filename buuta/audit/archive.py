@@ -91,7 +91,7 @@ async def archive_log(settings: SharedSettings, archive: Archive, codec: Codec) 
     """
     archive.drop_unfinished()
     positions, added = archive.positions(), 0
-    async for chunk in _chunks(settings, archive.topic, positions):
+    async for chunk in log_chunks(settings, archive.topic, positions):
         await codec.learn(chunk.values)
         archive.append(chunk, decode_chunk(codec, chunk.values, SCHEMAS))
         positions[chunk.partition] = chunk.next
@@ -101,7 +101,32 @@ async def archive_log(settings: SharedSettings, archive: Archive, codec: Codec) 
     return added
 
 
-async def _chunks(settings: SharedSettings, topic: str, since: Mapping[int, int]) -> AsyncIterator[Chunk]:
+async def log_ends(settings: SharedSettings, topic: str) -> dict[int, int]:
+    """Where each partition of a topic ends now.
+
+    Raises:
+        KafkaAway: no broker answers.
+    """
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=settings.kafka, enable_auto_commit=False)
+    try:
+        await consumer.start()
+        ends = await consumer.end_offsets(sorted(consumer.assignment()))
+        return {place.partition: end for place, end in ends.items()}
+    except KafkaError as away:
+        raise KafkaAway(f"no broker answers: {type(away).__name__}") from away
+    finally:
+        await consumer.stop()
+
+
+async def log_chunks(
+    settings: SharedSettings, topic: str, since: Mapping[int, int]
+) -> AsyncIterator[Chunk]:
+    """A topic's records up to its present end, beginning at the positions of `since`, else at the first.
+
+    Raises:
+        KafkaAway: no broker answers.
+        LogChanged: the log does not reach to `since`, or there is no such topic.
+    """
     consumer = AIOKafkaConsumer(
         topic, bootstrap_servers=settings.kafka, enable_auto_commit=False, max_poll_records=CHUNK_RECORDS
     )

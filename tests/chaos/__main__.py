@@ -17,6 +17,7 @@ ROUNDS_A_STACK: Final = 40
 FIRST_SEED: Final = 20261124
 EMPTY: Final[dict[str, Any]] = {
     "runs": 0, "faults": {}, "kills": 0, "scans": 0, "messages": 0, "parcels": 0, "seconds": 0, "differences": [],
+    "mended": [],
 }  # fmt: skip
 KILLS: Final = ("service killed", "broker killed", "database restarted")
 
@@ -33,6 +34,7 @@ def added(report: dict[str, Any], outcome: Outcome, seconds: float) -> dict[str,
         "messages": report["messages"] + sum(figures["received"].values()),
         "parcels": report["parcels"] + figures["parcels"],
         "seconds": round(report["seconds"] + seconds),
+        "mended": report["mended"],
         "differences": [
             *report["differences"],
             *(f"seed {outcome.seed}: {each}" for each in outcome.books.differences),
@@ -44,6 +46,7 @@ def page(report: dict[str, Any]) -> str:
     """The report for people."""
     rows = "\n".join(f"| {name} | {count} |" for name, count in report["faults"].items())
     differences = "\n".join(f"- {each}" for each in report["differences"]) or "None: 0 lost, 0 doubled."
+    mended = "\n".join(f"- {each}" for each in report["mended"]) or "Nothing."
     return f"""# Kills and other faults
 
 Written by `make chaos ROUNDS=n` (`tests/chaos/`), which goes on where it stopped. Each run is a fresh stack
@@ -63,6 +66,10 @@ phones and mailboxes received.
 ## Differences
 
 {differences}
+
+## Found by a run and mended since
+
+{mended}
 """
 
 

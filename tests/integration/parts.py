@@ -128,9 +128,10 @@ async def everything(settings: SharedSettings, topic: str, partitions: Sequence[
     return records
 
 
-async def milestones(settings: SharedSettings) -> list[dict[str, Any]]:
+async def milestones(settings: SharedSettings, partitions: Sequence[int] = (0,)) -> list[dict[str, Any]]:
     """What was told, decoded."""
     codec = Codec()
     return [
-        codec.decode(record.value)[1] for record in await everything(settings, settings.milestones_topic)
+        codec.decode(record.value)[1]
+        for record in await everything(settings, settings.milestones_topic, partitions)
     ]

@@ -1,0 +1,118 @@
+"""Growing: a new log with more partitions takes the place of the old one; nothing is lost, none counts twice."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from buuta.audit.archive import Archive
+from buuta.audit.move import Move, Target, partition_of
+from buuta.audit.recompute import audit
+from buuta.contracts.codec import Codec
+from buuta.embedded.apache import ApacheKafka
+from buuta.errors import BadItem, KafkaAway
+from buuta.model.identifiers import parcel_key
+from buuta.model.scan import Scan
+from buuta.settings import SharedSettings
+from buuta.streaming.dead_letters import DeadLetters
+from buuta.streaming.limit import DeadLimit
+from buuta.streaming.parts import Parts
+from buuta.streaming.producer import Producer
+from buuta.streaming.progress import ProgressRows
+from buuta.streaming.stream import running
+from buuta.streaming.topics import create_topics
+from buuta.streaming.worker import ChunkWorker
+from buuta.telemetry.health import Readiness
+from services.tracker.chunks import EXPECTED, ChunkFold
+from tests.integration.parts import milestones
+from tests.scans import scan
+from tests.waiting import until
+
+NUMBERS = [f"N{each:03}" for each in range(60)]
+
+
+@pytest.fixture
+def kafka(tmp_path: Path) -> Iterator[str]:
+    made = ApacheKafka(tmp_path)
+    yield made.address
+    made.stop()
+
+
+@pytest.fixture
+async def producer(own: SharedSettings) -> Any:
+    made = Producer(own, Readiness())
+    await made.start()
+    await made.connected()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def own(settings: SharedSettings, kafka: str) -> SharedSettings:
+    """The test's settings on Apache Kafka, with two partitions."""
+    made = settings.model_copy(update={"kafka": kafka, "kafka_idempotence": True})
+    await create_topics(made)
+    return made
+
+
+async def report(producer: Producer, topic: str, status: str, hour: int) -> list[Scan]:
+    made = [scan(status, hour, number) for number in NUMBERS]
+    await producer.send_keyed(
+        topic,
+        [
+            (parcel_key("ghn", each.number).encode(), Codec().encode("ScanEvent", each._asdict()))
+            for each in made
+        ],
+    )
+    return made
+
+
+async def track(settings: SharedSettings, pool: Any, producer: Producer, scans: int) -> None:
+    """Run a tracker on Faust until so many scans are stored."""
+    parts = Parts(
+        pool, producer, Codec(), ProgressRows("tracker", settings.events_topic),
+        DeadLetters(producer, settings.dead_letters_topic), settings.milestones_topic, EXPECTED, Readiness(),
+        DeadLimit(settings.dead_letter_run, settings.dead_letter_share), session=0.5,
+    )  # fmt: skip
+    failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def stored() -> bool:
+        return failed.done() or await pool.fetchval("select count(*) from scans") == scans
+
+    async with running(settings, ChunkWorker(parts, ChunkFold(Codec()).apply, failed)):
+        await until(stored, f"{scans} scans are stored", 60)
+    if failed.done():
+        failed.result()
+
+
+@pytest.mark.java
+@pytest.mark.timeout(300)
+async def test_a_log_moves_to_more_partitions(
+    own: SharedSettings, pool: Any, producer: Producer, tmp_path: Path
+) -> None:
+    target = Target(f"{own.events_topic}-2", f"{own.milestones_topic}-2", 8)
+    new = own.model_copy(update={"events_topic": target.events, "milestones_topic": target.milestones})
+    move = Move(own, pool, producer, target)
+    await report(producer, own.events_topic, "accepted", 0)
+    await track(own, pool, producer, 60)
+    assert await move.copy() == 60
+    await report(producer, own.events_topic, "in_transit", 1)
+    with pytest.raises(BadItem, match=r"^60 records of"):
+        await move.move()
+    with pytest.raises(KafkaAway):
+        await report(producer, own.events_topic, "held", 2)
+    await track(own, pool, producer, 120)
+    await move.move()
+    await report(producer, new.events_topic, "delivered", 3)
+    await track(new, pool, producer, 180)
+    slots: Sequence[Any] = await pool.fetch("select parcel_key, slot, status, sequence from parcels")
+    assert {(row["status"], row["sequence"]) for row in slots} == {("delivered", 3)}
+    assert all(row["slot"] == partition_of(row["parcel_key"].encode(), 8) for row in slots)
+    assert len({row["slot"] for row in slots}) > 2
+    told = [each["kind"] for each in await milestones(new, range(8))]
+    assert set(told) == {"delivered"}
+    assert (await audit(new, pool, Archive(tmp_path / "archive", new.events_topic), Codec())).agrees
+    paused = await pool.fetchval("select distinct paused from progress where topic = $1", own.events_topic)
+    assert paused == f"moved to {target.events}"
