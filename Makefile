@@ -8,7 +8,7 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch .venv/ready
 
-.PHONY: help setup run test test-all check bench bench-peers chaos lock
+.PHONY: help setup run test test-all check bench bench-peers bench-growth chaos lock
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ bench: .venv/ready ## Measure against raw COPY and usual Faust, on Apache Kafka 
 
 bench-peers: .venv/ready ## The same, and Quix Streams and Kafka Streams beside it
 	$(BIN)/python -m benchmarks --peers
+
+bench-growth: .venv/ready ## Measure what a scan costs on 10^5, 10^6 and 10^7 parcels (needs 40 GB of disk)
+	$(BIN)/python -m benchmarks.growth
 
 ROUNDS ?= 10
 chaos: .venv/ready ## Kill, freeze and cut off under load, ROUNDS=n times; adds to docs/chaos.md

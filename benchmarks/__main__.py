@@ -90,7 +90,8 @@ def main() -> None:
     machine = {"cores": os.cpu_count(), "processor": platform.processor() or platform.machine(),
                "python": platform.python_version()}  # fmt: skip
     systems = {name: {"scans_per_second": round(speed)} for name, speed in speeds.items()}
-    RESULTS.write_text(json.dumps({"systems": systems, "machine": machine}, indent=2) + "\n")
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    RESULTS.write_text(json.dumps(kept | {"systems": systems, "machine": machine}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from buuta import __version__
-from buuta.cli import admin, dead_letters, findings, look, partitions, rates, rebuild, services
+from buuta.cli import admin, dead_letters, findings, look, moves, rates, rebuild, services
 from buuta.errors import BuutaError
 from buuta.telemetry import logs
 
@@ -21,7 +21,7 @@ app = typer.Typer(
 services.add_to(app)
 admin.add_to(app)
 look.add_to(app)
-partitions.add_to(app)
+moves.add_to(app)
 findings.add_to(app)
 dead_letters.add_to(app)
 rates.add_to(app)

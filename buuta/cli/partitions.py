@@ -73,11 +73,6 @@ def resume(
     console.print(f"{consumer} goes on with partition {partition} within 5 seconds.")
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the tools to the command."""
-    app.add_typer(partitions, name="partitions")
-
-
 def _change(consumer: str, partition: int, statement: str, value: Any) -> None:
     done = with_database(lambda pool: pool.execute(statement, consumer, partition, value))
     if done == "UPDATE 0":
