@@ -54,7 +54,7 @@ class Peer:
         out.write(self._header)
         record = {name: scan[name] for name in self._told & scan.keys()} | {
             "milestone_id": f"{scan['carrier']}:{scan['number']}#{sequence}", "sequence": sequence,
-            "action": "joined", "kind": scan["status"], "ordinal": ordinal,
+            "action": "joined", "kind": scan["status"], "ordinal": ordinal, "epoch": 1,
             "registration_id": None, "promised_at": None,
         }  # fmt: skip
         fastavro.schemaless_writer(out, self._milestone, record)

@@ -182,6 +182,7 @@ public final class ParcelPeer {
             told.put("milestone_id", carrier + ":" + number + "#" + sequence);
             told.put("sequence", sequence);
             told.put("ordinal", ordinal);
+            told.put("epoch", 1);
             told.put("action", symbol("action", "joined"));
             told.put("kind", symbol("kind", status));
             for (Schema.Field field : milestone.getFields()) {
