@@ -75,7 +75,10 @@ class Publisher:
             try:
                 published = sum([await self.once(source) for source in self._topics])
             except Exception as why:
-                if not (isinstance(why, Retry) or is_away(why)):
+                if isinstance(why, Retry):
+                    # Kafka is away: the marks are back, and nobody else has taken them meanwhile.
+                    self._again.clear()
+                elif not is_away(why):
                     log.exception("publishing_failed")
                 published = 0
             if not published:
