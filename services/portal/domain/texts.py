@@ -105,7 +105,7 @@ PAGE: Final[dict[str, dict[str, str]]] = {
     },
     "first_attempt": {"vi": "Lần đầu", "en": "First attempt"},
     "on_time": {"vi": "Đúng hẹn", "en": "On time"},
-    "transit": {"vi": "Giờ toàn trình 50 / 90 %", "en": "Hours under way, 50 / 90 %"},
+    "transit": {"vi": "Giờ, 50 / 90 %", "en": "Hours, 50 / 90 %"},
     "lateness": {"vi": "Báo chậm", "en": "How late reports come"},
     "lateness_help": {
         "vi": "Từ lúc sự kiện xảy ra đến lúc nhận được báo cáo, theo phút: 50, 95 và 99 % số báo cáo không quá.",
