@@ -6,6 +6,7 @@ partition 2 from position 4000 on, with their `partition` and `position` beside 
 and is written anew. Nothing personal is in the log, so nothing personal is here.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -107,15 +108,9 @@ async def log_ends(settings: SharedSettings, topic: str) -> dict[int, int]:
     Raises:
         KafkaAway: no broker answers.
     """
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=settings.kafka, enable_auto_commit=False)
-    try:
-        await consumer.start()
+    async with _reading(settings, topic) as consumer:
         ends = await consumer.end_offsets(sorted(consumer.assignment()))
         return {place.partition: end for place, end in ends.items()}
-    except KafkaError as away:
-        raise KafkaAway(f"no broker answers: {type(away).__name__}") from away
-    finally:
-        await consumer.stop()
 
 
 async def log_chunks(
@@ -127,11 +122,7 @@ async def log_chunks(
         KafkaAway: no broker answers.
         LogChanged: the log does not reach to `since`, or there is no such topic.
     """
-    consumer = AIOKafkaConsumer(
-        topic, bootstrap_servers=settings.kafka, enable_auto_commit=False, max_poll_records=CHUNK_RECORDS
-    )
-    try:
-        await consumer.start()
+    async with _reading(settings, topic) as consumer:
         places = sorted(consumer.assignment())
         if not places:
             raise LogChanged(f"the brokers have no topic {topic}")
@@ -144,6 +135,17 @@ async def log_chunks(
             for place, records in fetched.items():
                 yield chunk_of(topic, place.partition, records)
             open_places = {place for place in open_places if await consumer.position(place) < ends[place]}
+
+
+@contextlib.asynccontextmanager
+async def _reading(settings: SharedSettings, topic: str) -> AsyncIterator[Any]:
+    """A consumer of all partitions of a topic that commits nothing."""
+    consumer = AIOKafkaConsumer(
+        topic, bootstrap_servers=settings.kafka, enable_auto_commit=False, max_poll_records=CHUNK_RECORDS
+    )
+    try:
+        await consumer.start()
+        yield consumer
     except KafkaError as away:
         raise KafkaAway(f"no broker answers: {type(away).__name__}") from away
     finally:

@@ -17,17 +17,15 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
 from buuta.audit.archive import log_chunks, log_ends
+from buuta.audit.recompute import CONSUMER, LONG
 from buuta.errors import BadItem, KafkaAway
 from buuta.settings import SharedSettings
-from buuta.streaming.dead_letters import letters
+from buuta.streaming.dead_letters import dead_places
 from buuta.streaming.producer import Pair, Producer
 from buuta.streaming.progress import unpack
 from buuta.streaming.topics import create_topics, topics
 
-CONSUMER: Final = "tracker"
 KEYS: Final = 100_000
-LONG: Final = 24 * 3600
-"""Seconds that a statement over all parcels may take."""
 COPIED: Final = "select partition, position from moves where topic = $1 and target = $2"
 COPY: Final = """
 insert into moves values ($1, $2, $3, $4)
@@ -80,11 +78,7 @@ class Move:
         """
         await create_topics(self._new_settings)
         copied, count = dict(await self._pool.fetch(COPIED, self._old, self._target.events)), 0
-        dead = {
-            (each.partition, each.offset)
-            async for each in letters(self._settings)
-            if each.topic == self._old
-        }
+        dead = await dead_places(self._settings, self._old)
         async for chunk in log_chunks(self._settings, self._old, copied):
             living = [each for each in chunk.records if (chunk.partition, each.offset) not in dead]
             for partition, pairs in self._placed(living).items():
@@ -102,10 +96,8 @@ class Move:
         """
         await self._close_old()
         await self.copy()
-        ends, old_ends = (
-            await log_ends(self._settings, self._target.events),
-            await log_ends(self._settings, self._old),
-        )
+        ends = await log_ends(self._settings, self._target.events)
+        old_ends = await log_ends(self._settings, self._old)
         async with self._pool.acquire() as con, con.transaction():
             await con.execute("set local idle_in_transaction_session_timeout = 0")
             await self._hand_over(con, old_ends)

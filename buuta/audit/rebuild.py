@@ -17,13 +17,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from buuta.audit.archive import SCHEMAS, Archive, archive_log
-from buuta.audit.recompute import CONSUMER, cells_of
+from buuta.audit.recompute import CONSUMER, LONG, applied, cells_of
 from buuta.contracts.codec import Codec
 from buuta.contracts.columns import Decoded, Group
 from buuta.model.times import DAY_MS
 from buuta.settings import SharedSettings
 from buuta.streaming.chunk import Chunk
-from buuta.streaming.dead_letters import letters
+from buuta.streaming.dead_letters import dead_places
 from services.tracker.chunks import ChunkFold
 from services.tracker.domain.rules import VERSION
 
@@ -36,8 +36,6 @@ COMPARED: Final = (
     "status", "reason", "outcome", "delivery_mode", "attempts", "accepted_at", "live", "findings", "overdue",
     "dest_province", "dest_commune", "epoch",
 )  # fmt: skip
-LONG: Final = 24 * 3600
-"""Seconds that a statement over all parcels may take."""
 BEGIN: Final = """
 drop schema if exists rebuild cascade; drop schema if exists replaced cascade; create schema rebuild;
 create table rebuild.reached (partition integer primary key, position bigint not null, rules text not null)
@@ -52,7 +50,6 @@ REACH: Final = """
 insert into rebuild.reached values ($1, $2, $3)
 on conflict (partition) do update set position = excluded.position
 """
-POSITIONS: Final = "select partition, position from progress where consumer = $1 and topic = $2"
 OTHER_PARCELS: Final = f"""
 select {", ".join(f"count(*) filter (where p.{name} is distinct from r.{name}) as {name}" for name in COMPARED)},
   count(*) as parcels
@@ -162,19 +159,20 @@ class Rebuild:
 
     async def _to_the_tables(self, con: Any) -> dict[int, int]:
         """Fold on up to where the tables stand; returns where that is."""
-        stand = dict(await con.fetch(POSITIONS, CONSUMER, self._settings.events_topic))
+        stand = await applied(con, self._settings.events_topic)
         await archive_log(self._settings, self._archive, self._codec)
         await self._catch_up(con, stand)
         return stand
 
     async def _catch_up(self, con: Any, until: Mapping[int, int]) -> None:
         reached = dict(await con.fetch(REACHED))
-        dead = await self._dead()
+        dead = await dead_places(self._settings, self._archive.topic)
         for partition, end in sorted(until.items()):
+            buried = {position for place, position in dead if place == partition}
             for file in self._files(partition, reached.get(partition, 0)):
                 rows = Rows(partition, max(file, reached.get(partition, 0)), end)
                 if rows.start < end:
-                    await self._apply(con, file, rows, dead.get(partition, set()))
+                    await self._apply(con, file, rows, buried)
 
     def _files(self, partition: int, reached: int) -> list[int]:
         """First positions of the archive's files with records from `reached` on, in order."""
@@ -197,14 +195,6 @@ class Rebuild:
     def _group(self, name: str, file: int, rows: "Rows", dead: set[int]) -> Group | None:
         path = self._archive.folder / name / f"{rows.partition:04}-{file:020}.parquet"
         return rows.group(name, path, dead) if path.exists() else None
-
-    async def _dead(self) -> dict[int, set[int]]:
-        """Positions of records that were set aside and not applied, by partition."""
-        dead: dict[int, set[int]] = {}
-        async for letter in letters(self._settings):
-            if letter.topic == self._archive.topic:
-                dead.setdefault(letter.partition, set()).add(letter.offset)
-        return dead
 
 
 @dataclass(frozen=True)

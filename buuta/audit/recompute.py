@@ -24,7 +24,7 @@ from buuta.model.statuses import RANK, Outcome
 from buuta.model.steering import FUTURE_MS, MOST_SCANS, OLDEST_MS
 from buuta.model.times import DAY_MS
 from buuta.settings import SharedSettings
-from buuta.streaming.dead_letters import letters
+from buuta.streaming.dead_letters import dead_places
 from services.tracker.domain.epochs import AHEAD_MS, GAP_MS, OPENS
 from services.tracker.domain.figures import LATENESS_MINUTES, LATER_MINUTES
 from services.tracker.domain.rules import (
@@ -39,6 +39,9 @@ from services.tracker.lateness import LAST_DAY
 from services.tracker.storage import COUNTS
 
 CONSUMER: Final = "tracker"
+LONG: Final = 24 * 3600
+"""Seconds that a statement over all parcels may take."""
+POSITIONS: Final = "select partition, position from progress where consumer = $1 and topic = $2"
 UNDER_WAY: Final = " - ".join(("accepted", *Outcome))
 
 
@@ -111,12 +114,15 @@ class Audit:
 async def snapshot(pool: Any, topic: str, folder: Path) -> dict[int, int]:
     """Cells and parcels as CSV files in `folder`; returns the positions they were read at."""
     async with pool.acquire() as con, con.transaction(isolation="repeatable_read", readonly=True):
-        rows = await con.fetch(
-            "select partition, position from progress where consumer = $1 and topic = $2", CONSUMER, topic
-        )
+        positions = await applied(con, topic)
         for name, query in (("cells", cells_of("public")), ("parcels", PARCELS)):
             await con.copy_from_query(query, output=str(folder / f"{name}.csv"), format="csv", header=True)
-    return {row["partition"]: row["position"] for row in rows}
+    return positions
+
+
+async def applied(con: Any, topic: str) -> dict[int, int]:
+    """Up to which position of each partition the log was applied to the tables."""
+    return dict(await con.fetch(POSITIONS, CONSUMER, topic))
 
 
 async def audit(settings: SharedSettings, pool: Any, archive: Archive, codec: Codec) -> Audit:
@@ -132,11 +138,7 @@ async def audit(settings: SharedSettings, pool: Any, archive: Archive, codec: Co
     with tempfile.TemporaryDirectory(prefix="buuta-audit-") as name:
         positions = await snapshot(pool, archive.topic, Path(name))
         await archive_log(settings, archive, codec)
-        dead = [
-            (letter.partition, letter.offset)
-            async for letter in letters(settings)
-            if letter.topic == archive.topic
-        ]
+        dead = await dead_places(settings, archive.topic)
         return compare(archive.folder, Path(name), positions, dead, settings.epoch_gap_days * DAY_MS)
 
 

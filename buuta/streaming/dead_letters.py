@@ -77,6 +77,17 @@ async def letters(settings: SharedSettings) -> AsyncIterator[Letter]:
         await consumer.stop()
 
 
+async def dead_places(settings: SharedSettings, topic: str) -> set[tuple[int, int]]:
+    """Partition and position of every record of a topic that was set aside and not applied.
+
+    Raises:
+        KafkaAway: no broker answers.
+    """
+    return {
+        (letter.partition, letter.offset) async for letter in letters(settings) if letter.topic == topic
+    }
+
+
 def _letter(record: Any) -> Letter:
     source = {name: value.decode("utf-8", "replace") for name, value in record.headers[: len(SOURCE)]}
     return Letter(

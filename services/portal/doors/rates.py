@@ -161,22 +161,28 @@ def _yesterday() -> date:
     return _today() - timedelta(days=1)
 
 
+def _counted(row: Any) -> dict[str, int]:
+    return {name: row[name] for name in COUNTS}
+
+
 def _published(row: Any, smallest_cell: int) -> PublishedFigure:
     said = {name: row[name] for name in PublishedFigure.model_fields if name in row.keys()}  # noqa: SIM118
-    counts = Counts(**{name: row[name] for name in COUNTS}, choices=frozenset(row["choices"]))
+    counted = _counted(row)
+    counts = Counts(**counted, choices=frozenset(row["choices"]))
     if counts.accepted < smallest_cell:
         return PublishedFigure(**said, counts=None, rate_net=None, rate_gross=None, unknown_share=None)
     return PublishedFigure(
-        **said, counts={name: row[name] for name in COUNTS}, rate_net=counts.rate_net, rate_gross=counts.rate_gross,
+        **said, counts=counted, rate_net=counts.rate_net, rate_gross=counts.rate_gross,
         unknown_share=counts.unknown_share,
     )  # fmt: skip
 
 
 def _rate(row: Any, choices: frozenset[Choice]) -> Rate:
-    counts = Counts(**{name: row[name] for name in COUNTS}, choices=choices)
+    counted = _counted(row)
+    counts = Counts(**counted, choices=choices)
     return Rate(
         carrier=row["carrier"], province=row["province"],
-        **{name: row[name] for name in COUNTS}, under_way=counts.under_way,
+        **counted, under_way=counts.under_way,
         rate_net=counts.rate_net, rate_gross=counts.rate_gross, unknown_share=counts.unknown_share,
         first_attempt_share=counts.first_attempt_share,
         on_time_share=counts.on_time_share,
