@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -81,6 +81,31 @@ def chunk(
 
 
 @contextlib.asynccontextmanager
+async def producer_on(
+    settings: SharedSettings, readiness: Readiness | None = None
+) -> AsyncIterator[Producer]:
+    """A connected producer."""
+    made = Producer(settings, readiness or Readiness())
+    await made.start()
+    await made.connected()
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+def tracker_parts(
+    settings: SharedSettings, pool: Any, producer: Producer, consumer: str = "tracker", session: float = 0.5
+) -> Parts:
+    """What a tracker's worker stands on."""
+    return Parts(
+        pool, producer, Codec(), ProgressRows(consumer, settings.events_topic),
+        DeadLetters(producer, settings.dead_letters_topic), settings.milestones_topic, EXPECTED, Readiness(),
+        DeadLimit(settings.dead_letter_run, settings.dead_letter_share), session=session,
+    )  # fmt: skip
+
+
+@contextlib.asynccontextmanager
 async def worker(
     settings: SharedSettings,
     pool: Any,
@@ -91,23 +116,16 @@ async def worker(
 ) -> AsyncIterator[ChunkWorker]:
     """A worker that owns partition 0, or more; `bounds` are those of the log."""
     readiness = Readiness()
-    producer = Producer(settings, readiness)
-    await producer.start()
-    await producer.connected()
-    parts = Parts(
-        pool, producer, Codec(), ProgressRows("tracker", settings.events_topic),
-        DeadLetters(producer, settings.dead_letters_topic), settings.milestones_topic, EXPECTED, readiness,
-        DeadLimit(settings.dead_letter_run, settings.dead_letter_share), session=0.01,
-    )  # fmt: skip
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    made = ChunkWorker(parts, apply or ChunkFold(Codec()).apply, failed)
-    made.log = FakeLog(*bounds)
-    try:
+    # Looked at, so that a reason that a test expects is not printed when the run is over.
+    failed.add_done_callback(lambda done: done.exception())
+    async with producer_on(settings, readiness) as producer:
+        parts = replace(tracker_parts(settings, pool, producer, session=0.01), readiness=readiness)
+        made = ChunkWorker(parts, apply or ChunkFold(Codec()).apply, failed)
+        made.log = FakeLog(*bounds)
         await made.take_over(dict.fromkeys(range(partitions), bounds))
         yield made
         await made.stop()
-    finally:
-        await producer.stop()
     if failed.done():
         failed.result()
 

@@ -15,17 +15,11 @@ from buuta.embedded.apache import ApacheKafka
 from buuta.model.identifiers import parcel_key
 from buuta.settings import SharedSettings
 from buuta.streaming.chunk import Chunk
-from buuta.streaming.dead_letters import DeadLetters
-from buuta.streaming.limit import DeadLimit
-from buuta.streaming.parts import Parts
-from buuta.streaming.producer import Producer
-from buuta.streaming.progress import ProgressRows
 from buuta.streaming.stream import running
 from buuta.streaming.topics import create_topics
 from buuta.streaming.worker import ChunkWorker
-from buuta.telemetry.health import Readiness
-from services.tracker.chunks import EXPECTED, ChunkFold
-from tests.integration.parts import everything
+from services.tracker.chunks import ChunkFold
+from tests.integration.parts import everything, producer_on, tracker_parts
 from tests.scans import scan
 from tests.waiting import until
 
@@ -48,17 +42,6 @@ async def on_broker(request: pytest.FixtureRequest, settings: SharedSettings) ->
     return own
 
 
-@contextlib.asynccontextmanager
-async def producer_on(settings: SharedSettings) -> AsyncIterator[Producer]:
-    made = Producer(settings, Readiness())
-    await made.start()
-    await made.connected()
-    try:
-        yield made
-    finally:
-        await made.stop()
-
-
 class Noting:
     """The tracker's work, noting each chunk."""
 
@@ -78,11 +61,7 @@ async def tracking(settings: SharedSettings, pool: Any) -> AsyncIterator[Noting]
     noting = Noting()
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     async with producer_on(settings) as producer:
-        parts = Parts(
-            pool, producer, Codec(), ProgressRows(f"tracker-{settings.events_topic}", settings.events_topic),
-            DeadLetters(producer, settings.dead_letters_topic), settings.milestones_topic, EXPECTED, Readiness(),
-            DeadLimit(settings.dead_letter_run, settings.dead_letter_share), session=0.5,
-        )  # fmt: skip
+        parts = tracker_parts(settings, pool, producer, f"tracker-{settings.events_topic}")
         noting.worker = ChunkWorker(parts, noting.apply, failed)
         async with running(settings, noting.worker):
             yield noting

@@ -16,17 +16,12 @@ from buuta.errors import BadItem, KafkaAway
 from buuta.model.identifiers import parcel_key
 from buuta.model.scan import Scan
 from buuta.settings import SharedSettings
-from buuta.streaming.dead_letters import DeadLetters
-from buuta.streaming.limit import DeadLimit
-from buuta.streaming.parts import Parts
 from buuta.streaming.producer import Producer
-from buuta.streaming.progress import ProgressRows
 from buuta.streaming.stream import running
 from buuta.streaming.topics import create_topics
 from buuta.streaming.worker import ChunkWorker
-from buuta.telemetry.health import Readiness
-from services.tracker.chunks import EXPECTED, ChunkFold
-from tests.integration.parts import milestones
+from services.tracker.chunks import ChunkFold
+from tests.integration.parts import milestones, producer_on, tracker_parts
 from tests.scans import scan
 from tests.waiting import until
 
@@ -42,11 +37,8 @@ def kafka(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 async def producer(own: SharedSettings) -> Any:
-    made = Producer(own, Readiness())
-    await made.start()
-    await made.connected()
-    yield made
-    await made.stop()
+    async with producer_on(own) as made:
+        yield made
 
 
 @pytest.fixture
@@ -71,11 +63,7 @@ async def report(producer: Producer, topic: str, status: str, hour: int) -> list
 
 async def track(settings: SharedSettings, pool: Any, producer: Producer, scans: int) -> None:
     """Run a tracker on Faust until so many scans are stored."""
-    parts = Parts(
-        pool, producer, Codec(), ProgressRows("tracker", settings.events_topic),
-        DeadLetters(producer, settings.dead_letters_topic), settings.milestones_topic, EXPECTED, Readiness(),
-        DeadLimit(settings.dead_letter_run, settings.dead_letter_share), session=0.5,
-    )  # fmt: skip
+    parts = tracker_parts(settings, pool, producer)
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def stored() -> bool:

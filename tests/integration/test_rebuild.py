@@ -13,11 +13,9 @@ from buuta.contracts.codec import Codec
 from buuta.contracts.columns import decode_chunk
 from buuta.model.scan import Registration, Scan
 from buuta.settings import SharedSettings
-from buuta.streaming.producer import Producer
-from buuta.telemetry.health import Readiness
 from services.portal.storage import find
 from services.tracker.storage import load_parcels
-from tests.integration.parts import chunk, encode, milestones, worker
+from tests.integration.parts import chunk, encode, milestones, producer_on, worker
 from tests.scans import later, registration, scan
 
 REUSED: list[Scan | Registration] = [
@@ -29,13 +27,10 @@ REUSED: list[Scan | Registration] = [
 
 async def logged(settings: SharedSettings, records: Sequence[Scan | Registration]) -> None:
     """Append to the log, as ingest does."""
-    producer = Producer(settings, Readiness())
-    await producer.start()
-    await producer.connected()
-    for record in records:
-        # One by one: of a batch the embedded broker tells a wrong end.
-        await producer.send_to(settings.events_topic, 0, [(b"k", encode(record) or b"")])
-    await producer.stop()
+    async with producer_on(settings) as producer:
+        for record in records:
+            # One by one: of a batch the embedded broker tells a wrong end.
+            await producer.send_to(settings.events_topic, 0, [(b"k", encode(record) or b"")])
 
 
 async def applied(
