@@ -37,6 +37,9 @@ class SharedSettings(BaseSettings):
     notifications_topic: str = Field("notifications", description="What became of messages.")
     rates_topic: str = Field("delivery-rates", description="Latest counts of every cell; compacted.")
     parcels_topic: str = Field("parcels", description="Latest state of every parcel; compacted.")
+    publish_parcels: bool = Field(
+        False, description="Whether every parcel's latest state goes to the parcels topic, too."
+    )
     dead_letters_topic: str = Field("dead-letters", description="Bytes that nobody can read.")
     dead_letter_run: int = Field(
         500, ge=1, description="Undecodable records in a row from which on a partition is paused."

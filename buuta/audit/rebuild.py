@@ -26,12 +26,13 @@ from buuta.streaming.chunk import Chunk
 from buuta.streaming.dead_letters import dead_places
 from services.tracker.chunks import ChunkFold
 from services.tracker.domain.rules import VERSION
+from services.tracker.latest import STATE
 
 TABLES: Final = (
     "scans", "parcels", "past_parcels", "rate_cells", "transit_cells", "lateness_cells", "deadlines",
-    "declarations", "unpublished_cells", "unpublished_parcels",
+    "declarations", "unpublished_cells",
 )  # fmt: skip
-"""All that the log decides, and the marks of what is to be published of it."""
+"""All that the log decides, and the marks that the fold leaves on cells."""
 COMPARED: Final = (
     "status", "reason", "outcome", "delivery_mode", "attempts", "accepted_at", "live", "findings", "overdue",
     "dest_province", "dest_commune", "epoch",
@@ -73,6 +74,13 @@ insert into unpublished_cells (carrier, service, province, commune, day)
 select distinct carrier, service, province, commune, day from replaced.rate_cells
 """
 """A cell that has no parcels any more is published, too."""
+MARK_CHANGED_PARCELS: Final = f"""
+insert into unpublished_parcels (parcel_key)
+select n.parcel_key from public.parcels n left join replaced.parcels o using (parcel_key)
+where o.parcel_key is null or ({", ".join(f"n.{name}" for name in STATE)})
+  is distinct from ({", ".join(f"o.{name}" for name in STATE)})
+"""  # noqa: S608 - names from our own code
+"""What the compacted topic says of a parcel is no longer so."""
 VIEWS: Final = """
 select relname, pg_get_viewdef(oid) as body from pg_class
 where relkind = 'v' and relnamespace = 'public'::regnamespace
@@ -138,7 +146,9 @@ class Rebuild:
                 await con.execute(f"alter table rebuild.{table} set schema public")
             for view in views:
                 await con.execute(f"create or replace view public.{view['relname']} as {view['body']}")
-            await con.execute(MARK_OLD_CELLS)
+            await con.execute(MARK_OLD_CELLS, timeout=LONG)
+            if self._settings.publish_parcels:
+                await con.execute(MARK_CHANGED_PARCELS, timeout=LONG)
             await con.execute("drop schema rebuild cascade")
 
     async def _prepare(self) -> None:

@@ -8,9 +8,6 @@ from buuta.settings import SharedSettings
 class TrackerSettings(SharedSettings):
     """What the tracker needs beyond what all services share."""
 
-    publish_parcels: bool = Field(
-        False, description="Whether every parcel's latest state goes to the parcels topic, too."
-    )
     sweep_interval: float = Field(
         60.0, gt=0, description="Seconds between two looks for deadlines that have passed."
     )

@@ -146,6 +146,13 @@ async def everything(settings: SharedSettings, topic: str, partitions: Sequence[
     return records
 
 
+async def latest(settings: SharedSettings, topic: str) -> dict[str, dict[str, Any]]:
+    """What a reader of a compacted topic holds in the end."""
+    partitions = range(settings.partitions)
+    records = [each for place in partitions for each in await everything(settings, topic, [place])]
+    return {record.key.decode(): Codec().decode(record.value)[1] for record in records}
+
+
 async def milestones(settings: SharedSettings, partitions: Sequence[int] = (0,)) -> list[dict[str, Any]]:
     """What was told, decoded."""
     codec = Codec()

@@ -9,19 +9,12 @@ from buuta.errors import KafkaAway
 from buuta.settings import SharedSettings
 from services.tracker.chunks import ChunkFold
 from services.tracker.latest import CELLS, PARCELS, Publisher
-from tests.integration.parts import chunk, everything, worker
+from tests.integration.parts import chunk, latest, worker
 from tests.scans import registration, scan
 
 JOURNEY = [scan("accepted", 0), scan("out_for_delivery", 1), scan("delivered", 2, delivery_mode="address")]
 UNKNOWN = "ghn:unknown:unknown:unknown:2026-11-24"
 HANOI = "ghn:unknown:01:00070:2026-11-24"
-
-
-async def latest(settings: SharedSettings, topic: str) -> dict[str, dict[str, Any]]:
-    """What a reader of a compacted topic holds in the end."""
-    partitions = range(settings.partitions)
-    records = [each for place in partitions for each in await everything(settings, topic, [place])]
-    return {record.key.decode(): Codec().decode(record.value)[1] for record in records}
 
 
 async def publish(settings: SharedSettings, pool: Any, start: int, *records: Any) -> Publisher:

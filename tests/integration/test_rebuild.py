@@ -14,8 +14,9 @@ from buuta.contracts.columns import decode_chunk
 from buuta.model.scan import Registration, Scan
 from buuta.settings import SharedSettings
 from services.portal.storage import find
+from services.tracker.latest import PARCELS, Publisher
 from services.tracker.storage import load_parcels
-from tests.integration.parts import chunk, encode, milestones, producer_on, worker
+from tests.integration.parts import chunk, encode, latest, milestones, producer_on, worker
 from tests.scans import later, registration, scan
 
 REUSED: list[Scan | Registration] = [
@@ -85,6 +86,35 @@ async def test_by_other_rules_the_change_is_shown_and_then_swapped_while_the_tra
         assert await find(con, "ghn", "N2") is not None
         assert await con.fetchval("select sum(accepted) from rates") == 3, "views show the new tables"
     assert (await audit(other, pool, Archive(tmp_path, settings.events_topic), Codec())).agrees
+
+
+async def swapped(settings: SharedSettings, pool: Any, folder: Path) -> list[str]:
+    """Rebuild by another epoch gap; returns the parcels that are marked for the compacted topic."""
+    made = rebuild(settings.model_copy(update={"epoch_gap_days": 40}), pool, folder)
+    await made.make()
+    await made.swap()
+    return [key for [key] in await pool.fetch("select parcel_key from unpublished_parcels order by id")]
+
+
+async def test_parcels_that_a_swap_changes_are_published_anew_and_no_others(
+    settings: SharedSettings, pool: Any, tmp_path: Path
+) -> None:
+    published = settings.model_copy(update={"publish_parcels": True})
+    await applied(settings, pool, REUSED)
+    assert await swapped(published, pool, tmp_path) == ["ghn:Z82BS"]
+    async with worker(settings, pool) as tracker:
+        publisher = Publisher(tracker.parts, settings.rates_topic, settings.parcels_topic)
+        assert await publisher.once(PARCELS) == 1
+    [(key, state)] = (await latest(settings, settings.parcels_topic)).items()
+    assert (key, state["epoch"]) == ("ghn:Z82BS", 2)
+
+
+async def test_a_parcel_that_waits_for_the_publisher_waits_on_after_a_swap(
+    settings: SharedSettings, pool: Any, tmp_path: Path
+) -> None:
+    await applied(settings, pool, REUSED)
+    await pool.execute("insert into unpublished_parcels (parcel_key) values ('ghn:N2')")
+    assert await swapped(settings, pool, tmp_path) == ["ghn:N2"], "and without the setting no more"
 
 
 async def test_a_rebuild_that_was_killed_goes_on_and_other_rules_begin_anew(
