@@ -8,10 +8,10 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch .venv/ready
 
-.PHONY: help setup run test test-all check bench bench-peers bench-growth chaos lock
+.PHONY: help setup run test test-all check bench bench-peers bench-growth bench-latency chaos lock
 
 help: ## Show what can be made
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: .venv/ready ## Install everything that the wheels bring, into .venv
 
@@ -39,6 +39,9 @@ bench-peers: .venv/ready ## The same, and Quix Streams and Kafka Streams beside 
 
 bench-growth: .venv/ready ## Measure what a scan costs on 10^5, 10^6 and 10^7 parcels (needs 40 GB of disk)
 	$(BIN)/python -m benchmarks.growth
+
+bench-latency: .venv/ready ## Measure the way from the batch door to the sink, and how long failures last
+	$(BIN)/python -m benchmarks.latency
 
 ROUNDS ?= 10
 chaos: .venv/ready ## Kill, freeze and cut off under load, ROUNDS=n times; adds to docs/chaos.md

@@ -23,7 +23,7 @@ class SharedSettings(BaseSettings):
     )
     kafka_timeout: float = Field(5.0, gt=0, description="Seconds until Kafka counts as away.")
     kafka_session_timeout: float = Field(
-        10.0, ge=1, description="Seconds after which a silent worker's partitions go to others."
+        6.0, ge=1, description="Seconds after which a silent worker's partitions go to others."
     )
     database: PostgresDsn = Field(
         PostgresDsn("postgresql://postgres@127.0.0.1:5432/buuta"), description="PostgreSQL DSN."

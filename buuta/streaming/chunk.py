@@ -1,6 +1,6 @@
 """A chunk: what one fetch brought from one partition, and the positions that it covers."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -43,9 +43,29 @@ class Chunk:
         kept = [record for record in self.records if record.offset >= position]
         return replace(self, start=position, records=kept)
 
+    def joined(self, following: "Chunk") -> "Chunk":
+        """Both as one; `following` begins where this one ends."""
+        return replace(
+            self, next=following.next, records=[*self.records, *following.records], last=following.last
+        )
+
     def only(self, places: Collection[int]) -> "Chunk":
         """The same positions with just the records at these places."""
         return replace(self, records=[self.records[place] for place in sorted(places)])
+
+
+def fewest(first: Chunk, waiting: Iterable[Chunk], most: int) -> Iterator[Chunk]:
+    """The same records in chunks of up to `most`, as few as can be; `waiting` is taken one by one.
+
+    What piled up costs one transaction, and not one for each fetch that brought it.
+    """
+    for following in waiting:
+        if following.start == first.next and len(first.records) + len(following.records) <= most:
+            first = first.joined(following)
+        else:
+            yield first
+            first = following
+    yield first
 
 
 def chunk_of(topic: str, partition: int, records: Sequence[Record]) -> Chunk:

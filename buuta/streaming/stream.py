@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import structlog
 from buuta.contracts import registry
 from buuta.settings import SharedSettings
 from buuta.storage.pool import open_pool
+from buuta.streaming.chunk import Chunk, fewest
 from buuta.streaming.dead_letters import DeadLetters
 from buuta.streaming.limit import DeadLimit
 from buuta.streaming.parts import Parts
@@ -54,9 +55,16 @@ def build_app(settings: SharedSettings, worker: ChunkWorker) -> ChunkApp:
     async def chunks(stream: Any) -> None:
         worker.log = app.consumer
         async for chunk in stream:
-            await worker.handle(chunk)
+            for whole in fewest(chunk, _waiting(stream.channel.queue), CHUNK_RECORDS):
+                await worker.handle(whole)
 
     return app
+
+
+def _waiting(queue: Any) -> Iterator[Chunk]:
+    """The chunks that Faust has put into an actor's queue already."""
+    while not queue.empty():
+        yield queue.get_nowait().value
 
 
 @dataclass(frozen=True)

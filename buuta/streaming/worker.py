@@ -29,6 +29,7 @@ from buuta.streaming.poison import Trial
 from buuta.streaming.producer import Pair
 from buuta.streaming.progress import Standing, Taken
 from buuta.telemetry import metrics
+from buuta.telemetry.clock import now_ms
 
 log = structlog.get_logger()
 
@@ -277,6 +278,9 @@ class ChunkWorker:
         self._count("committed")
         metrics.CHUNK_SECONDS.labels(consumer).observe(time.perf_counter() - started)
         metrics.CHUNK_RECORDS.labels(consumer).observe(len(chunk.records))
+        if chunk.records:
+            delay = now_ms() - chunk.records[0].timestamp
+            metrics.CHUNK_DELAY_SECONDS.labels(consumer).observe(max(delay, 0) / 1000)
         metrics.POSITION.labels(consumer, str(chunk.partition)).set(chunk.next)
         if self.log is not None:
             lag = await self.log.hint(chunk)

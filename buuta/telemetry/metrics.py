@@ -4,6 +4,8 @@ from prometheus_client import Counter, Gauge, Histogram, Info
 
 BUILD = Info("buuta_build", "Version of the code and of its rules.")
 WAITING = Gauge("buuta_waiting", "1 while the service waits for this part.", ["part"])
+DELAYS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 300, 3600)
+"""Bounds of what must not take longer than a second, in seconds."""
 
 INGEST_ITEMS = Counter(
     "buuta_ingest_items_total",
@@ -24,6 +26,10 @@ CHUNK_RECORDS = Histogram(
     buckets=(1, 10, 100, 500, 1000, 2000, 4000, 8000),
 )  # fmt: skip
 CHUNK_SECONDS = Histogram("buuta_chunk_seconds", "From taking a chunk up to its commit.", ["consumer"])
+CHUNK_DELAY_SECONDS = Histogram(
+    "buuta_chunk_delay_seconds", "From a chunk's first record entering the log up to its commit.",
+    ["consumer"], buckets=DELAYS,
+)  # fmt: skip
 POSITION = Gauge("buuta_position_records", "Committed position.", ["consumer", "partition"])
 LAG = Gauge("buuta_lag_records", "Records between position and log end.", ["consumer", "partition"])
 DEAD_LETTERS = Counter(
@@ -41,6 +47,12 @@ TRACKER_DEADLINES = Counter("buuta_tracker_deadlines_total", "Deadlines that wer
 
 NOTIFIER_MESSAGES = Counter(
     "buuta_notifier_messages_total", "Messages by what became of them.", ["channel", "state"]
+)
+NOTIFIER_WAIT_SECONDS = Histogram(
+    "buuta_notifier_wait_seconds",
+    "From when a message was due up to its claim.",
+    ["channel"],
+    buckets=DELAYS,
 )
 NOTIFIER_SUBMIT_SECONDS = Histogram(
     "buuta_notifier_submit_seconds", "A provider's time to answer.", ["channel"]

@@ -77,6 +77,8 @@ class Sender:
         claimed = await storage.claim(
             self._pool, self._owner, self._channel.name, self._settings.send_at_once
         )
+        for message in claimed:
+            metrics.NOTIFIER_WAIT_SECONDS.labels(self._channel.name).observe(message.waited)
         known = await contacts.load(
             self._pool, self._vault, {message.registration_id for message in claimed}
         )

@@ -25,4 +25,4 @@ class NotifierSettings(SharedSettings):
     sms_accents: bool = Field(False, description="Vietnamese with accents: three pieces, not one.")
     provider_timeout: float = Field(20.0, gt=0, le=50, description="Seconds until an answer is missed.")
     send_at_once: int = Field(16, ge=1, le=200, description="Messages under way by a channel.")
-    idle_seconds: float = Field(0.3, gt=0, description="Pause when nothing is due.")
+    idle_seconds: float = Field(0.1, gt=0, description="Pause when nothing is due.")

@@ -36,7 +36,8 @@ where message_id in (
   where channel = $2 and (select value from switches where name = 'outgoing_messages')
     and ((state = 'queued' and due_at <= now()) or (state = 'claimed' and lease_until < now()))
   order by due_at limit $4 for update skip locked)
-returning message_id, parcel_key, kind, ordinal, channel, registration_id, milestone, attempts
+returning message_id, parcel_key, kind, ordinal, channel, registration_id, milestone, attempts,
+  extract(epoch from now() - due_at)::float8 as waited
 """
 SUBMITTING: Final = """
 update messages set state = 'submitting', attempts = attempts + 1,
@@ -62,7 +63,10 @@ returning message_id, parcel_key, kind, ordinal, channel, provider_code, attempt
 
 @dataclass(frozen=True)
 class Message:
-    """A claimed message; `milestone` is the JSON of the record that called for it."""
+    """A claimed message.
+
+    `milestone` is the JSON of the record that called for it; `waited` are seconds since it was due.
+    """
 
     message_id: UUID
     parcel_key: str
@@ -72,6 +76,7 @@ class Message:
     registration_id: UUID
     milestone: str
     attempts: int
+    waited: float
 
 
 async def queue(con: Any, rows: Sequence[tuple[Any, ...]]) -> None:

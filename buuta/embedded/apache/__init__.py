@@ -103,6 +103,7 @@ class ApacheKafka:
     def __init__(self, folder: Path, memory: str = "1g", first_rebalance_ms: int = 0) -> None:
         port, controller = free_port(), free_port()
         self.address = f"127.0.0.1:{port}"
+        self.settings: dict[str, Any] = {}
         properties = {
             "voters": f"1@127.0.0.1:{controller}", "copies": 1, "in_sync": 1, "delay": first_rebalance_ms,
         }  # fmt: skip
