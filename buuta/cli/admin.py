@@ -15,7 +15,7 @@ from buuta.model.identifiers import CARRIER
 from buuta.settings import SharedSettings, describe, load
 from buuta.storage.migrate import migrate as apply_migrations
 from buuta.streaming.topics import create_topics
-from services.ingest.carriers import RECIPES
+from services.ingest.carriers import all_recipes
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier, add_carrier, rotate_key
 from services.notifier.settings import NotifierSettings
@@ -61,18 +61,30 @@ def topics_create() -> None:
 def carrier_add(
     code: Annotated[str, typer.Argument(help="Short code, lower case, such as ghn.")],
     name: Annotated[str, typer.Option(help="Name for people.")],
-    format: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")] = "buuta",
+    format: Annotated[str, typer.Option(help="The format it speaks: `buuta carrier formats`.")] = "buuta",
 ) -> None:
     """Add a carrier; its API key and webhook token are shown once and kept as hashes."""
     if not CARRIER.fullmatch(code):
         raise BadItem("carrier_invalid", "a carrier code has 2 to 16 lower-case letters and digits")
-    if format not in RECIPES:
-        raise BadItem("format_unknown", f"no such format; there are {', '.join(RECIPES)}")
+    known = all_recipes(load(IngestSettings).ingest_recipes)
+    if format not in known:
+        raise BadItem("format_unknown", f"no such format; there are {', '.join(known)}")
     try:
         key, token = with_database(lambda pool: add_carrier(pool, Carrier(code, name, format)))
     except asyncpg.UniqueViolationError:
         raise BadItem("carrier_known", f"carrier {code} exists; rotate its key if it was lost") from None
     _show_once(key, token)
+
+
+@carrier.command("formats")
+def carrier_formats() -> None:
+    """List the formats that are read, with their doors."""
+    table = Table("format", "title", "version", "codes", "webhook", "files")
+    for each in all_recipes(load(IngestSettings).ingest_recipes).values():
+        files = "its own columns, or Buuta's" if each.columns else "Buuta's columns"
+        webhook = "" if each.webhook is None else f"/v1/webhooks/TOKEN/{each.format}"
+        table.add_row(each.format, each.title, each.version, str(len(each.codes)), webhook, files)
+    console.print(table)
 
 
 @carrier.command("list")

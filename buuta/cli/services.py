@@ -18,7 +18,9 @@ from buuta.streaming.producer import Producer
 from buuta.telemetry.health import Readiness
 from buuta.telemetry.service import main
 from services.ingest.app import wire as wire_ingest
+from services.ingest.carriers import all_recipes
 from services.ingest.doors.file import Summary, take_file
+from services.ingest.doors.sheets import opened
 from services.ingest.intake import Intake, Target
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier, carrier_of
@@ -42,17 +44,19 @@ def run_ingest(context: typer.Context) -> None:
 
 @ingest.command("file")
 def file(
-    path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV file.")],
+    path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV or XLSX file.")],
     carrier: Annotated[str, typer.Option(help="The carrier whose scans these are.")],
 ) -> None:
-    """Take a CSV file of scans in: columns number, code, occurred_at, and any other of an item.
+    """Take a file of scans in: columns number, code, occurred_at and others of an item, or the carrier's own.
 
-    Refused lines are written to FILE.rejected.csv with the reason, in your own columns. A file may
-    be taken in again: nothing counts twice. Exit code 1 if lines were refused.
+    Refused lines are written to FILE.rejected.csv with the reason, in your own columns. After a kill the
+    same command goes on where it stopped. Exit code 1 if lines were refused.
     """
     summary = asyncio.run(_take(path, carrier))
+    if summary.taken_in_at is not None:
+        console.print(f"This content was taken in already, at {summary.taken_in_at:%Y-%m-%d %H:%M:%S %Z}.")
     for result, count in summary.counts.items():
-        console.print(f"{result.value:>12}  {count}")
+        console.print(f"{result:>12}  {count}")
     if summary.report is not None:
         console.print(f"The refused lines and their reasons are in {summary.report}")
         sys.exit(1)
@@ -61,8 +65,8 @@ def file(
 async def _take(path: Path, code: str) -> Summary:
     settings = load(IngestSettings)
     vault = Vault(read_master_key(settings.master_key))
-    with path.open("rb") as source:
-        lines = max(sum(1 for _ in source) - 1, 0)
+    with opened(path) as sheet:
+        lines = sum(1 for _ in sheet.rows)
     producer = Producer(settings, Readiness())
     async with connected(settings) as pool, registry.opened(settings.schema_registry_url) as codec:
         carrier: Carrier | None = await carrier_of(pool, code)
@@ -70,7 +74,8 @@ async def _take(path: Path, code: str) -> Summary:
             raise Forbidden(f"there is no carrier {code!r}: buuta carrier list shows them")
         await producer.start()
         await producer.connected()
-        intake = Intake(Target(producer, settings.events_topic, codec), pool, vault)
+        recipes = all_recipes(settings.ingest_recipes)
+        intake = Intake(Target(producer, settings.events_topic, codec, recipes), pool, vault)
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),

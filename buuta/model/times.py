@@ -63,6 +63,21 @@ def parse_pattern(raw: str, pattern: str, assumed_minutes: int = VIETNAM_MINUTES
     return _business_time(moment, assumed_minutes)
 
 
+def parse_epoch(raw: str, unit_ms: int, assumed_minutes: int = VIETNAM_MINUTES) -> BusinessTime:
+    """Read a count of seconds (`unit_ms` 1000) or milliseconds (1) since 1970; it is UTC, shown at the offset.
+
+    Raises:
+        BadItem: `time_invalid` or `time_out_of_range`.
+    """
+    text = raw.strip()
+    if not (text.isascii() and text.isdigit()):
+        raise BadItem("time_invalid", "the time is not a count since 1970", "occurred_at")
+    ms = int(text[:20]) * unit_ms
+    if not EARLIEST.timestamp() * 1000 <= ms < LATEST.timestamp() * 1000:
+        raise BadItem("time_out_of_range", "the year must lie in 2000 to 2099", "occurred_at")
+    return BusinessTime(ms, assumed_minutes, OffsetSource.ASSUMED)
+
+
 def _business_time(moment: datetime, assumed_minutes: int) -> BusinessTime:
     source = OffsetSource.CARRIER
     if moment.tzinfo is None:

@@ -16,7 +16,7 @@ from buuta.streaming.producer import Producer
 from buuta.telemetry.health import Readiness
 from buuta.telemetry.routes import operations
 from buuta.web import problems
-from services.ingest.carriers import RECIPES
+from services.ingest.carriers import all_recipes
 from services.ingest.domain.item import ScanItem
 from services.ingest.doors import scans, webhooks
 from services.ingest.doors.gate import Gate
@@ -31,7 +31,7 @@ def build(settings: IngestSettings, gate: Gate, readiness: Readiness) -> FastAPI
     problems.install(app)
     app.include_router(scans.router(gate, settings.ingest_body_bytes, settings.ingest_items))
     app.include_router(webhooks.router(gate))
-    rules = ",".join(f"{recipe.format}-{recipe.version}" for recipe in RECIPES.values())
+    rules = ",".join(f"{each.format}-{each.version}" for each in gate.intake.recipes.values())
     app.include_router(operations("ingest", readiness, rules))
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
@@ -63,7 +63,8 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         registry.opened(settings.schema_registry_url) as codec,
     ):
         await producer.start()
-        intake = Intake(Target(producer, settings.events_topic, codec), pool, vault)
+        recipes = all_recipes(settings.ingest_recipes)
+        intake = Intake(Target(producer, settings.events_topic, codec, recipes), pool, vault)
         gate = Gate(intake, CarrierBook(pool), settings.ingest_inside_bytes)
         try:
             yield build(settings, gate, readiness), failed

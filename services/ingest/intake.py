@@ -5,8 +5,8 @@ acknowledged (acks=all), `quarantined` that PostgreSQL has committed.
 """
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -18,6 +18,8 @@ from buuta.storage.vault import Vault
 from buuta.streaming.producer import Producer
 from buuta.telemetry import metrics
 from services.ingest.carriers import RECIPES
+from services.ingest.domain.item import read_item
+from services.ingest.domain.personal import without_personal
 from services.ingest.domain.recipe import Receipt, Recipe, Report, UnknownCode, to_scan
 from services.ingest.storage import Carrier, Held, hold
 
@@ -55,11 +57,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Target:
-    """Where scans go, and how they are written."""
+    """Where scans go, how they are written, and which formats are read."""
 
     producer: Producer
     topic: str
     codec: Codec
+    recipes: Mapping[str, Recipe] = field(default_factory=lambda: RECIPES)
 
 
 class Intake:
@@ -67,7 +70,8 @@ class Intake:
 
     def __init__(self, target: Target, pool: Any, vault: Vault) -> None:
         self._target = target
-        self._pool = pool
+        self.recipes = target.recipes
+        self.pool = pool
         self._vault = vault
 
     async def take(
@@ -85,15 +89,14 @@ class Intake:
             KafkaAway: not all were acknowledged; the sender must send them all again, and none will
                 count twice.
         """
-        recipe = RECIPES[carrier.format]
+        recipe = self.recipes[carrier.format]
         scans: dict[str, Scan] = {}
         held: list[Held] = []
         answers = [
-            self._one(recipe, receipt, payload, parse or RECIPES["buuta"].parse, scans, held)
-            for payload in payloads
+            self._one(recipe, receipt, payload, parse or read_item, scans, held) for payload in payloads
         ]
         if held:
-            await hold(self._pool, held)
+            await hold(self.pool, held)
         await self._publish(scans.values())
         for answer in answers:
             metrics.INGEST_ITEMS.labels(carrier.code, receipt.door, answer.result.value).inc()
@@ -107,7 +110,8 @@ class Intake:
             report = parse(payload)
             scan = None if report is None else to_scan(recipe, report, receipt)
         except UnknownCode as unknown:
-            held.append(self._sealed(receipt, payload, unknown.code, unknown.raw_code))
+            kept = without_personal(payload, recipe.personal)
+            held.append(self._sealed(receipt, kept, unknown.code, unknown.raw_code))
             _count_unknown(receipt.carrier, unknown.raw_code)
             return Answer(Result.QUARANTINED, None, unknown.code, unknown.field, str(unknown))
         except BadItem as bad:
@@ -121,19 +125,20 @@ class Intake:
 
     async def keep(self, receipt: Receipt, body: bytes, code: str) -> None:
         """Set a body aside that cannot be read at all."""
-        await hold(self._pool, [self._sealed(receipt, body, code, "")])
+        await hold(self.pool, [self._sealed(receipt, body, code, "")])
 
     async def keep_rejected(
-        self, receipt: Receipt, payloads: Sequence[Any], answers: Sequence[Answer]
+        self, carrier: Carrier, receipt: Receipt, payloads: Sequence[Any], answers: Sequence[Answer]
     ) -> None:
         """Set the rejected ones aside: a sender that is a machine may never read our answers."""
+        personal = self.recipes[carrier.format].personal
         rejected = [
-            self._sealed(receipt, payload, answer.code or "", "")
+            self._sealed(receipt, without_personal(payload, personal), answer.code or "", "")
             for payload, answer in zip(payloads, answers, strict=True)
             if answer.result is Result.REJECTED
         ]
         if rejected:
-            await hold(self._pool, rejected)
+            await hold(self.pool, rejected)
 
     def _sealed(self, receipt: Receipt, payload: Any, reason: str, raw_code: str) -> Held:
         """A report for the quarantine; what it says may be personal, so it is encrypted."""

@@ -1,5 +1,7 @@
 """Settings of ingest."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from buuta.settings import SharedSettings
@@ -10,6 +12,10 @@ class IngestSettings(SharedSettings):
 
     ingest_body_bytes: int = Field(5_000_000, gt=0, description="Largest body of a batch.")
     ingest_items: int = Field(5_000, gt=0, description="Most items of a batch.")
+    ingest_recipes: Path | None = Field(
+        None,
+        description="A folder with more formats, a folder each: tables alone. Same names take precedence.",
+    )
     ingest_inside_bytes: int = Field(
         64_000_000, gt=0, description="Bytes under way at once; above, 503 with Retry-After."
     )

@@ -1,13 +1,23 @@
 """What ingest reads and writes in PostgreSQL: carriers and the quarantine."""
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from buuta.storage.keys import new_secret, secret_hash
 
 SELECT_CARRIERS: Final = "select code, name, format, key_hash, webhook_hash from carriers"
+BEGIN_FILE: Final = """
+insert into files (carrier, content_hash, name) values ($1, $2, $3)
+on conflict (carrier, content_hash) do update set name = excluded.name
+returning lines_done, report_bytes, counts, finished_at
+"""
+ADVANCE_FILE: Final = """
+update files set lines_done = $3, report_bytes = $4, counts = $5 where carrier = $1 and content_hash = $2
+"""
 FRESH_SECONDS: Final = 5.0
 MISS_SECONDS: Final = 1.0
 
@@ -79,6 +89,46 @@ async def hold(con: Any, reports: Sequence[Held]) -> None:
     await con.executemany(
         "insert into quarantine (carrier, door, reason, raw_code, payload) values ($1, $2, $3, $4, $5)",
         [(each.carrier, each.door, each.reason, each.raw_code, each.sealed) for each in reports],
+    )
+
+
+@dataclass(frozen=True)
+class FileProgress:
+    """How far a file is: the last line that is done, the bytes of its report, results by name."""
+
+    lines_done: int
+    report_bytes: int
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class BegunFile(FileProgress):
+    """A file that was begun, now or before."""
+
+    content_hash: bytes
+    finished_at: datetime | None
+
+
+async def begin_file(con: Any, carrier: str, content_hash: bytes, name: str) -> BegunFile:
+    """Begin a file, or find out how far an earlier run came."""
+    row = await con.fetchrow(BEGIN_FILE, carrier, content_hash, name)
+    return BegunFile(
+        row["lines_done"], row["report_bytes"], json.loads(row["counts"]), content_hash, row["finished_at"]
+    )
+
+
+async def advance_file(con: Any, carrier: str, content_hash: bytes, done: FileProgress) -> None:
+    """Note what is done."""
+    counts = json.dumps(done.counts)
+    await con.execute(ADVANCE_FILE, carrier, content_hash, done.lines_done, done.report_bytes, counts)
+
+
+async def finish_file(con: Any, carrier: str, content_hash: bytes) -> None:
+    """Note that all lines are done."""
+    await con.execute(
+        "update files set finished_at = now() where carrier = $1 and content_hash = $2",
+        carrier,
+        content_hash,
     )
 
 

@@ -1,10 +1,25 @@
-"""The formats that carriers speak: one module each, listed here."""
+"""The formats that carriers speak: one folder each, found by itself.
+
+A folder holds `recipe.toml` (fields, times, identity, doors), `codes.csv` (raw code: status, reason, mode,
+provisional; an empty status is known and no movement), where there is one `reasons.csv`, and
+`golden.json`: payloads and what becomes of them. What no table can say stands in `parser.py`, function `parse`.
+"""
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
 
-from services.ingest.carriers import buuta, ghn, ghtk
+from services.ingest.carriers.loading import load_recipes
 from services.ingest.domain.recipe import Recipe
 
-RECIPES: Mapping[str, Recipe] = {
-    recipe.format: recipe for recipe in (buuta.RECIPE, ghn.RECIPE, ghtk.RECIPE)
-}
+FOLDER: Final = Path(__file__).parent
+RECIPES: Final[Mapping[str, Recipe]] = load_recipes(FOLDER)
+
+
+def all_recipes(more: Path | None) -> Mapping[str, Recipe]:
+    """Ours, and those of a folder of somebody else's, which win where names are the same.
+
+    Raises:
+        BadSettings: there is no such folder, or a recipe in it is wrong.
+    """
+    return RECIPES if more is None else {**RECIPES, **load_recipes(more, package=None)}

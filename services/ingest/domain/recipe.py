@@ -1,9 +1,9 @@
-"""A recipe: how to read one carrier's format. The code table is data; a carrier is a module of it."""
+"""A recipe: how to read one carrier's format. What can be data is data; a carrier is a folder of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from buuta.errors import BadItem
 from buuta.model.identifiers import event_id, normalise_number
@@ -49,20 +49,52 @@ class Report:
     proof_present: bool | None = None
     corrects: str | None = None
     correction: CorrectionKind | None = None
+    natural_id: str = ""
+
+
+IDENTITY: Final[Mapping[str, Callable[[Report], str]]] = {
+    "number": lambda report: normalise_number(report.number),
+    "code": lambda report: report.raw_code,
+    "time": lambda report: str(report.time.ms),
+    "place": lambda report: report.place.strip(),
+    "natural_id": lambda report: report.natural_id,
+}
+"""The columns that can make an event's identity, all of them raw: nothing that was mapped or enriched."""
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """How a vendor calls us.
+
+    `body` is `json`, or `form` where it may be a form as well. Of the request's headers those in `headers` are
+    fields of the payload, too. `reply` is what the vendor wants to hear for what is kept, `$name` standing
+    for a field; `never_refuse` for one that repeats for ever whatever is not answered 200.
+    """
+
+    body: str = "json"
+    headers: Sequence[str] = ()
+    reply: Mapping[str, str] | None = None
+    never_refuse: bool = False
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One format: its code tables, its parser, and the columns that make an event's identity."""
+    """One format: its code tables, its parser, its doors, and the columns that make an event's identity.
+
+    `columns` are those that a file of this format must have; without any, files have Buuta's own.
+    `personal` are names of fields that are dropped before a payload is kept.
+    """
 
     format: str
+    title: str
     version: str
     codes: Mapping[str, CodeRow]
     parse: Callable[[Mapping[str, Any]], Report | None]
     reasons: Mapping[str, Reason] = field(default_factory=dict)
-    identity: Callable[[Report], tuple[str, ...]] = lambda report: (
-        normalise_number(report.number), report.raw_code, str(report.time.ms), report.place.strip(),
-    )  # fmt: skip
+    identity: Sequence[str] = ("number", "code", "time", "place")
+    webhook: Webhook | None = None
+    columns: Sequence[Sequence[str]] = ()
+    personal: frozenset[str] = frozenset()
 
 
 class UnknownCode(BadItem):
@@ -110,8 +142,12 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
 
 
 def _identity(recipe: Recipe, report: Report) -> tuple[str, ...]:
-    """A correction that repeats the columns of what it corrects is an event of its own."""
-    identity = recipe.identity(report)
+    """The raw columns of the event; a correction that repeats those of what it corrects is one of its own."""
+    identity = tuple(IDENTITY[name](report) for name in recipe.identity)
+    if "natural_id" in recipe.identity and not report.natural_id:
+        raise BadItem(
+            "natural_id_missing", f"{recipe.format} knows an event by its own id, which is missing"
+        )
     if report.corrects is None or report.correction is None:
         return identity
     return (*identity, report.correction.value, report.corrects)

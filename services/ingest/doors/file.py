@@ -1,129 +1,136 @@
-"""Files: CSV rows with the columns of an item, in batches; what is refused goes to a report file."""
+"""Files: lines in batches, resumable after a kill; what is refused goes to a report beside the file."""
 
-import csv
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from datetime import datetime
+from itertools import dropwhile, islice
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from buuta.errors import BadItem
 from buuta.telemetry.clock import now_ms
+from services.ingest import storage
 from services.ingest.domain.item import ScanItem, read_item
-from services.ingest.domain.recipe import Receipt, Report
-from services.ingest.intake import Intake, Result
-from services.ingest.storage import Carrier
+from services.ingest.domain.recipe import Receipt, Recipe
+from services.ingest.domain.recipe import Report as Reported
+from services.ingest.doors.report import Report
+from services.ingest.doors.sheets import Row, opened
+from services.ingest.intake import Intake, Parse, Result
+from services.ingest.storage import Carrier, FileProgress
 
 DOOR: Final = "file"
 BATCH: Final = 2000
 COLUMNS: Final = tuple(ScanItem.model_fields)
 REQUIRED: Final = ("number", "code", "occurred_at")
 BOOLEANS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+FLAGS: Final = {"provisional", "proof_present"}
+REFUSED: Final = (Result.REJECTED, Result.QUARANTINED)
 
 
 @dataclass
 class Summary:
-    """How many lines came to what end."""
+    """How many lines came to what end, in this run and the ones before it that were cut short."""
 
-    counts: dict[Result, int] = field(default_factory=lambda: dict.fromkeys(Result, 0))
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(map(str, Result), 0))
     report: Path | None = None
-
-
-Row = tuple[int, dict[str, str]]
+    taken_in_at: datetime | None = None
+    """When the same content was taken in before, to its end."""
 
 
 async def take_file(
     intake: Intake, carrier: Carrier, path: Path, advance: Callable[[int], None]
 ) -> Summary:
-    """Take a CSV file in; `advance` hears how many lines were done.
+    """Take a CSV or XLSX file in; `advance` hears how many lines were done.
 
-    Refused lines go to `FILE.rejected.csv` with line number, code and message before the sender's
-    own columns.
+    Columns are Buuta's own or those of the carrier's recipe. Refused lines go to `FILE.rejected.csv` with
+    line number, code and message before the sender's own columns. A run that was killed is gone on with:
+    the file is known by its content.
 
     Raises:
-        BadItem: the file's header lacks a required column or has one that we do not know.
+        BadItem: no CSV or XLSX, or a header that lacks a column.
         KafkaAway: not acknowledged; start the file again, nothing counts twice.
     """
+    begun = await storage.begin_file(intake.pool, carrier.code, _content_hash(path), path.name)
     summary = Summary()
-    with path.open(encoding="utf-8-sig", newline="", errors="surrogateescape") as source:
-        reader = csv.DictReader(source)
-        columns = list(reader.fieldnames or ())
-        _check_header(columns)
-        rows: Iterator[Row] = ((reader.line_num, row) for row in reader)
-        with _Rejects(path, columns) as rejects:
+    summary.counts.update(begun.counts)
+    with opened(path) as sheet:
+        parse = _parse_of(intake.recipes[carrier.format], sheet.columns)
+        if begun.finished_at is not None:
+            summary.taken_in_at = begun.finished_at
+            return summary
+        rows = dropwhile(lambda row: row[0] <= begun.lines_done, sheet.rows)
+        with Report(path, sheet.columns, begun.report_bytes) as report:
             while batch := list(islice(rows, BATCH)):
-                await _take_batch(intake, carrier, batch, summary, rejects)
+                await _take_batch(intake, carrier, batch, parse, summary, report)
+                done = FileProgress(batch[-1][0], report.committed(), summary.counts)
+                await storage.advance_file(intake.pool, carrier.code, begun.content_hash, done)
                 advance(len(batch))
-            summary.report = rejects.path
+            summary.report = report.path
+    await storage.finish_file(intake.pool, carrier.code, begun.content_hash)
     return summary
 
 
-async def _take_batch(
-    intake: Intake, carrier: Carrier, batch: Sequence[Row], summary: Summary, rejects: "_Rejects"
+def _content_hash(path: Path) -> bytes:
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").digest()
+
+
+async def _take_batch(  # noqa: PLR0913 - one batch and where it goes
+    intake: Intake, carrier: Carrier, batch: Sequence[Row], parse: Parse, summary: Summary, report: Report
 ) -> None:
     receipt = Receipt(carrier.code, DOOR, now_ms())
-    answers = await intake.take(carrier, receipt, [row for _, row in batch], _read)
-    for (line, row), answer in zip(batch, answers, strict=True):
+    answers = await intake.take(carrier, receipt, [_whole(row) for row in batch], parse)
+    for (line, cells, surplus), answer in zip(batch, answers, strict=True):
         summary.counts[answer.result] += 1
-        if answer.result in (Result.REJECTED, Result.QUARANTINED):
-            rejects.write(line, answer.code or "", answer.message or "", row)
+        if answer.result in REFUSED:
+            report.write(line, (answer.code or "", answer.message or ""), [*cells.values(), *surplus])
 
 
-def _check_header(columns: Sequence[str]) -> None:
+SURPLUS: Final = "\x00surplus"
+"""A name that no column can have."""
+
+
+def _whole(row: Row) -> dict[str, Any]:
+    _, cells, surplus = row
+    return {**cells, SURPLUS: surplus} if surplus else cells
+
+
+def _parse_of(recipe: Recipe, columns: Sequence[str]) -> Parse:
+    """How the lines are read: by Buuta's own columns, or else by those of the recipe.
+
+    Raises:
+        BadItem: neither are all there; the message says which are missing.
+    """
+    if all(any(name in columns for name in names) for names in recipe.columns) and recipe.columns:
+        return lambda line: recipe.parse(_checked(line))
     missing = [name for name in REQUIRED if name not in columns]
     unknown = [name for name in columns if name not in COLUMNS]
     if missing or unknown:
+        own = f"; or those of {recipe.title}: {_names(recipe)}" if recipe.columns else ""
         raise BadItem(
             "header_invalid",
             f"the first line must name columns; missing: {', '.join(missing) or 'none'}; "
-            f"not known: {', '.join(unknown) or 'none'}; possible: {', '.join(COLUMNS)}",
+            f"not known: {', '.join(unknown) or 'none'}; possible: {', '.join(COLUMNS)}{own}",
         )
+    return _read
 
 
-def _read(row: dict[str, Any]) -> Report:
-    return read_item(_item(row))
+def _names(recipe: Recipe) -> str:
+    return ", ".join(" or ".join(names) for names in recipe.columns)
 
 
-def _item(row: dict[str, Any]) -> dict[str, Any]:
-    """A line as an item: empty cells are left out, truth and numbers are read."""
+def _checked(line: Mapping[str, Any]) -> Mapping[str, Any]:
+    if SURPLUS in line:
+        raise BadItem("line_invalid", "the line has more cells than the header")
+    return line
+
+
+def _read(line: Mapping[str, Any]) -> Reported:
+    """A line as an item: empty cells are left out, truth is read."""
     item: dict[str, Any] = {}
-    for name, value in row.items():
-        if name is None or value is None:
-            raise BadItem("line_invalid", "the line has more or fewer cells than the header")
+    for name, value in _checked(line).items():
         text = value.strip()
         if text:
             item[name] = BOOLEANS.get(text.lower(), text) if name in FLAGS else text
-    return item
-
-
-FLAGS: Final = {"provisional", "proof_present"}
-
-
-class _Rejects:
-    """The report file, made when the first line is refused."""
-
-    def __init__(self, source: Path, columns: Sequence[str]) -> None:
-        self._target = source.with_name(f"{source.name}.rejected.csv")
-        self._columns = columns
-        self._file: TextIO | None = None
-        self._writer: Any = None
-
-    @property
-    def path(self) -> Path | None:
-        return None if self._file is None else self._target
-
-    def __enter__(self) -> "_Rejects":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def write(self, line: int, code: str, message: str, row: dict[Any, Any]) -> None:
-        if self._file is None:
-            self._file = self._target.open("w", encoding="utf-8", newline="", errors="surrogateescape")
-            self._writer = csv.writer(self._file)
-            self._writer.writerow(["line", "code", "message", *self._columns])
-        cells = [row.get(name) or "" for name in self._columns]
-        surplus = row.get(None, ())  # where `csv` puts cells beyond the header
-        self._writer.writerow([line, code, message, *cells, *surplus])
+    return read_item(item)

@@ -68,7 +68,7 @@ def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
                 raise Problem(413, "too_many_items", f"send at most {most_items} items at once")
             receipt = Receipt(carrier.code, DOOR, now_ms())
             answers = await gate.intake.take(carrier, receipt, items)
-            await gate.intake.keep_rejected(receipt, items, answers)
+            await gate.intake.keep_rejected(carrier, receipt, items, answers)
         return JSONResponse([answer.as_json() for answer in answers])
 
     return routes

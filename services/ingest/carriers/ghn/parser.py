@@ -9,39 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from buuta.errors import BadItem
-from buuta.model.statuses import DeliveryMode, Status
+from buuta.model.statuses import DeliveryMode
 from buuta.model.times import parse_iso
 from services.ingest.domain.fields import text
-from services.ingest.domain.recipe import CodeRow, Recipe, Report
+from services.ingest.domain.recipe import Report
 
 MOVEMENTS = {"create", "switch_status"}
 UPDATES = {"update_weight", "update_cod", "update_fee"}
-
-CODES = {
-    "ready_to_pick": CodeRow(Status.INFO_RECEIVED),
-    "picking": CodeRow(Status.PICKUP_IN_PROGRESS),
-    "money_collect_picking": CodeRow(Status.PICKUP_IN_PROGRESS),
-    "picked": CodeRow(Status.ACCEPTED),
-    "storing": CodeRow(Status.IN_TRANSIT),
-    "sorting": CodeRow(Status.IN_TRANSIT),
-    "transporting": CodeRow(Status.IN_TRANSIT),
-    "delivering": CodeRow(Status.OUT_FOR_DELIVERY),
-    "money_collect_delivering": CodeRow(Status.OUT_FOR_DELIVERY),
-    "delivered": CodeRow(Status.DELIVERED),
-    "delivery_fail": CodeRow(Status.ATTEMPT_FAILED),
-    "waiting_to_return": CodeRow(Status.RETURN_PENDING),
-    "return": CodeRow(Status.RETURNING),
-    "return_transporting": CodeRow(Status.RETURNING),
-    "return_sorting": CodeRow(Status.RETURNING),
-    "returning": CodeRow(Status.RETURNING),
-    "return_fail": CodeRow(Status.RETURNING),
-    "returned": CodeRow(Status.RETURNED),
-    "cancel": CodeRow(Status.CANCELLED),
-    "exception": CodeRow(Status.HELD),
-    "damage": CodeRow(Status.DAMAGED),
-    "damaged": CodeRow(Status.DAMAGED),
-    "lost": CodeRow(Status.LOST),
-}
 
 
 def parse(payload: Mapping[str, Any]) -> Report | None:
@@ -71,6 +45,3 @@ def _mode(payload: Mapping[str, Any]) -> DeliveryMode | None:
     fee = payload.get("Fee")
     station = fee.get("StationDO") if isinstance(fee, Mapping) else None
     return DeliveryMode.POINT if isinstance(station, int | float) and station > 0 else None
-
-
-RECIPE = Recipe(format="ghn", version="1", codes=CODES, parse=parse)

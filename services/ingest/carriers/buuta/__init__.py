@@ -1,0 +1,1 @@
+"""Buuta's own format: the codes are the canonical statuses."""

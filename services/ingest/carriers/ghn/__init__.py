@@ -1,0 +1,1 @@
+"""GHN: `parser.py` says what is special about it."""

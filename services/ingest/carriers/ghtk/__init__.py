@@ -1,0 +1,1 @@
+"""GHTK: `parser.py` says what is special about it."""

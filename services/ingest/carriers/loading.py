@@ -1,0 +1,151 @@
+"""Reading carriers' folders; what is wrong in one is said with file and place."""
+
+import csv
+import importlib
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from buuta.errors import BadSettings
+from buuta.model.statuses import DeliveryMode, Reason, Status
+from services.ingest.domain.recipe import IDENTITY, CodeRow, Recipe, Webhook
+from services.ingest.domain.table import OPTIONAL, REQUIRED, Table
+
+PACKAGE: Final = "services.ingest.carriers"
+Paths = Annotated[tuple[str, ...], BeforeValidator(lambda raw: (raw,) if isinstance(raw, str) else raw)]
+Minutes = Annotated[int, Field(ge=-720, le=840)]
+Parse = Callable[[Mapping[str, Any]], Any]
+
+
+class Strict(BaseModel):
+    """A part of `recipe.toml`; a misspelt name is an error and no default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Times(Strict):
+    """How times are written."""
+
+    forms: tuple[str, ...] = ("iso",)
+    assumed_minutes: Minutes = 420
+
+
+class WebhookTable(Strict):
+    """As `Webhook`."""
+
+    body: Literal["json", "form"] = "json"
+    headers: tuple[str, ...] = ()
+    reply: dict[str, str] | None = None
+    never_refuse: bool = False
+
+
+class RecipeTable(Strict):
+    """A `recipe.toml`."""
+
+    title: str
+    version: str
+    identity: tuple[str, ...]
+    fields: dict[str, Paths] = {}
+    times: Times = Times()
+    webhook: WebhookTable | None = None
+    file: bool = False
+    personal: frozenset[str] = frozenset()
+
+    @model_validator(mode="after")
+    def known_names(self) -> "RecipeTable":
+        """Fields and columns of the identity are those that there are."""
+        unknown = {*self.fields} - {*REQUIRED, *OPTIONAL} | {*self.identity} - {*IDENTITY}
+        if unknown:
+            raise ValueError(f"no such field: {', '.join(sorted(unknown))}")
+        missing = [name for name in REQUIRED if name not in self.fields]
+        if self.fields and missing:
+            raise ValueError(f"fields must say where these are: {', '.join(missing)}")
+        return self
+
+
+class CodeLine(Strict):
+    """A line of `codes.csv`."""
+
+    code: Annotated[str, Field(min_length=1)]
+    status: Status | None
+    reason: Reason | None
+    mode: DeliveryMode | None
+    provisional: bool
+
+
+class ReasonLine(Strict):
+    """A line of `reasons.csv`."""
+
+    code: Annotated[str, Field(min_length=1)]
+    reason: Reason
+
+
+def load_recipes(folder: Path, package: str | None = PACKAGE) -> dict[str, Recipe]:
+    """The recipes of all folders in `folder`, by format; outside the package by tables alone.
+
+    Raises:
+        BadSettings: names the file, the place in it and what is wrong.
+    """
+    if not folder.is_dir():
+        raise BadSettings(f"{folder} is no folder: recipes are looked for there")
+    found = sorted(path.parent for path in folder.glob("*/recipe.toml"))
+    return {each.name: _recipe(each, package) for each in found}
+
+
+def _recipe(folder: Path, package: str | None) -> Recipe:
+    table = _checked(folder / "recipe.toml", RecipeTable, _toml(folder / "recipe.toml"))
+    codes = [_checked(folder / "codes.csv", CodeLine, row) for row in _lines(folder / "codes.csv")]
+    reasons = [_checked(folder / "reasons.csv", ReasonLine, row) for row in _lines(folder / "reasons.csv")]
+    return Recipe(
+        format=folder.name,
+        title=table.title,
+        version=table.version,
+        codes={row.code: CodeRow(row.status, row.reason, row.provisional, row.mode) for row in codes},
+        parse=_parse(folder, table, package),
+        reasons={row.code: row.reason for row in reasons},
+        identity=table.identity,
+        webhook=None if table.webhook is None else Webhook(**table.webhook.model_dump()),
+        columns=tuple(table.fields[name] for name in REQUIRED) if table.file else (),
+        personal=frozenset(name.casefold() for name in table.personal),
+    )
+
+
+def _parse(folder: Path, table: RecipeTable, package: str | None) -> Parse:
+    if (folder / "parser.py").exists() and package is not None:
+        parse: Parse = importlib.import_module(f"{package}.{folder.name}.parser").parse
+        return parse
+    if not table.fields:
+        raise BadSettings(f"{folder / 'recipe.toml'}: it wants a section [fields]")
+    # The date cells of a spreadsheet come as ISO.
+    forms = (*table.times.forms, *(("iso",) if table.file else ()))
+    return Table(table.fields, forms, table.times.assumed_minutes).parse
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as wrong:
+        raise BadSettings(f"{path}: {wrong}") from None
+
+
+def _lines(path: Path) -> Sequence[dict[str, Any]]:
+    """The lines of a table; an empty cell says nothing. No file: no lines."""
+    if not path.exists():
+        return ()
+    with path.open(encoding="utf-8", newline="") as source:
+        return [
+            {name: value or (name == "provisional" and "no") or None for name, value in row.items()}
+            for row in csv.DictReader(source)
+        ]
+
+
+def _checked(path: Path, kind: type[Any], raw: dict[str, Any]) -> Any:
+    try:
+        return kind(**raw)
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "it"
+        raise BadSettings(f"{path}: {raw.get('code', '')} {place}: {first['msg']}") from None

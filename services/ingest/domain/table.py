@@ -1,0 +1,86 @@
+"""A carrier's format as a table: which path or column of its payload is which field of a report."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from buuta.errors import BadItem
+from buuta.model.times import VIETNAM_MINUTES, BusinessTime, parse_epoch, parse_iso, parse_pattern
+from services.ingest.domain.fields import text
+from services.ingest.domain.recipe import Report
+
+REQUIRED: Final = ("number", "code", "time")
+OPTIONAL: Final = ("place", "reason", "facility", "province", "commune", "attempt", "natural_id")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Paths of each field, those of `REQUIRED` and some of `OPTIONAL`, and how times are written.
+
+    A field may have several paths, since vendors misspell and rename: the first that holds something counts.
+    A path is a name, or names with dots (`DATA.ORDER_NUMBER`). `times` are tried in order: `iso`,
+    `epoch_s`, `epoch_ms` or a `strptime` pattern; a time without an offset has `assumed_minutes`.
+    """
+
+    fields: Mapping[str, Sequence[str]]
+    times: Sequence[str] = ("iso",)
+    assumed_minutes: int = VIETNAM_MINUTES
+
+    def parse(self, payload: Mapping[str, Any]) -> Report:
+        """Read a payload, or a line of a file by its columns.
+
+        Raises:
+            BadItem: a missing or malformed field, named as the carrier names it.
+        """
+        attempt = self._read(payload, "attempt")
+        return Report(
+            number=self._read(payload, "number"),
+            raw_code=self._read(payload, "code"),
+            time=self._time(self._read(payload, "time")),
+            place=self._read(payload, "place"),
+            raw_reason=self._read(payload, "reason"),
+            facility=self._read(payload, "facility") or None,
+            province=self._read(payload, "province") or None,
+            commune=self._read(payload, "commune") or None,
+            attempt=self._attempt(attempt) if attempt else None,
+            natural_id=self._read(payload, "natural_id"),
+        )
+
+    def _read(self, payload: Mapping[str, Any], field: str) -> str:
+        paths = self.fields.get(field, ())
+        for path in paths:
+            found = text(_holder(payload, path), path.rpartition(".")[2], "")
+            if found:
+                return found
+        if field in REQUIRED:
+            raise BadItem("field_missing", f"{' or '.join(paths)} is missing", paths[0])
+        return ""
+
+    def _time(self, raw: str) -> BusinessTime:
+        for way in self.times:
+            try:
+                return self._by(way, raw)
+            except BadItem as bad:
+                if bad.code != "time_invalid":
+                    raise
+        raise BadItem("time_invalid", f"the time has none of the forms {', '.join(self.times)}", "time")
+
+    def _by(self, way: str, raw: str) -> BusinessTime:
+        if way == "iso":
+            return parse_iso(raw, self.assumed_minutes)
+        if way in ("epoch_s", "epoch_ms"):
+            return parse_epoch(raw, 1000 if way == "epoch_s" else 1, self.assumed_minutes)
+        return parse_pattern(raw, way, self.assumed_minutes)
+
+    def _attempt(self, raw: str) -> int:
+        if raw.isascii() and raw.isdigit() and len(raw) <= 2 and int(raw) >= 1:
+            return int(raw)
+        raise BadItem("attempt_invalid", "an attempt is a number from 1 to 99", "attempt")
+
+
+def _holder(payload: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    """The object that holds the last name of a path; an empty one where the way ends before."""
+    held: Any = payload
+    for name in path.split(".")[:-1]:
+        held = held.get(name) if isinstance(held, Mapping) else None
+    return held if isinstance(held, Mapping) else {}

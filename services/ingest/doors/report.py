@@ -1,0 +1,54 @@
+"""The report of a file: refused lines with the reason, in the sender's own columns."""
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+
+class Report:
+    """`FILE.rejected.csv`, made when the first line is refused.
+
+    It goes on after `kept` bytes: what a run that was killed wrote beyond them belongs to lines that come again.
+    """
+
+    def __init__(self, source: Path, columns: Sequence[str], kept: int) -> None:
+        self.target = source.with_name(f"{source.name}.rejected.csv")
+        self._columns = columns
+        self._kept = kept
+        self._file: TextIO | None = None
+        self._writer: Any = None
+
+    @property
+    def path(self) -> Path | None:
+        """Where it is; None while nothing was refused."""
+        return self.target if self._kept or self._file is not None else None
+
+    def __enter__(self) -> "Report":
+        if self._kept:
+            os.truncate(self.target, self._kept)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def write(self, line: int, why: tuple[str, str], cells: Sequence[str]) -> None:
+        """A refused line: its number, code and message, and the line itself."""
+        if self._file is None:
+            self._file = self.target.open(
+                "a" if self._kept else "w", encoding="utf-8", newline="", errors="surrogateescape"
+            )
+            self._writer = csv.writer(self._file)
+            if not self._kept:
+                self._writer.writerow(["line", "code", "message", *self._columns])
+        self._writer.writerow([line, *why, *cells])
+
+    def committed(self) -> int:
+        """Bring everything to the disk; returns how many bytes the report has."""
+        if self._file is None:
+            return self._kept
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return self._file.tell()
