@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from buuta.contracts.codec import Codec
@@ -128,6 +129,22 @@ async def worker(
         await made.stop()
     if failed.done():
         failed.result()
+
+
+@contextlib.asynccontextmanager
+async def database_away(settings: SharedSettings) -> AsyncIterator[None]:
+    """The test's database lets nobody in, and puts out whoever is in."""
+    server, _, name = str(settings.database).rpartition("/")
+    admin = await asyncpg.connect(f"{server}/postgres")
+    try:
+        await admin.execute(f'alter database "{name}" allow_connections false')
+        await admin.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name
+        )
+        yield
+    finally:
+        await admin.execute(f'alter database "{name}" allow_connections true')
+        await admin.close()
 
 
 async def everything(settings: SharedSettings, topic: str, partitions: Sequence[int] = (0,)) -> list[Any]:

@@ -21,7 +21,8 @@ from services.ingest.intake import Intake, Target
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier, add_carrier
 from tests.golden import PAIRS, WEBHOOK_PAIRS, Pair, named
-from tests.integration.parts import everything, producer_on
+from tests.integration.doors import log, ready
+from tests.integration.parts import producer_on
 from tests.waiting import until
 
 
@@ -48,17 +49,8 @@ async def client(settings: SharedSettings, pool: Any, more: Path) -> AsyncIterat
     async with wire(own) as (app, _):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
-
-            async def ready() -> bool:
-                return (await client.get("/health/ready")).status_code == 200
-
-            await until(ready, "ingest is ready")
+            await until(lambda: ready(client), "ingest is ready")
             yield client
-
-
-async def log(settings: SharedSettings) -> list[dict[str, Any]]:
-    records = await everything(settings, settings.events_topic, range(settings.partitions))
-    return [Codec().decode(record.value)[1] for record in records]
 
 
 @pytest.mark.parametrize(("recipe", "pair"), WEBHOOK_PAIRS, ids=named)

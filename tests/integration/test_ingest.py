@@ -1,7 +1,6 @@
 """The carriers' doors over HTTP, on the real broker and database."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,50 +20,9 @@ from services.ingest.doors.file import take_file
 from services.ingest.intake import Intake, Result, Target
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier, add_carrier, rotate_key
-from tests.integration.parts import everything
+from tests.integration.doors import GOOD, Door, log
 from tests.unit.test_carriers import FORM, GHN
 from tests.waiting import until
-
-GOOD = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30:00+07:00"}
-
-
-class Door:
-    """Ingest over HTTP, with the secrets of its carriers."""
-
-    def __init__(self, client: httpx.AsyncClient, secrets: dict[str, tuple[str, str]]) -> None:
-        self.client = client
-        self.secrets = secrets
-
-    async def scans(self, body: Any, carrier: str = "vnp", **more: Any) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.secrets[carrier][0]}"}
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return await self.client.post("/v1/scans", headers=headers, content=content, **more)
-
-    async def webhook(self, carrier: str, **more: Any) -> httpx.Response:
-        return await self.client.post(f"/v1/webhooks/{self.secrets[carrier][1]}/{carrier}", **more)
-
-
-@pytest.fixture
-async def door(settings: SharedSettings, pool: Any) -> AsyncIterator[Door]:
-    secrets = {
-        code: await add_carrier(pool, Carrier(code, code, format_name))
-        for code, format_name in (("vnp", "buuta"), ("ghn", "ghn"), ("ghtk", "ghtk"))
-    }
-    own = IngestSettings(**settings.model_dump() | {"ingest_body_bytes": 200_000, "ingest_items": 500})
-    async with wire(own) as (app, _):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
-            await until(lambda: ready(client), "ingest is ready")
-            yield Door(client, secrets)
-
-
-async def ready(client: httpx.AsyncClient) -> bool:
-    return (await client.get("/health/ready")).status_code == 200
-
-
-async def log(settings: SharedSettings) -> list[dict[str, Any]]:
-    records = await everything(settings, settings.events_topic, range(settings.partitions))
-    return [Codec().decode(record.value)[1] for record in records]
 
 
 async def test_an_accepted_item_lies_in_kafka_when_its_answer_comes(

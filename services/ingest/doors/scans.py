@@ -1,21 +1,26 @@
-"""`POST /v1/scans`: a JSON array of items, an answer per item."""
+"""`POST /v1/scans`: many items in one body, an answer per item."""
 
-from typing import Annotated, Any
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from buuta.telemetry.clock import now_ms
 from buuta.web.bearer import bearer_key, scheme
-from buuta.web.bodies import parse_json, read_body
-from buuta.web.problems import Problem, problems
+from buuta.web.bodies import read_body
+from buuta.web.packing import unpacked
+from buuta.web.problems import problems
 from services.ingest.domain.item import ScanItem
 from services.ingest.domain.recipe import Receipt
+from services.ingest.doors.batch import AVRO, JSON, NDJSON, read_batch, read_report
 from services.ingest.doors.gate import Gate
+from services.ingest.doors.once import Answered, IdempotencyKey
 from services.ingest.intake import Result
+from services.ingest.storage import Carrier
 
-DOOR = "api"
+DOOR: Final = "api"
 
 
 class ItemAnswer(BaseModel):
@@ -28,10 +33,11 @@ class ItemAnswer(BaseModel):
     message: Annotated[str | None, Field(description="What to fix.")] = None
 
 
-def _body_schema() -> dict[str, Any]:
-    item = ScanItem.model_json_schema(ref_template="#/components/schemas/{model}")
-    item.pop("$defs", None)
-    return {"type": "array", "items": {"$ref": "#/components/schemas/ScanItem"}}
+def _content() -> dict[str, Any]:
+    """The media types of the body, for the description."""
+    item = {"$ref": f"#/components/schemas/{ScanItem.__name__}"}
+    packed = {"schema": {"type": "string", "format": "binary"}}
+    return {JSON: {"schema": {"type": "array", "items": item}}, NDJSON: packed, AVRO: packed}
 
 
 def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
@@ -43,32 +49,34 @@ def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
         summary="Report scans",
         response_model=list[ItemAnswer],
         response_model_exclude_none=True,
-        responses=problems(400, 401, 413, 503),
+        responses=problems(400, 401, 413, 415, 422, 503),
         dependencies=[Depends(scheme)],
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": _body_schema()}},
-            }
-        },
+        openapi_extra={"requestBody": {"required": True, "content": _content()}},
     )
-    async def report_scans(request: Request) -> JSONResponse:
-        """Report up to 5,000 scans of your own parcels.
+    async def report_scans(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+        """Report up to 5,000 scans of your own parcels: a JSON array, NDJSON, or an Avro container.
 
-        The answer comes when Kafka has acknowledged; one wrong item never fails the others. After a
-        503, or no answer, send the same again: nothing counts twice.
+        `Content-Encoding` may be gzip or zstd. The answer comes when Kafka has acknowledged; one wrong item
+        never fails the others. After a 503, or no answer, send the same again: nothing counts twice.
         """
         carrier = await gate.carrier_by_key(bearer_key(request))
-        body = await read_body(request, most_bytes)
+        packed = await read_body(request, most_bytes)
+        body = unpacked(packed, request.headers.get("content-encoding", ""), most_bytes)
+        kind = request.headers.get("content-type", "")
+
+        async def work() -> bytes:
+            return await _taken(gate, carrier, read_batch(kind, body, most_items))
+
         with gate.room(len(body), DOOR):
-            items = parse_json(body)
-            if not isinstance(items, list):
-                raise Problem(400, "body_not_array", "the body is a JSON array of items")
-            if len(items) > most_items:
-                raise Problem(413, "too_many_items", f"send at most {most_items} items at once")
-            receipt = Receipt(carrier.code, DOOR, now_ms())
-            answers = await gate.intake.take(carrier, receipt, items)
-            await gate.intake.keep_rejected(carrier, receipt, items, answers)
-        return JSONResponse([answer.as_json() for answer in answers])
+            answered = Answered(gate.intake.pool, carrier.code, idempotency_key, body)
+            return Response(await answered.or_by(work), media_type=JSON)
 
     return routes
+
+
+async def _taken(gate: Gate, carrier: Carrier, items: Sequence[Any]) -> bytes:
+    """Take items in; returns the answer's body."""
+    receipt = Receipt(carrier.code, DOOR, now_ms())
+    answers = await gate.intake.take(carrier, receipt, items, read_report)
+    await gate.intake.keep_rejected(carrier, receipt, items, answers)
+    return json.dumps([answer.as_json() for answer in answers]).encode()

@@ -1,0 +1,37 @@
+"""Ingest's HTTP doors as a test sees them."""
+
+import json
+from typing import Any
+
+import httpx
+
+from buuta.contracts.codec import Codec
+from buuta.settings import SharedSettings
+from tests.integration.parts import everything
+
+GOOD = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30:00+07:00"}
+
+
+class Door:
+    """Ingest over HTTP, with the secrets of its carriers."""
+
+    def __init__(self, client: httpx.AsyncClient, secrets: dict[str, tuple[str, str]]) -> None:
+        self.client = client
+        self.secrets = secrets
+
+    async def scans(self, body: Any, carrier: str = "vnp", **more: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.secrets[carrier][0]}"}
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return await self.client.post("/v1/scans", headers=headers, content=content, **more)
+
+    async def webhook(self, carrier: str, **more: Any) -> httpx.Response:
+        return await self.client.post(f"/v1/webhooks/{self.secrets[carrier][1]}/{carrier}", **more)
+
+
+async def ready(client: httpx.AsyncClient) -> bool:
+    return (await client.get("/health/ready")).status_code == 200
+
+
+async def log(settings: SharedSettings) -> list[dict[str, Any]]:
+    records = await everything(settings, settings.events_topic, range(settings.partitions))
+    return [Codec().decode(record.value)[1] for record in records]

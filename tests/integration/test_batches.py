@@ -1,0 +1,145 @@
+"""Batches: a JSON array, NDJSON or an Avro container, packed or not; the same key hears the same answer."""
+
+import gzip
+import io
+import json
+import struct
+from typing import Any
+
+import fastavro
+import httpx
+import pytest
+from backports import zstd
+
+from buuta.settings import SharedSettings
+from buuta.storage.vault import Vault, read_master_key
+from tests.integration.doors import GOOD, Door, log
+from tests.integration.parts import database_away
+
+OTHER = {**GOOD, "number": "OTHER1", "attempt": 2, "proof_present": True}
+ITEM = {
+    "type": "record",
+    "name": "Item",
+    "fields": [
+        {"name": "number", "type": "string"},
+        {"name": "code", "type": "string"},
+        {"name": "occurred_at", "type": "string"},
+        {"name": "attempt", "type": ["null", "int"], "default": None},
+        {"name": "proof_present", "type": ["null", "boolean"], "default": None},
+    ],
+}
+
+
+def container(schema: Any, records: list[Any], codec: str = "null") -> bytes:
+    target = io.BytesIO()
+    fastavro.writer(target, schema, records, codec=codec)
+    return target.getvalue()
+
+
+async def post(door: Door, body: bytes, **headers: str) -> httpx.Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    key = {"Authorization": f"Bearer {door.secrets['vnp'][0]}"}
+    return await door.client.post("/v1/scans", content=body, headers=key | named)
+
+
+NDJSON = b"\n".join(json.dumps(item).encode() for item in (GOOD, OTHER)) + b"\n\n"
+ARRAY = json.dumps([GOOD, OTHER]).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (ARRAY, {}),
+        (ARRAY, {"content_type": "application/json; charset=utf-8"}),
+        (NDJSON, {"content_type": "application/x-ndjson"}),
+        (container(ITEM, [GOOD, OTHER]), {"content_type": "application/avro"}),
+        (gzip.compress(ARRAY), {"content_encoding": "gzip"}),
+        (gzip.compress(NDJSON[:50]) + gzip.compress(NDJSON[50:]),
+         {"content_encoding": "gzip", "content_type": "application/x-ndjson"}),
+        (zstd.compress(ARRAY), {"content_encoding": "zstd"}),
+    ],
+)  # fmt: skip
+async def test_a_batch_of_any_kind_comes_in(
+    door: Door, settings: SharedSettings, body: bytes, headers: dict[str, str]
+) -> None:
+    answer = await post(door, body, **headers)
+    assert [item["result"] for item in answer.json()] == ["accepted", "accepted"]
+    events = {event["number"]: event for event in await log(settings)}
+    assert (events["OTHER1"]["attempt"], events["OTHER1"]["proof_present"]) == (2, True)
+    assert events["Z82BS"]["attempt"] is None
+
+
+async def test_a_line_that_is_no_json_never_fails_the_others_and_is_kept(
+    door: Door, settings: SharedSettings, pool: Any
+) -> None:
+    lines = [json.dumps(GOOD).encode(), b'{"number": ', b"[1]", json.dumps(OTHER).encode()]
+    answer = await post(door, b"\n".join(lines), content_type="application/x-ndjson")
+    assert [item["result"] for item in answer.json()] == ["accepted", "rejected", "rejected", "accepted"]
+    assert [item.get("code") for item in answer.json()] == [None, "line_not_json", "item_not_object", None]
+    [first, _] = await pool.fetch("select payload from quarantine order by id")
+    assert Vault(read_master_key(settings.master_key)).open_payload(first["payload"]) == lines[1]
+
+
+ENDLESS = {
+    "type": "record",
+    "name": "Item",
+    "fields": [{"name": "a", "type": {"type": "array", "items": "null"}}],
+}
+
+
+def endless() -> bytes:
+    """A container whose one record says that it holds 2^50 nulls, which take no bytes."""
+    whole = container(ENDLESS, [{"a": [None]}])
+    sync = whole[-16:]
+    count = b"".join(struct.pack("B", each) for each in (0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01))
+    data = count + b"\x00"
+    return whole[: whole.rindex(sync, 0, -16) + 16] + b"\x02" + bytes([len(data) * 2]) + data + sync
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code"),
+    [
+        (ARRAY, {"content_type": "text/csv"}, 415, "media_type_unknown"),
+        (ARRAY, {"content_encoding": "br"}, 415, "encoding_unknown"),
+        (ARRAY, {"content_encoding": "gzip"}, 400, "body_not_packed"),
+        (gzip.compress(ARRAY)[:-5], {"content_encoding": "gzip"}, 400, "body_not_packed"),
+        (gzip.compress(b"[" + b" " * 10**8), {"content_encoding": "gzip"}, 413, "body_too_large"),
+        (zstd.compress(b"[" + b" " * 10**8), {"content_encoding": "zstd"}, 413, "body_too_large"),
+        (b"{}\n" * 501, {"content_type": "application/x-ndjson"}, 413, "too_many_items"),
+        (container(ITEM, [GOOD] * 501), {"content_type": "application/avro"}, 413, "too_many_items"),
+        (b"Obj\x01junk", {"content_type": "application/avro"}, 400, "body_not_avro"),
+        (container(ITEM, [GOOD], "deflate"), {"content_type": "application/avro"}, 400, "avro_packed"),
+        (endless(), {"content_type": "application/avro"}, 400, "avro_not_plain"),
+        (container("null", [None] * 9), {"content_type": "application/avro"}, 400, "avro_not_plain"),
+    ],
+)  # fmt: skip
+async def test_a_batch_that_is_not_what_it_says_or_too_much_hears_so(
+    door: Door, body: bytes, headers: dict[str, str], status: int, code: str
+) -> None:
+    answer = await post(door, body, **headers)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+async def test_the_same_idempotency_key_hears_the_same_answer(door: Door, settings: SharedSettings) -> None:
+    first = await post(door, ARRAY, idempotency_key="batch 7")
+    again = await post(door, ARRAY, idempotency_key="batch 7")
+    assert (again.status_code, again.content) == (200, first.content)
+    assert len(await log(settings)) == 2, "nothing was sent on a second time"
+    other = await post(door, NDJSON, idempotency_key="batch 7", content_type="application/x-ndjson")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert (await post(door, ARRAY, idempotency_key="batch 8")).status_code == 200
+
+
+async def test_answers_are_forgotten_after_a_day(door: Door, pool: Any) -> None:
+    await post(door, ARRAY, idempotency_key="yesterday's")
+    await pool.execute("update answered set answered_at = now() - interval '25 hours'")
+    await post(door, ARRAY, idempotency_key="today's")
+    assert [key for [key] in await pool.fetch("select key from answered")] == ["today's"]
+
+
+async def test_a_key_is_no_reason_to_refuse_while_postgresql_is_away(
+    door: Door, settings: SharedSettings
+) -> None:
+    await post(door, ARRAY)
+    async with database_away(settings):
+        assert (await post(door, ARRAY, idempotency_key="a")).status_code == 200
