@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from buuta.telemetry.health import Readiness
 from buuta.telemetry.service import main
 from services.ingest.app import wire as wire_ingest
 from services.ingest.carriers import all_recipes
-from services.ingest.doors.file import Summary, take_file
+from services.ingest.doors.file import Summary, take_file, withdraw_file
 from services.ingest.doors.sheets import opened
 from services.ingest.intake import Intake, Target
 from services.ingest.settings import IngestSettings
@@ -46,13 +47,16 @@ def run_ingest(context: typer.Context) -> None:
 def file(
     path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV or XLSX file.")],
     carrier: Annotated[str, typer.Option(help="The carrier whose scans these are.")],
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="The file was wrong: its lines did not occur.")
+    ] = False,
 ) -> None:
     """Take a file of scans in: columns number, code, occurred_at and others of an item, or the carrier's own.
 
     Refused lines are written to FILE.rejected.csv with the reason, in your own columns. After a kill the
     same command goes on where it stopped. Exit code 1 if lines were refused.
     """
-    summary = asyncio.run(_take(path, carrier))
+    summary = asyncio.run(_take(path, carrier, withdraw_file if withdraw else take_file))
     if summary.taken_in_at is not None:
         console.print(f"This content was taken in already, at {summary.taken_in_at:%Y-%m-%d %H:%M:%S %Z}.")
     for result, count in summary.counts.items():
@@ -62,7 +66,7 @@ def file(
         sys.exit(1)
 
 
-async def _take(path: Path, code: str) -> Summary:
+async def _take(path: Path, code: str, taking: Callable[..., Awaitable[Summary]]) -> Summary:
     settings = load(IngestSettings)
     vault = Vault(read_master_key(settings.master_key))
     with opened(path) as sheet:
@@ -84,7 +88,7 @@ async def _take(path: Path, code: str) -> Summary:
         try:
             with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
                 task = progress.add_task(path.name, total=lines)
-                return await take_file(intake, carrier, path, lambda done: progress.advance(task, done))
+                return await taking(intake, carrier, path, lambda done: progress.advance(task, done))
         finally:
             await producer.stop()
 

@@ -143,3 +143,17 @@ async def test_a_key_is_no_reason_to_refuse_while_postgresql_is_away(
     await post(door, ARRAY)
     async with database_away(settings):
         assert (await post(door, ARRAY, idempotency_key="a")).status_code == 200
+
+
+async def test_a_wrong_batch_is_withdrawn_by_sending_it_again_to_be_taken_back(
+    door: Door, settings: SharedSettings
+) -> None:
+    reported = [item["event_id"] for item in (await post(door, ARRAY)).json()]
+    key = {"Authorization": f"Bearer {door.secrets['vnp'][0]}"}
+    for _ in range(2):
+        answer = await door.client.post("/v1/scans/withdraw", content=ARRAY, headers=key)
+        assert [item["result"] for item in answer.json()] == ["accepted", "accepted"]
+    corrections = [event for event in await log(settings) if event["corrects_event_id"]]
+    assert {event["corrects_event_id"] for event in corrections} == set(reported)
+    assert {event["correction_kind"] for event in corrections} == {"did_not_occur"}
+    assert len({event["event_id"] for event in corrections}) == 2, "withdrawn twice is withdrawn once"

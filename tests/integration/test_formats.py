@@ -16,7 +16,7 @@ from buuta.storage.vault import Vault, read_master_key
 from services.ingest.app import wire
 from services.ingest.carriers import RECIPES, all_recipes
 from services.ingest.domain.recipe import Recipe
-from services.ingest.doors.file import Summary, take_file
+from services.ingest.doors.file import Summary, take_file, withdraw_file
 from services.ingest.intake import Intake, Target
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier, add_carrier
@@ -233,3 +233,17 @@ def test_every_reply_of_a_recipe_is_shown_by_a_pair() -> None:
     for recipe in RECIPES.values():
         if recipe.webhook is not None and recipe.webhook.reply is not None:
             assert any(pair.reply for own, pair in PAIRS if own is recipe), recipe.format
+
+
+async def test_a_wrong_file_is_withdrawn_by_the_same_file(
+    settings: SharedSettings, pool: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "scans.csv"
+    path.write_text("number,code,occurred_at\nN1000,delivered,2026-11-24T09:30:00Z\n")
+    await take(settings, pool, path, "buuta")
+    async with producer_on(settings) as producer:
+        intake = Intake(Target(producer, settings.events_topic, Codec()), pool, Vault(bytes(32)))
+        summary = await withdraw_file(intake, Carrier("buuta", "B", "buuta"), path, lambda _: None)
+    assert summary.counts["accepted"] == 1
+    [first, second] = await log(settings)
+    assert (second["corrects_event_id"], second["correction_kind"]) == (first["event_id"], "did_not_occur")

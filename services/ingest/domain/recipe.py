@@ -1,7 +1,7 @@
 """A recipe: how to read one carrier's format. What can be data is data; a carrier is a folder of it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -139,6 +139,16 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
         report.province, report.commune, report.attempt, report.distance_bucket,
         report.proof_present, report.raw_code, receipt.door, f"{recipe.format}-{recipe.version}",
     )  # fmt: skip
+
+
+def taken_back(recipe: Recipe, report: Report, carrier: str) -> Report:
+    """The correction that says of a report that it did not occur; the report itself tells its id.
+
+    Raises:
+        BadItem: as `to_scan`.
+    """
+    wrong = event_id(carrier, _identity(recipe, report))
+    return replace(report, corrects=wrong, correction=CorrectionKind.DID_NOT_OCCUR)
 
 
 def _identity(recipe: Recipe, report: Report) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from buuta.errors import BadItem
 from buuta.telemetry.clock import now_ms
 from services.ingest import storage
 from services.ingest.domain.item import ScanItem, read_item
-from services.ingest.domain.recipe import Receipt, Recipe
+from services.ingest.domain.recipe import Receipt, Recipe, taken_back
 from services.ingest.domain.recipe import Report as Reported
 from services.ingest.doors.report import Report
 from services.ingest.doors.sheets import Row, opened
@@ -38,8 +38,32 @@ class Summary:
     """When the same content was taken in before, to its end."""
 
 
-async def take_file(
+async def withdraw_file(
     intake: Intake, carrier: Carrier, path: Path, advance: Callable[[int], None]
+) -> Summary:
+    """Take back what the same file reported: each line did not occur. Otherwise as `take_file`."""
+    recipe = intake.recipes[carrier.format]
+
+    def backwards(parse: Parse) -> Parse:
+        def read(line: Any) -> Reported | None:
+            report = parse(line)
+            return None if report is None else taken_back(recipe, report, carrier.code)
+
+        return read
+
+    return await take_file(intake, carrier, path, advance, backwards)
+
+
+def _forwards(parse: Parse) -> Parse:
+    return parse
+
+
+async def take_file(
+    intake: Intake,
+    carrier: Carrier,
+    path: Path,
+    advance: Callable[[int], None],
+    way: Callable[[Parse], Parse] = _forwards,
 ) -> Summary:
     """Take a CSV or XLSX file in; `advance` hears how many lines were done.
 
@@ -51,11 +75,12 @@ async def take_file(
         BadItem: no CSV or XLSX, or a header that lacks a column.
         KafkaAway: not acknowledged; start the file again, nothing counts twice.
     """
-    begun = await storage.begin_file(intake.pool, carrier.code, _content_hash(path), path.name)
+    content_hash = _content_hash(path, way.__name__)
+    begun = await storage.begin_file(intake.pool, carrier.code, content_hash, path.name)
     summary = Summary()
     summary.counts.update(begun.counts)
     with opened(path) as sheet:
-        parse = _parse_of(intake.recipes[carrier.format], sheet.columns)
+        parse = way(_parse_of(intake.recipes[carrier.format], sheet.columns))
         if begun.finished_at is not None:
             summary.taken_in_at = begun.finished_at
             return summary
@@ -71,9 +96,10 @@ async def take_file(
     return summary
 
 
-def _content_hash(path: Path) -> bytes:
+def _content_hash(path: Path, way: str) -> bytes:
+    """Knows a file again, and which way it was taken."""
     with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").digest()
+        return hashlib.sha256(hashlib.file_digest(source, "sha256").digest() + way.encode()).digest()
 
 
 async def _take_batch(  # noqa: PLR0913 - one batch and where it goes

@@ -13,11 +13,11 @@ from buuta.web.bodies import read_body
 from buuta.web.packing import unpacked
 from buuta.web.problems import problems
 from services.ingest.domain.item import ScanItem
-from services.ingest.domain.recipe import Receipt
+from services.ingest.domain.recipe import Receipt, taken_back
 from services.ingest.doors.batch import AVRO, JSON, NDJSON, read_batch, read_report
 from services.ingest.doors.gate import Gate
 from services.ingest.doors.once import Answered, IdempotencyKey
-from services.ingest.intake import Result
+from services.ingest.intake import Parse, Result
 from services.ingest.storage import Carrier
 
 DOOR: Final = "api"
@@ -44,15 +44,15 @@ def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
     """The batch door."""
     routes = APIRouter(tags=["carriers"])
 
-    @routes.post(
-        "/v1/scans",
-        summary="Report scans",
-        response_model=list[ItemAnswer],
-        response_model_exclude_none=True,
-        responses=problems(400, 401, 413, 415, 422, 503),
-        dependencies=[Depends(scheme)],
-        openapi_extra={"requestBody": {"required": True, "content": _content()}},
-    )
+    described: dict[str, Any] = {
+        "response_model": list[ItemAnswer],
+        "response_model_exclude_none": True,
+        "responses": problems(400, 401, 413, 415, 422, 503),
+        "dependencies": [Depends(scheme)],
+        "openapi_extra": {"requestBody": {"required": True, "content": _content()}},
+    }
+
+    @routes.post("/v1/scans", summary="Report scans", **described)
     async def report_scans(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
         """Report up to 5,000 scans of your own parcels: a JSON array, NDJSON, or an Avro container.
 
@@ -60,23 +60,42 @@ def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
         never fails the others. After a 503, or no answer, send the same again: nothing counts twice.
         """
         carrier = await gate.carrier_by_key(bearer_key(request))
+        return await taken(carrier, request, read_report, idempotency_key)
+
+    @routes.post("/v1/scans/withdraw", summary="Withdraw scans", **described)
+    async def withdraw_scans(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+        """Take a batch back that was wrong: send the same items here, and each did not occur.
+
+        Their ids follow from what they say, so nothing else is needed. An event id of the answer is that of the
+        correction. An item that never came is taken back as well: if it comes later, it does not count.
+        """
+        carrier = await gate.carrier_by_key(bearer_key(request))
+        recipe = gate.intake.recipes[carrier.format]
+        return await taken(
+            carrier,
+            request,
+            lambda item: taken_back(recipe, read_report(item), carrier.code),
+            idempotency_key,
+        )
+
+    async def taken(carrier: Carrier, request: Request, parse: Parse, key: str | None) -> Response:
         packed = await read_body(request, most_bytes)
         body = unpacked(packed, request.headers.get("content-encoding", ""), most_bytes)
         kind = request.headers.get("content-type", "")
 
         async def work() -> bytes:
-            return await _taken(gate, carrier, read_batch(kind, body, most_items))
+            return await _answers(gate, carrier, read_batch(kind, body, most_items), parse)
 
         with gate.room(len(body), DOOR):
-            answered = Answered(gate.intake.pool, carrier.code, idempotency_key, body)
+            answered = Answered(gate.intake.pool, carrier.code, key, request.url.path.encode() + body)
             return Response(await answered.or_by(work), media_type=JSON)
 
     return routes
 
 
-async def _taken(gate: Gate, carrier: Carrier, items: Sequence[Any]) -> bytes:
+async def _answers(gate: Gate, carrier: Carrier, items: Sequence[Any], parse: Parse) -> bytes:
     """Take items in; returns the answer's body."""
     receipt = Receipt(carrier.code, DOOR, now_ms())
-    answers = await gate.intake.take(carrier, receipt, items, read_report)
+    answers = await gate.intake.take(carrier, receipt, items, parse)
     await gate.intake.keep_rejected(carrier, receipt, items, answers)
     return json.dumps([answer.as_json() for answer in answers]).encode()
