@@ -8,7 +8,7 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch .venv/ready
 
-.PHONY: help setup run test test-all check bench bench-peers bench-growth bench-latency chaos lock
+.PHONY: help setup run test test-all check bench bench-peers bench-growth bench-latency chaos outage lock
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ bench-latency: .venv/ready ## Measure the way from the batch door to the sink, a
 ROUNDS ?= 10
 chaos: .venv/ready ## Kill, freeze and cut off under load, ROUNDS=n times; adds to docs/chaos.md
 	$(BIN)/python -m tests.chaos --rounds $(ROUNDS)
+
+outage: .venv/ready ## Kafka is away for an hour at 500 reports a second, and ingest is killed twice
+	$(BIN)/python -m tests.chaos.outage
 
 lock: ## Renew requirements.lock (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \

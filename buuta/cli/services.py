@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -79,7 +80,9 @@ async def _take(path: Path, code: str, taking: Callable[..., Awaitable[Summary]]
         await producer.start()
         await producer.connected()
         recipes = all_recipes(settings.ingest_recipes)
-        intake = Intake(Target(producer, settings.events_topic, codec, recipes), pool, vault)
+        intake = Intake(
+            Target(partial(producer.send_keyed, settings.events_topic), codec, recipes), pool, vault
+        )
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),

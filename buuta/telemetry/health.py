@@ -8,8 +8,16 @@ class Readiness:
 
     def __init__(self, *parts: str) -> None:
         self._waiting: dict[str, str] = {}
+        self._any_of: frozenset[str] = frozenset()
         for part in parts:
             self.waits(part, "not yet reached")
+
+    @classmethod
+    def any_of(cls, *parts: str) -> "Readiness":
+        """Of a service that can do its job as long as one of these parts is there."""
+        made = cls(*parts)
+        made._any_of = frozenset(parts)
+        return made
 
     def waits(self, part: str, why: str) -> None:
         """The service waits for this part."""
@@ -23,5 +31,11 @@ class Readiness:
 
     @property
     def waiting(self) -> dict[str, str]:
-        """Parts and reasons; empty means ready."""
+        """Parts and reasons."""
         return dict(self._waiting)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the service can do its job."""
+        needed = self._waiting.keys() - self._any_of
+        return not needed and not (self._any_of and self._any_of <= self._waiting.keys())

@@ -20,6 +20,10 @@ INGEST_UNKNOWN_CODES = Counter(
 INGEST_ACCEPT_SECONDS = Histogram(
     "buuta_ingest_accept_seconds", "From the request to Kafka's acknowledgement.", ["door"]
 )
+INGEST_SPOOLED = Counter(
+    "buuta_ingest_spooled_total", "Scans that PostgreSQL took while Kafka did not acknowledge."
+)
+INGEST_SPOOL = Gauge("buuta_ingest_spool_records", "Scans in the spool that wait for Kafka.")
 
 CHUNK_RECORDS = Histogram(
     "buuta_chunk_records", "Records in a committed chunk.", ["consumer"],

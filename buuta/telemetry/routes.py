@@ -26,13 +26,12 @@ def operations(service: str, readiness: Readiness, rules: str = "1") -> APIRoute
     @router.get("/health/ready", responses={503: {"description": "Not ready; says what it waits for."}})
     async def ready() -> JSONResponse:
         """The service can do its job."""
-        waiting = readiness.waiting
         answer = {
-            "ready": not waiting,
-            "waits_for": waiting,
+            "ready": readiness.ready,
+            "waits_for": readiness.waiting,
             "version": __version__,
             "rules": rules,
         }
-        return JSONResponse(answer, 503 if waiting else 200)
+        return JSONResponse(answer, 200 if readiness.ready else 503)
 
     return router

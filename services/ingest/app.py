@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -22,6 +23,7 @@ from services.ingest.doors import scans, webhooks
 from services.ingest.doors.gate import Gate
 from services.ingest.intake import Intake, Target
 from services.ingest.settings import IngestSettings
+from services.ingest.spool import Spool
 from services.ingest.storage import CarrierBook
 
 
@@ -55,18 +57,22 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
 async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Future[None]"]]:
     """The running service: its HTTP app, and a future that fails when it cannot go on."""
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    readiness = Readiness("database", "kafka")
+    readiness = Readiness.any_of("database", "kafka")
     vault = Vault(read_master_key(settings.master_key))
-    producer = Producer(settings, readiness)
+    patience = min(settings.ingest_patience, settings.kafka_timeout)
+    producer = Producer(settings.model_copy(update={"kafka_timeout": patience}), readiness)
     async with (
         open_pool(settings, "ingest", readiness) as pool,
         registry.opened(settings.schema_registry_url) as codec,
     ):
         await producer.start()
         recipes = all_recipes(settings.ingest_recipes)
-        intake = Intake(Target(producer, settings.events_topic, codec, recipes), pool, vault)
+        spool = Spool(pool, partial(producer.send_keyed, settings.events_topic), settings.ingest_spool)
+        intake = Intake(Target(spool.put, codec, recipes), pool, vault)
         gate = Gate(intake, CarrierBook(pool), settings.ingest_inside_bytes)
+        draining = asyncio.create_task(spool.run())
         try:
             yield build(settings, gate, readiness), failed
         finally:
+            draining.cancel()
             await producer.stop()

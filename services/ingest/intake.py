@@ -1,11 +1,11 @@
 """Intake: what happens to reports, whichever door they came by.
 
 Read, map, set aside what is unknown, publish, and only then answer: `accepted` means that Kafka has
-acknowledged (acks=all), `quarantined` that PostgreSQL has committed.
+acknowledged (acks=all) or the spool has committed, `quarantined` that PostgreSQL has committed.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -15,7 +15,7 @@ from buuta.errors import BadItem
 from buuta.model.identifiers import parcel_key
 from buuta.model.scan import Scan
 from buuta.storage.vault import Vault
-from buuta.streaming.producer import Producer
+from buuta.streaming.producer import Pair
 from buuta.telemetry import metrics
 from services.ingest.carriers import RECIPES
 from services.ingest.domain.item import read_item
@@ -24,6 +24,7 @@ from services.ingest.domain.recipe import Receipt, Recipe, Report, UnknownCode, 
 from services.ingest.storage import Carrier, Held, hold
 
 Parse = Callable[[Any], Report | None]
+Put = Callable[[Sequence[Pair]], Awaitable[None]]
 KNOWN_LABELS: Final = 200
 _labels: set[tuple[str, str]] = set()
 
@@ -57,10 +58,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Target:
-    """Where scans go, how they are written, and which formats are read."""
+    """Where scans go, how they are written, and which formats are read.
 
-    producer: Producer
-    topic: str
+    `put` returns when they are safe, or raises KafkaAway.
+    """
+
+    put: Put
     codec: Codec
     recipes: Mapping[str, Recipe] = field(default_factory=lambda: RECIPES)
 
@@ -154,7 +157,7 @@ class Intake:
             for scan in scans
         ]
         if pairs:
-            await self._target.producer.send_keyed(self._target.topic, pairs)
+            await self._target.put(pairs)
 
 
 def _bytes(payload: Any) -> bytes:

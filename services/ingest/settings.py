@@ -12,6 +12,12 @@ class IngestSettings(SharedSettings):
 
     ingest_body_bytes: int = Field(5_000_000, gt=0, description="Largest body of a batch.")
     ingest_items: int = Field(5_000, gt=0, description="Most items of a batch.")
+    ingest_patience: float = Field(
+        1.0, gt=0, description="Seconds until a scan that Kafka does not acknowledge goes into the spool."
+    )
+    ingest_spool: int = Field(
+        10_000_000, ge=0, description="Most scans in the spool; beyond, carriers hear 503."
+    )
     ingest_recipes: Path | None = Field(
         None,
         description="A folder with more formats, a folder each: tables alone. Same names take precedence.",

@@ -1,15 +1,25 @@
 """Ingest's HTTP doors as a test sees them."""
 
 import json
+from functools import partial
 from typing import Any
 
 import httpx
 
 from buuta.contracts.codec import Codec
 from buuta.settings import SharedSettings
+from buuta.storage.vault import Vault
+from buuta.streaming.producer import Producer
+from services.ingest.intake import Intake, Target
 from tests.integration.parts import everything
 
 GOOD = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30:00+07:00"}
+
+
+def intake_on(settings: SharedSettings, producer: Producer, pool: Any) -> Intake:
+    """Intake without doors, straight into the log."""
+    put = partial(producer.send_keyed, settings.events_topic)
+    return Intake(Target(put, Codec()), pool, Vault(bytes(32)))
 
 
 class Door:

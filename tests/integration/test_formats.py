@@ -9,7 +9,6 @@ import httpx
 import openpyxl
 import pytest
 
-from buuta.contracts.codec import Codec
 from buuta.errors import BadItem, BadSettings
 from buuta.settings import SharedSettings
 from buuta.storage.vault import Vault, read_master_key
@@ -17,11 +16,11 @@ from services.ingest.app import wire
 from services.ingest.carriers import RECIPES, all_recipes
 from services.ingest.domain.recipe import Recipe
 from services.ingest.doors.file import Summary, take_file, withdraw_file
-from services.ingest.intake import Intake, Target
+from services.ingest.intake import Intake
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier, add_carrier
 from tests.golden import PAIRS, WEBHOOK_PAIRS, Pair, named
-from tests.integration.doors import log, ready
+from tests.integration.doors import intake_on, log, ready
 from tests.integration.parts import producer_on
 from tests.waiting import until
 
@@ -136,7 +135,7 @@ def test_a_table_with_a_mistake_is_named_with_its_place(
 
 async def take(settings: SharedSettings, pool: Any, path: Path, format_name: str) -> Summary:
     async with producer_on(settings) as producer:
-        intake = Intake(Target(producer, settings.events_topic, Codec()), pool, Vault(bytes(32)))
+        intake = intake_on(settings, producer, pool)
         carrier = Carrier(format_name, RECIPES[format_name].title, format_name)
         return await take_file(intake, carrier, path, lambda _: None)
 
@@ -242,7 +241,7 @@ async def test_a_wrong_file_is_withdrawn_by_the_same_file(
     path.write_text("number,code,occurred_at\nN1000,delivered,2026-11-24T09:30:00Z\n")
     await take(settings, pool, path, "buuta")
     async with producer_on(settings) as producer:
-        intake = Intake(Target(producer, settings.events_topic, Codec()), pool, Vault(bytes(32)))
+        intake = intake_on(settings, producer, pool)
         summary = await withdraw_file(intake, Carrier("buuta", "B", "buuta"), path, lambda _: None)
     assert summary.counts["accepted"] == 1
     [first, second] = await log(settings)

@@ -9,7 +9,6 @@ import asyncpg
 import httpx
 import pytest
 
-from buuta.contracts.codec import Codec
 from buuta.embedded.processes import free_port
 from buuta.settings import SharedSettings
 from buuta.storage.vault import Vault, read_master_key
@@ -17,10 +16,11 @@ from buuta.streaming.producer import Producer
 from buuta.telemetry.health import Readiness
 from services.ingest.app import wire
 from services.ingest.doors.file import take_file
-from services.ingest.intake import Intake, Result, Target
+from services.ingest.intake import Result
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier, add_carrier, rotate_key
-from tests.integration.doors import GOOD, Door, log
+from tests.integration.doors import GOOD, Door, intake_on, log
+from tests.integration.parts import database_away
 from tests.unit.test_carriers import FORM, GHN
 from tests.waiting import until
 
@@ -164,10 +164,13 @@ async def test_the_description_is_openapi_3_1_and_names_every_door(door: Door) -
     assert item["required"] == ["number", "code", "occurred_at"]
 
 
-async def test_kafka_away_is_an_honest_503_with_retry_after(settings: SharedSettings, pool: Any) -> None:
+async def test_kafka_and_the_spool_away_is_an_honest_503_with_retry_after(
+    settings: SharedSettings, pool: Any
+) -> None:
     key, _ = await add_carrier(pool, Carrier("vnp", "VNPost", "buuta"))
     own = IngestSettings(
-        **settings.model_dump() | {"kafka": f"127.0.0.1:{free_port()}", "kafka_timeout": 1}
+        **settings.model_dump()
+        | {"kafka": f"127.0.0.1:{free_port()}", "ingest_patience": 0.5, "ingest_spool": 0}
     )
     async with (
         wire(own) as (app, _),
@@ -176,9 +179,16 @@ async def test_kafka_away_is_an_honest_503_with_retry_after(settings: SharedSett
         answer = await client.post("/v1/scans", json=[GOOD], headers={"Authorization": f"Bearer {key}"})
         assert (answer.status_code, answer.json()["code"]) == (503, "kafka_away")
         assert answer.headers["retry-after"] == "5"
-        waiting = await client.get("/health/ready")
-        assert waiting.status_code == 503
-        assert "kafka" in waiting.json()["waits_for"]
+        async with database_away(settings):
+
+            async def waits_for_both() -> bool:
+                waiting = await client.get("/health/ready")
+                return (
+                    waiting.status_code == 503
+                    and {"kafka", "database"} <= waiting.json()["waits_for"].keys()
+                )
+
+            await until(waits_for_both, "readiness says that neither is there")
 
 
 async def test_too_much_at_once_is_turned_away_before_memory_is(
@@ -205,7 +215,7 @@ async def test_a_file_comes_in_and_its_refused_lines_come_back_with_the_reason(
     producer = Producer(settings, Readiness())
     await producer.start()
     await producer.connected()
-    intake = Intake(Target(producer, settings.events_topic, Codec()), pool, Vault(bytes(32)))
+    intake = intake_on(settings, producer, pool)
     done: list[int] = []
     summary = await take_file(intake, Carrier("ghn", "GHN", "ghn"), path, done.append)
     await producer.stop()

@@ -56,7 +56,7 @@ def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
     async def report_scans(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
         """Report up to 5,000 scans of your own parcels: a JSON array, NDJSON, or an Avro container.
 
-        `Content-Encoding` may be gzip or zstd. The answer comes when Kafka has acknowledged; one wrong item
+        `Content-Encoding` may be gzip or zstd. The answer comes when all is kept for good; one wrong item
         never fails the others. After a 503, or no answer, send the same again: nothing counts twice.
         """
         carrier = await gate.carrier_by_key(bearer_key(request))
