@@ -32,8 +32,8 @@ def copy(events: Events, milestones: Milestones, number: Number) -> None:
 def move(events: Events, milestones: Milestones, number: Number) -> None:
     """Close the old log for writers, copy its rest, and hand all parcels over to the new one.
 
-    What carriers report from here on waits in the spool until ingest writes to the new log. The trackers must run until
-    they have applied the old log; if they have not, this says so and can be repeated. Afterwards start all services
+    What carriers report from here on waits in the spool until ingest writes to the new log. The trackers must
+    run until they have applied the old log; if not, this says so and can be repeated. Then start all services
     with BUUTA_EVENTS_TOPIC and BUUTA_MILESTONES_TOPIC of the new logs; the notifier once it has read the old
     milestones to their end.
     """

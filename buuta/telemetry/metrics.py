@@ -52,6 +52,9 @@ TRACKER_DEADLINES = Counter("buuta_tracker_deadlines_total", "Deadlines that wer
 NOTIFIER_MESSAGES = Counter(
     "buuta_notifier_messages_total", "Messages by what became of them.", ["channel", "state"]
 )
+NOTIFIER_TOO_OLD = Counter(
+    "buuta_notifier_too_old_total", "Milestones that came too late after the event to become messages."
+)
 NOTIFIER_WAIT_SECONDS = Histogram(
     "buuta_notifier_wait_seconds",
     "From when a message was due up to its claim.",

@@ -18,7 +18,7 @@ from buuta.telemetry.health import Readiness
 from buuta.telemetry.routes import operations
 from services.notifier.channels.email import EmailChannel
 from services.notifier.channels.sms import SmsChannel
-from services.notifier.chunks import EXPECTED, ChunkPlan
+from services.notifier.chunks import EXPECTED, HOUR_MS, ChunkPlan
 from services.notifier.domain.rules import VERSION
 from services.notifier.domain.words import Sentences
 from services.notifier.sender import Office, Sender
@@ -43,7 +43,7 @@ async def wire(settings: NotifierSettings) -> AsyncIterator[tuple[Any, "asyncio.
     app.include_router(operations(CONSUMER, readiness, VERSION))
     route = Route(CONSUMER, settings.milestones_topic, EXPECTED, settings.notifications_topic)
     async with stream.opened(settings, route, readiness) as parts:
-        worker = ChunkWorker(parts, ChunkPlan(vault).apply, failed)
+        worker = ChunkWorker(parts, ChunkPlan(vault, settings.tell_within_hours * HOUR_MS).apply, failed)
         sms = SmsChannel(settings)
         await sms.start()
         office = Office(parts.pool, vault, parts.codec, settings, sentences())

@@ -14,23 +14,29 @@ from buuta.storage.contacts import Contact
 from buuta.storage.vault import Vault
 from buuta.streaming.chunk import Chunk
 from buuta.streaming.producer import Pair
+from buuta.telemetry import metrics
 from services.notifier import storage
-from services.notifier.domain.plan import is_told, meaning
+from services.notifier.domain.plan import is_news, is_told, meaning
 
 Contacts = Mapping[uuid.UUID, Contact]
+HOUR_MS: Final = 3_600_000
 EXPECTED: Final = frozenset({"ParcelMilestone"})
 
 
 class ChunkPlan:
     """The work on one chunk; `apply` is what a chunk worker calls."""
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, within_ms: int = 48 * HOUR_MS) -> None:
         self._vault = vault
+        self._within_ms = within_ms
 
     async def apply(self, con: Any, chunk: Chunk, decoded: Decoded) -> Sequence[Pair]:
         """Queue and withdraw in the transaction of `con`; tells nothing on by Kafka."""
         milestones = [
-            ParcelMilestone(*row) for group in decoded.groups for row in group.rows(ParcelMilestone._fields)
+            milestone
+            for group in decoded.groups
+            for place, row in zip(group.places, group.rows(ParcelMilestone._fields), strict=True)
+            if self._is_of_use(milestone := ParcelMilestone(*row), chunk.records[place].timestamp)
         ]
         known = await self._contacts(con, milestones)
         for taken_back, records in groupby(milestones, lambda each: each.action == Action.RETRACTED):
@@ -39,6 +45,13 @@ class ChunkPlan:
             else:
                 await storage.queue(con, [row for each in records for row in self._called_for(each, known)])
         return ()
+
+    def _is_of_use(self, milestone: ParcelMilestone, told_at: int) -> bool:
+        """What is taken back is taken back however late; nobody is told what is old."""
+        if milestone.action == Action.RETRACTED or is_news(milestone, told_at, self._within_ms):
+            return True
+        metrics.NOTIFIER_TOO_OLD.inc()
+        return False
 
     async def _contacts(self, con: Any, milestones: Sequence[ParcelMilestone]) -> Contacts:
         ids = {uuid.UUID(each.registration_id) for each in milestones if is_told(each)}

@@ -24,5 +24,8 @@ class NotifierSettings(SharedSettings):
     sms_sender: str = Field("BUUTA", max_length=11, description="Brand name, registered.")
     sms_accents: bool = Field(False, description="Vietnamese with accents: three pieces, not one.")
     provider_timeout: float = Field(20.0, gt=0, le=50, description="Seconds until an answer is missed.")
+    tell_within_hours: int = Field(
+        48, ge=1, description="Hours after an event in which people are still told of it."
+    )
     send_at_once: int = Field(16, ge=1, le=200, description="Messages under way by a channel.")
     idle_seconds: float = Field(0.1, gt=0, description="Pause when nothing is due.")

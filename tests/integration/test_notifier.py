@@ -79,10 +79,14 @@ async def vault(settings: SharedSettings, pool: Any) -> Vault:
     return made
 
 
-async def plan(pool: Any, vault: Vault, *records: ParcelMilestone) -> None:
+async def plan(pool: Any, vault: Vault, *records: ParcelMilestone, told_at: int = 0) -> None:
     values = [Codec().encode("ParcelMilestone", record._asdict()) for record in records]
     chunk = Chunk(
-        "milestones", 0, 0, len(values), [FakeRecord(at, value) for at, value in enumerate(values)]
+        "milestones",
+        0,
+        0,
+        len(values),
+        [FakeRecord(at, value, timestamp=told_at) for at, value in enumerate(values)],
     )
     async with pool.acquire() as con, con.transaction():
         await ChunkPlan(vault).apply(con, chunk, decode_chunk(Codec(), values))
@@ -374,3 +378,20 @@ async def test_a_relay_that_is_away_is_tried_again() -> None:
 
 def test_a_letter_never_prints_its_address() -> None:
     assert "lan@" not in repr(letter("lan@example.vn"))
+
+
+@pytest.mark.parametrize(("hours", "queued"), [(0, 2), (48, 2), (49, 0)])
+async def test_nobody_is_told_what_happened_long_before_it_was_known(
+    pool: Any, vault: Vault, hours: int, queued: int
+) -> None:
+    happened = milestone().occurred_at
+    await plan(pool, vault, milestone(), told_at=happened + hours * 3_600_000)
+    assert await pool.fetchval("select count(*) from messages") == queued
+
+
+async def test_what_was_wrong_is_taken_back_however_late(pool: Any, vault: Vault) -> None:
+    happened = milestone().occurred_at
+    await plan(pool, vault, milestone(), told_at=happened)
+    taken_back = milestone(sequence=2, action="retracted")
+    await plan(pool, vault, taken_back, told_at=happened + 100 * 3_600_000)
+    assert [state for [state] in await pool.fetch("select state from messages")] == ["withdrawn"] * 2

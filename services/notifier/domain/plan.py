@@ -23,6 +23,14 @@ def meaning(milestone: ParcelMilestone) -> Meaning:
     return Meaning(key, milestone.epoch, milestone.kind, milestone.ordinal)
 
 
+def is_news(milestone: ParcelMilestone, told_at: int, within_ms: int) -> bool:
+    """Whether what happened was told in time to be of use to somebody; `told_at` is when the record was made.
+
+    What comes late, since a carrier's file or a code that had to be mapped came late, is on the page.
+    """
+    return told_at - milestone.occurred_at <= within_ms
+
+
 def is_told(milestone: ParcelMilestone) -> bool:
     """Whether somebody is to be told: a kind worth it, somebody registered, and not taken back.
 
