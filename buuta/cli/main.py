@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from buuta import __version__
-from buuta.cli import admin, dead_letters, findings, look, moves, rates, rebuild, services
+from buuta.cli import admin, dead_letters, findings, look, moves, quarantine, rates, rebuild, services
 from buuta.errors import BuutaError
 from buuta.telemetry import logs
 
@@ -24,6 +24,7 @@ look.add_to(app)
 moves.add_to(app)
 findings.add_to(app)
 dead_letters.add_to(app)
+quarantine.add_to(app)
 rates.add_to(app)
 rebuild.add_to(app)
 

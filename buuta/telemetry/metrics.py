@@ -17,6 +17,12 @@ INGEST_UNKNOWN_CODES = Counter(
     "Reports set aside for an unknown code.",
     ["carrier", "code"],
 )
+INGEST_QUARANTINE = Gauge(
+    "buuta_ingest_quarantine_records", "Reports that wait in quarantine.", ["carrier", "reason", "code"]
+)
+INGEST_QUARANTINE_SECONDS = Gauge(
+    "buuta_ingest_quarantine_oldest_seconds", "Age of the oldest that waits.", ["carrier", "reason", "code"]
+)
 INGEST_ACCEPT_SECONDS = Histogram(
     "buuta_ingest_accept_seconds", "From the request to Kafka's acknowledgement.", ["door"]
 )

@@ -2,29 +2,36 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
+import structlog
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from buuta import __version__
 from buuta.contracts import registry
+from buuta.storage.faults import is_away
 from buuta.storage.pool import open_pool
 from buuta.storage.vault import Vault, read_master_key
 from buuta.streaming.producer import Producer
 from buuta.telemetry.health import Readiness
 from buuta.telemetry.routes import operations
 from buuta.web import problems
+from services.ingest import held
 from services.ingest.carriers import all_recipes
 from services.ingest.domain.item import ScanItem
+from services.ingest.domain.recipe import Recipe
 from services.ingest.doors import scans, webhooks
 from services.ingest.doors.gate import Gate
 from services.ingest.intake import Intake, Target
 from services.ingest.settings import IngestSettings
 from services.ingest.spool import Spool
 from services.ingest.storage import CarrierBook
+
+log = structlog.get_logger()
+QUARANTINE_SECONDS: Final = 5.0
 
 
 def build(settings: IngestSettings, gate: Gate, readiness: Readiness) -> FastAPI:
@@ -70,9 +77,25 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         spool = Spool(pool, partial(producer.send_keyed, settings.events_topic), settings.ingest_spool)
         intake = Intake(Target(spool.put, codec, recipes), pool, vault)
         gate = Gate(intake, CarrierBook(pool), settings.ingest_inside_bytes)
-        draining = asyncio.create_task(spool.run())
+        tasks = [asyncio.create_task(work) for work in (spool.run(), _follow_quarantine(intake, recipes))]
         try:
             yield build(settings, gate, readiness), failed
         finally:
-            draining.cancel()
+            for task in tasks:
+                task.cancel()
             await producer.stop()
+
+
+async def _follow_quarantine(intake: Intake, recipes: Mapping[str, Recipe]) -> None:
+    """Read the codes that people map, and say how much waits for them.
+
+    Without PostgreSQL what was read last holds.
+    """
+    while True:
+        try:
+            intake.recipes = await held.mapped(intake.pool, recipes)
+            await held.measure(intake.pool)
+        except Exception as why:
+            if not is_away(why):
+                log.exception("quarantine_failed")
+        await asyncio.sleep(QUARANTINE_SECONDS)

@@ -74,6 +74,7 @@ class Intake:
     def __init__(self, target: Target, pool: Any, vault: Vault) -> None:
         self._target = target
         self.recipes = target.recipes
+        """The formats by name; ingest puts others here when people map a code."""
         self.pool = pool
         self._vault = vault
 

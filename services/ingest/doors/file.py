@@ -80,7 +80,7 @@ async def take_file(
     summary = Summary()
     summary.counts.update(begun.counts)
     with opened(path) as sheet:
-        parse = way(_parse_of(intake.recipes[carrier.format], sheet.columns))
+        parse = way(parse_of(intake.recipes[carrier.format], sheet.columns))
         if begun.finished_at is not None:
             summary.taken_in_at = begun.finished_at
             return summary
@@ -122,7 +122,7 @@ def _whole(row: Row) -> dict[str, Any]:
     return {**cells, SURPLUS: surplus} if surplus else cells
 
 
-def _parse_of(recipe: Recipe, columns: Sequence[str]) -> Parse:
+def parse_of(recipe: Recipe, columns: Sequence[str]) -> Parse:
     """How the lines are read: by Buuta's own columns, or else by those of the recipe.
 
     Raises:

@@ -1,0 +1,63 @@
+"""Reading what was set aside once more, after a code was mapped or a recipe put right.
+
+A report is read as by the door through which it came, with the time at which it was received then: it
+takes its place in business time, and nobody takes it for a report of today.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from buuta.errors import BadItem
+from buuta.model.scan import Scan
+from buuta.storage.vault import Vault
+from services.ingest.domain.recipe import Receipt, Recipe, to_scan
+from services.ingest.doors import file, webhooks
+from services.ingest.doors.batch import read_report
+from services.ingest.held import HeldReport
+
+
+@dataclass
+class Reread:
+    """What reports say now: scans and the reports that made them, those that are no movement, those that stay."""
+
+    scans: list[Scan] = field(default_factory=list)
+    settled: list[int] = field(default_factory=list)
+    still: list[tuple[int, str]] = field(default_factory=list)
+
+
+def reread(
+    reports: Iterable[HeldReport], recipes: Mapping[str, Recipe], formats: Mapping[str, str], vault: Vault
+) -> Reread:
+    """Read reports once more; `formats` says which format a carrier speaks."""
+    found = Reread()
+    for report in reports:
+        try:
+            scan = _scan(report, recipes[formats[report.carrier]], vault)
+        except BadItem as bad:
+            found.still.append((report.number, f"{bad.code}: {bad}"))
+            continue
+        found.settled.append(report.number)
+        if scan is not None:
+            found.scans.append(scan)
+    return found
+
+
+def _scan(report: HeldReport, recipe: Recipe, vault: Vault) -> Scan | None:
+    receipt = Receipt(report.carrier, report.door, round(report.received_at.timestamp() * 1000))
+    try:
+        payload = json.loads(vault.open_payload(report.payload))
+    except ValueError:
+        raise BadItem("body_not_json", "the body is no JSON, and no code makes it so") from None
+    read = _parse(report.door, recipe, payload)
+    return None if read is None else to_scan(recipe, read, receipt)
+
+
+def _parse(door: str, recipe: Recipe, payload: Any) -> Any:
+    """As the door reads it."""
+    if door == webhooks.DOOR:
+        return recipe.parse(payload)
+    if door == file.DOOR and isinstance(payload, dict):
+        return file.parse_of(recipe, list(payload))(payload)
+    return read_report(payload)

@@ -1,0 +1,146 @@
+"""What nobody knows is set aside, mapped by a person, and takes its place in business time."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from buuta.model.scan import Registration, Scan
+from buuta.settings import SharedSettings
+from buuta.storage import contacts
+from buuta.storage.contacts import Contact
+from buuta.storage.vault import Vault, read_master_key
+from services.portal.storage import add_shipper
+from tests.integration.command import buuta
+from tests.integration.doors import Door, log
+from tests.integration.parts import chunk, worker
+from tests.scans import HOUR, MORNING, registration, scan
+from tests.unit.test_carriers import GHN
+from tests.waiting import until
+
+UNKNOWN = {**GHN, "Type": "Switch_status", "Status": "handed_over"}
+
+
+def hours_ago(hours: float) -> str:
+    return (datetime.now(UTC) - timedelta(hours=hours)).isoformat(timespec="milliseconds")
+
+
+async def told_parcel(settings: SharedSettings, pool: Any, number: str) -> None:
+    """A parcel that is under way, and for which somebody waits who has a phone and an e-mail."""
+    vault, registered = Vault(read_master_key(settings.master_key)), uuid.uuid4()
+    async with pool.acquire() as con, con.transaction():
+        if not await con.fetchval("select exists (select from shippers)"):
+            await add_shipper(con, "shop", "Shop")
+        contact = Contact("+84912345678", "lan@example.vn", "vi")
+        person, sealed = await contacts.store(con, vault, "shop", contact)
+        await con.execute(
+            "insert into registrations (registration_id, shipper, carrier, number, version, person_hash,"
+            " contacts, language) values ($1, 'shop', 'ghn', $2, 1, $3, $4, 'vi')",
+            registered, number, person, sealed,
+        )  # fmt: skip
+    hour = (datetime.now(UTC).timestamp() * 1000 - MORNING) / HOUR - 200
+    records: list[Scan | Registration] = [
+        registration(number, registration_id=str(registered)), scan("accepted", hour, number),
+        scan("out_for_delivery", hour + 1, number),
+    ]  # fmt: skip
+    async with worker(settings, pool) as tracker:
+        position = await pool.fetchval("select coalesce(max(position), 0) from progress")
+        await tracker.handle(chunk(settings, position, records))
+
+
+async def test_mapping_a_code_sends_on_what_waited_for_it_and_tells_nobody_what_is_old(
+    door: Door, settings: SharedSettings, pool: Any
+) -> None:
+    for number, hours in (("Z82BS", 1), ("Z82BT", 100)):
+        await told_parcel(settings, pool, number)
+        answer = await door.webhook("ghn", json={**UNKNOWN, "OrderCode": number, "Time": hours_ago(hours)})
+        assert answer.json()["result"] == "quarantined"
+    await pool.execute("update quarantine set received_at = received_at - interval '30 minutes'")
+    listed = await buuta(settings, "quarantine", "list")
+    assert "handed_over" in listed.said
+    assert "30 min" in listed.said
+
+    arguments = ("quarantine", "map", "ghn", "handed_over", "--status", "delivered", "--mode", "address")
+    tried = await buuta(settings, *arguments, "--dry-run")
+    assert tried.code == 0, tried.said
+    assert "2 would be sent on, 0 would wait on." in tried.said
+    assert "2 scans would be new in the history." in tried.said
+    assert "2 parcels: out_for_delivery -> delivered" in tried.said
+    assert "Messages that would go: 1 email, 1 sms." in tried.said, "nobody hears of what is 100 hours old"
+    assert await log(settings) == []
+    assert await pool.fetchval("select count(*) from messages") == 0
+
+    mapped = await buuta(settings, *arguments)
+    assert "2 sent on, 0 wait on." in mapped.said
+    events = await log(settings)
+    assert {(event["status"], event["delivery_mode"]) for event in events} == {("delivered", "address")}
+    assert all(datetime.now(UTC).timestamp() * 1000 - event["received_at"] > 1_700_000 for event in events)
+    assert all(event["mapping_version"].startswith("ghn-2.") for event in events)
+    assert [state for [state] in await pool.fetch("select state from quarantine")] == ["replayed"] * 2
+    again = await buuta(settings, "quarantine", "replay", "--carrier", "ghn")
+    assert "0 sent on, 0 wait on." in again.said
+
+    async def known() -> bool:
+        answer = await door.webhook("ghn", json={**UNKNOWN, "Time": hours_ago(0)})
+        return bool(answer.json()["result"] == "accepted")
+
+    await until(known, "ingest knows the code")
+
+
+async def test_a_code_can_be_no_movement_and_a_report_can_be_dropped(
+    door: Door, settings: SharedSettings, pool: Any
+) -> None:
+    for status in ("weighed", "nonsense"):
+        await door.webhook("ghn", json={**UNKNOWN, "Status": status})
+    await door.webhook("ghn", content=b"{")
+    mapped = await buuta(settings, "quarantine", "map", "ghn", "weighed", "--no-movement")
+    assert "1 sent on, 0 wait on." in mapped.said
+    dropped = await buuta(
+        settings,
+        "quarantine",
+        "drop",
+        "--carrier",
+        "ghn",
+        "--code",
+        "nonsense",
+        "--why",
+        "a test of theirs",
+    )
+    assert "1 dropped." in dropped.said
+    listed = await buuta(settings, "quarantine", "list", "--reports")
+    assert "body_not_json" in listed.said
+    assert "nonsense" not in listed.said
+    replayed = await buuta(settings, "quarantine", "replay", "--carrier", "ghn")
+    assert "0 sent on, 1 wait on." in replayed.said
+    shown = await buuta(settings, "quarantine", "show", "2")
+    assert "dropped: a test of theirs" in shown.said
+    assert '"Status": "nonsense"' in shown.said
+    assert "Tạo đơn hàng" not in shown.said, "what people typed was dropped when it came"
+    assert await log(settings) == []
+
+
+async def test_a_command_that_cannot_be_done_says_what_to_do(settings: SharedSettings) -> None:
+    for arguments, says in (
+        (("map", "ghn", "x"), "give --status, or say --no-movement"),
+        (("map", "nobody", "x", "--no-movement"), "there are buuta, ems"),
+        (("show", "7"), "there is no report 7"),
+        (("drop", "--why", "x"), "name a report by --number, or a --carrier"),
+    ):
+        ran = await buuta(settings, "quarantine", *arguments)
+        assert (ran.code, says in ran.said) == (2, True), ran.said
+
+
+async def test_how_much_waits_and_since_when_is_measured_by_carrier_and_code(door: Door, pool: Any) -> None:
+    await door.webhook("ghn", json={**UNKNOWN, "Time": hours_ago(0)})
+    await pool.execute("update quarantine set received_at = received_at - interval '1 hour'")
+
+    async def measured() -> bool:
+        lines = (await door.client.get("/metrics")).text.splitlines()
+        labels = '{carrier="ghn",code="handed_over",reason="unknown_code"} '
+        age = [
+            float(line.split()[1])
+            for line in lines
+            if line.startswith(f"buuta_ingest_quarantine_oldest_seconds{labels}")
+        ]
+        return f"buuta_ingest_quarantine_records{labels}1.0" in lines and age > [3600]
+
+    await until(measured, "the age of the oldest is shown")
