@@ -40,6 +40,9 @@ class SharedSettings(BaseSettings):
     publish_parcels: bool = Field(
         False, description="Whether every parcel's latest state goes to the parcels topic, too."
     )
+    quarantine_topic: str = Field(
+        "quarantine", description="Encrypted reports that were set aside while PostgreSQL was away."
+    )
     dead_letters_topic: str = Field("dead-letters", description="Bytes that nobody can read.")
     dead_letter_run: int = Field(
         500, ge=1, description="Undecodable records in a row from which on a partition is paused."

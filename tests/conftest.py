@@ -67,6 +67,7 @@ async def settings(broker: str, database: str) -> AsyncIterator[SharedSettings]:
         rates_topic=f"rates-{name}",
         parcels_topic=f"parcels-{name}",
         dead_letters_topic=f"dead-{name}",
+        quarantine_topic=f"quarantine-{name}",
         partitions=2,
         master_key="11" * 32,
     )

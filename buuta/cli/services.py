@@ -23,6 +23,7 @@ from services.ingest.app import wire as wire_ingest
 from services.ingest.carriers import all_recipes
 from services.ingest.doors.file import Summary, take_file, withdraw_file
 from services.ingest.doors.sheets import opened
+from services.ingest.held import hold
 from services.ingest.intake import Intake, Target
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier, carrier_of
@@ -81,7 +82,11 @@ async def _take(path: Path, code: str, taking: Callable[..., Awaitable[Summary]]
         await producer.connected()
         recipes = all_recipes(settings.ingest_recipes)
         intake = Intake(
-            Target(partial(producer.send_keyed, settings.events_topic), codec, recipes), pool, vault
+            Target(
+                partial(producer.send_keyed, settings.events_topic), partial(hold, pool), codec, recipes
+            ),
+            pool,
+            vault,
         )
         columns = (
             TextColumn("{task.description}"),

@@ -35,6 +35,7 @@ def topics(settings: SharedSettings) -> list[Topic]:
         Topic(settings.notifications_topic, settings.partitions, {"retention.ms": str(90 * DAYS_MS)}),
         Topic(settings.rates_topic, settings.partitions, COMPACTED),
         Topic(settings.parcels_topic, settings.partitions, COMPACTED),
+        Topic(settings.quarantine_topic, 1, {"retention.ms": str(400 * DAYS_MS)}),
         Topic(settings.dead_letters_topic, 1, {"retention.ms": str(400 * DAYS_MS)}),
     ]
 

@@ -27,6 +27,7 @@ from services.ingest.doors import scans, webhooks
 from services.ingest.doors.gate import Gate
 from services.ingest.intake import Intake, Target
 from services.ingest.settings import IngestSettings
+from services.ingest.shelter import Shelter, Topic
 from services.ingest.spool import Spool
 from services.ingest.storage import CarrierBook
 
@@ -75,9 +76,11 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         await producer.start()
         recipes = all_recipes(settings.ingest_recipes)
         spool = Spool(pool, partial(producer.send_keyed, settings.events_topic), settings.ingest_spool)
-        intake = Intake(Target(spool.put, codec, recipes), pool, vault)
+        shelter = Shelter(pool, vault, Topic(settings.quarantine_topic, settings.kafka, producer))
+        intake = Intake(Target(spool.put, shelter.keep, codec, recipes), pool, vault)
         gate = Gate(intake, CarrierBook(pool), settings.ingest_inside_bytes)
-        tasks = [asyncio.create_task(work) for work in (spool.run(), _follow_quarantine(intake, recipes))]
+        work = (spool.run(), shelter.run(), _follow_quarantine(intake, recipes))
+        tasks = [asyncio.create_task(each) for each in work]
         try:
             yield build(settings, gate, readiness), failed
         finally:

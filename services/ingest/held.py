@@ -1,7 +1,7 @@
 """The quarantine in PostgreSQL: what was set aside, the codes that were mapped since, and what became of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -9,6 +9,10 @@ from buuta.model.statuses import DeliveryMode, Reason, Status
 from buuta.telemetry import metrics
 from services.ingest.domain.recipe import CodeRow, Recipe
 
+HOLD: Final = """
+insert into quarantine (carrier, door, reason, raw_code, received_at, payload)
+values ($1, $2, $3, $4, to_timestamp($5 / 1000.0), $6)
+"""
 SUMMARY: Final = """
 select carrier, reason, raw_code, count(*) as reports, min(received_at) as oldest from quarantine
 where state = 'waiting' group by 1, 2, 3 order by 1, 2, 3
@@ -34,6 +38,23 @@ MAPPINGS: Final = (
 )
 PAGE: Final = 1_000
 MOST_LABELS: Final = 200
+
+
+@dataclass(frozen=True)
+class Held:
+    """A report to be set aside, received at a UTC millisecond; `sealed` is its encrypted payload."""
+
+    carrier: str
+    door: str
+    reason: str
+    raw_code: str
+    received_at: int
+    sealed: bytes
+
+
+async def hold(con: Any, reports: Sequence[Held]) -> None:
+    """Put reports into quarantine; committed when this returns, or with the caller's transaction."""
+    await con.executemany(HOLD, [astuple(each) for each in reports])
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,11 @@ from services.ingest.carriers import RECIPES
 from services.ingest.domain.item import read_item
 from services.ingest.domain.personal import without_personal
 from services.ingest.domain.recipe import Receipt, Recipe, Report, UnknownCode, to_scan
-from services.ingest.storage import Carrier, Held, hold
+from services.ingest.held import Held
+from services.ingest.storage import Carrier
 
 Parse = Callable[[Any], Report | None]
+Keep = Callable[[Sequence[Held]], Awaitable[None]]
 Put = Callable[[Sequence[Pair]], Awaitable[None]]
 KNOWN_LABELS: Final = 200
 _labels: set[tuple[str, str]] = set()
@@ -60,10 +62,11 @@ class Answer:
 class Target:
     """Where scans go, how they are written, and which formats are read.
 
-    `put` returns when they are safe, or raises KafkaAway.
+    `put` returns when scans are safe and `keep` when reports are that are set aside, or they raise KafkaAway.
     """
 
     put: Put
+    keep: Keep
     codec: Codec
     recipes: Mapping[str, Recipe] = field(default_factory=lambda: RECIPES)
 
@@ -100,7 +103,7 @@ class Intake:
             self._one(recipe, receipt, payload, parse or read_item, scans, held) for payload in payloads
         ]
         if held:
-            await hold(self.pool, held)
+            await self._target.keep(held)
         await self._publish(scans.values())
         for answer in answers:
             metrics.INGEST_ITEMS.labels(carrier.code, receipt.door, answer.result.value).inc()
@@ -129,7 +132,7 @@ class Intake:
 
     async def keep(self, receipt: Receipt, body: bytes, code: str) -> None:
         """Set a body aside that cannot be read at all."""
-        await hold(self.pool, [self._sealed(receipt, body, code, "")])
+        await self._target.keep([self._sealed(receipt, body, code, "")])
 
     async def keep_rejected(
         self, carrier: Carrier, receipt: Receipt, payloads: Sequence[Any], answers: Sequence[Answer]
@@ -142,12 +145,13 @@ class Intake:
             if answer.result is Result.REJECTED
         ]
         if rejected:
-            await hold(self.pool, rejected)
+            await self._target.keep(rejected)
 
     def _sealed(self, receipt: Receipt, payload: Any, reason: str, raw_code: str) -> Held:
         """A report for the quarantine; what it says may be personal, so it is encrypted."""
         plain = payload if isinstance(payload, bytes) else _bytes(payload)
-        return Held(receipt.carrier, receipt.door, reason, raw_code[:100], self._vault.seal_payload(plain))
+        sealed = self._vault.seal_payload(plain)
+        return Held(receipt.carrier, receipt.door, reason, raw_code[:100], receipt.received_at, sealed)
 
     async def _publish(self, scans: Any) -> None:
         pairs = [

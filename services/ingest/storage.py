@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -71,25 +71,6 @@ class CarrierBook:
             for row in rows
             for kind in ("key", "webhook")
         }
-
-
-@dataclass(frozen=True)
-class Held:
-    """A report to be set aside; `sealed` is its encrypted payload."""
-
-    carrier: str
-    door: str
-    reason: str
-    raw_code: str
-    sealed: bytes
-
-
-async def hold(con: Any, reports: Sequence[Held]) -> None:
-    """Put reports into quarantine; committed when this returns."""
-    await con.executemany(
-        "insert into quarantine (carrier, door, reason, raw_code, payload) values ($1, $2, $3, $4, $5)",
-        [(each.carrier, each.door, each.reason, each.raw_code, each.sealed) for each in reports],
-    )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from buuta.contracts.codec import Codec
 from buuta.settings import SharedSettings
 from buuta.storage.vault import Vault
 from buuta.streaming.producer import Producer
+from services.ingest.held import hold
 from services.ingest.intake import Intake, Target
 from tests.integration.parts import everything
 
@@ -19,7 +20,7 @@ GOOD = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30
 def intake_on(settings: SharedSettings, producer: Producer, pool: Any) -> Intake:
     """Intake without doors, straight into the log."""
     put = partial(producer.send_keyed, settings.events_topic)
-    return Intake(Target(put, Codec()), pool, Vault(bytes(32)))
+    return Intake(Target(put, partial(hold, pool), Codec()), pool, Vault(bytes(32)))
 
 
 class Door:

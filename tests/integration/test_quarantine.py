@@ -9,10 +9,11 @@ from buuta.settings import SharedSettings
 from buuta.storage import contacts
 from buuta.storage.contacts import Contact
 from buuta.storage.vault import Vault, read_master_key
+from services.ingest.shelter import Shelter, Topic
 from services.portal.storage import add_shipper
 from tests.integration.command import buuta
 from tests.integration.doors import Door, log
-from tests.integration.parts import chunk, worker
+from tests.integration.parts import chunk, database_away, everything, worker
 from tests.scans import HOUR, MORNING, registration, scan
 from tests.unit.test_carriers import GHN
 from tests.waiting import until
@@ -127,6 +128,32 @@ async def test_a_command_that_cannot_be_done_says_what_to_do(settings: SharedSet
     ):
         ran = await buuta(settings, "quarantine", *arguments)
         assert (ran.code, says in ran.said) == (2, True), ran.said
+
+
+async def test_while_postgresql_is_away_an_encrypted_topic_keeps_what_is_set_aside(
+    door: Door, settings: SharedSettings, pool: Any
+) -> None:
+    report = {**UNKNOWN, "Warehouse": "12 Lê Lợi"}
+    await door.webhook("ghn", json=report)
+    async with database_away(settings):
+        for _ in range(2):
+            answer = await door.webhook("ghn", json={**report, "Status": "unheard_of"})
+            assert (answer.status_code, answer.json()["result"]) == (200, "quarantined")
+    for record in await everything(settings, settings.quarantine_topic):
+        assert b"ghn" not in record.value
+        assert "Lê Lợi".encode() not in record.value
+
+    async def home() -> bool:
+        return bool(await pool.fetchval("select count(*) = 3 from quarantine"))
+
+    await until(home, "the reports are in the quarantine")
+    rows = await pool.fetch(
+        "select carrier, door, raw_code, received_at <= now() as then from quarantine order by id"
+    )
+    assert [tuple(row) for row in rows][1:] == [("ghn", "webhook", "unheard_of", True)] * 2
+    vault = Vault(read_master_key(settings.master_key))
+    shelter = Shelter(pool, vault, Topic(settings.quarantine_topic, settings.kafka, None))  # type: ignore[arg-type]
+    assert await shelter.collect() == 0, "what was brought home is not brought home again"
 
 
 async def test_how_much_waits_and_since_when_is_measured_by_carrier_and_code(door: Door, pool: Any) -> None:
