@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from buuta import __version__
-from buuta.cli import admin, dead_letters, findings, look, moves, quarantine, rates, rebuild, services
+from buuta.cli import (
+    admin,
+    carriers,
+    dead_letters,
+    findings,
+    look,
+    moves,
+    quarantine,
+    rates,
+    rebuild,
+    services,
+)
 from buuta.errors import BuutaError
 from buuta.telemetry import logs
 
@@ -20,6 +31,7 @@ app = typer.Typer(
 )
 services.add_to(app)
 admin.add_to(app)
+carriers.add_to(app)
 look.add_to(app)
 moves.add_to(app)
 findings.add_to(app)

@@ -23,8 +23,8 @@ from services.ingest.app import wire as wire_ingest
 from services.ingest.carriers import all_recipes
 from services.ingest.doors.file import Summary, take_file, withdraw_file
 from services.ingest.doors.sheets import opened
-from services.ingest.held import hold
-from services.ingest.intake import Intake, Target
+from services.ingest.held import hold, mapped
+from services.ingest.intake import Intake, RecipeBook, Target
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier, carrier_of
 from services.notifier.app import wire as wire_notifier
@@ -80,10 +80,13 @@ async def _take(path: Path, code: str, taking: Callable[..., Awaitable[Summary]]
             raise Forbidden(f"there is no carrier {code!r}: buuta carrier list shows them")
         await producer.start()
         await producer.connected()
-        recipes = all_recipes(settings.ingest_recipes)
+        recipes = await mapped(pool, all_recipes(settings.ingest_recipes))
         intake = Intake(
             Target(
-                partial(producer.send_keyed, settings.events_topic), partial(hold, pool), codec, recipes
+                partial(producer.send_keyed, settings.events_topic),
+                partial(hold, pool),
+                codec,
+                RecipeBook(recipes),
             ),
             pool,
             vault,

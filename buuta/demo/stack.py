@@ -21,8 +21,10 @@ from buuta.embedded.database import EmbeddedDatabase
 from buuta.embedded.processes import Child, free_port
 from buuta.settings import SharedSettings
 from buuta.storage.migrate import migrate
+from buuta.storage.vault import Vault
 from buuta.streaming.topics import create_topics
-from services.ingest.storage import Carrier, add_carrier
+from services.ingest.locksmith import Locksmith
+from services.ingest.storage import Carrier
 from services.portal.storage import add_shipper
 
 SERVICES: Final = ("ingest", "tracker", "notifier", "portal")
@@ -160,8 +162,9 @@ async def _prepare(stack: Stack) -> None:
     con = await asyncpg.connect(stack.database.url)
     try:
         await migrate(con)
+        smith = Locksmith(con, Vault(bytes.fromhex(stack.env["BUUTA_MASTER_KEY"])), "the demo")
         for carrier in CARRIERS:
-            stack.keys[carrier.code] = await add_carrier(con, carrier)
+            stack.keys[carrier.code] = await smith.add_carrier(carrier)
         stack.shipper_key = await add_shipper(con, "demo", "Demo shop")
     finally:
         await con.close()

@@ -26,6 +26,11 @@ INGEST_QUARANTINE_SECONDS = Gauge(
 INGEST_ACCEPT_SECONDS = Histogram(
     "buuta_ingest_accept_seconds", "From the request to Kafka's acknowledgement.", ["door"]
 )
+INGEST_REFUSED = Counter(
+    "buuta_ingest_refused_total",
+    "Requests of known carriers that were refused, and why.",
+    ["carrier", "why"],
+)
 INGEST_SPOOLED = Counter(
     "buuta_ingest_spooled_total", "Scans that PostgreSQL took while Kafka did not acknowledge."
 )

@@ -1,32 +1,43 @@
 """Request bodies with a limit, and JSON that a hostile sender cannot break us with."""
 
+import asyncio
 import json
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
 
 from buuta.web.problems import Problem
 
+MOST_HEADERS: Final = 100
+BODY_SECONDS: Final = 15
+DEEPEST: Final = 64
+"""Levels of arrays and objects in JSON."""
+
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The body, never holding more than `limit` bytes.
+    """The body, never holding more than `limit` bytes, nor the connection for longer than a body takes.
 
     Raises:
-        Problem: 413 when it is longer, 400 when the sender went away.
+        Problem: 413 when it is longer, 408 when it takes too long, 400 when the sender went away.
     """
+    if len(request.headers) > MOST_HEADERS:
+        raise Problem(431, "too_many_headers", f"send at most {MOST_HEADERS} headers")
     chunks, size = [], 0
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise Problem(
-                    413,
-                    "body_too_large",
-                    f"the body is larger than {limit} bytes; send less at once",
-                )
-            chunks.append(chunk)
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise Problem(
+                        413,
+                        "body_too_large",
+                        f"the body is larger than {limit} bytes; send less at once",
+                    )
+                chunks.append(chunk)
     except ClientDisconnect as gone:
         raise Problem(400, "body_incomplete", "the body ended before its time") from gone
+    except TimeoutError as slow:
+        raise Problem(408, "body_too_slow", f"the body took longer than {BODY_SECONDS} s") from slow
     return b"".join(chunks)
 
 
@@ -37,7 +48,7 @@ def parse_json(body: bytes) -> Any:
         Problem: 400 with the place where the text stops being JSON.
     """
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_int=_integer)
+        value = json.loads(body.decode("utf-8-sig"), parse_int=_integer)
     except UnicodeDecodeError as wrong:
         raise Problem(400, "body_not_utf8", f"the body is not UTF-8 at byte {wrong.start}") from None
     except json.JSONDecodeError as wrong:
@@ -46,7 +57,25 @@ def parse_json(body: bytes) -> Any:
             f"the body is not JSON: {wrong.msg} at line {wrong.lineno} column {wrong.colno}",
         ) from None  # fmt: skip
     except RecursionError:
-        raise Problem(400, "body_too_deep", "the body nests too deeply") from None
+        raise _too_deep() from None
+    if isinstance(value, dict | list) and not _is_flat(value):
+        raise _too_deep()
+    return value
+
+
+def _too_deep() -> Problem:
+    return Problem(400, "body_too_deep", f"the body nests deeper than {DEEPEST} levels")
+
+
+def _is_flat(value: Any) -> bool:
+    """Whether nothing lies deeper than may be; level by level, since a recursion is what we are kept from."""
+    level = [value]
+    for _ in range(DEEPEST):
+        held = [each.values() if isinstance(each, dict) else each for each in level]
+        level = [child for each in held for child in each if isinstance(child, dict | list)]
+        if not level:
+            return True
+    return False
 
 
 def _integer(digits: str) -> int | float:

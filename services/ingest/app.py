@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -22,17 +22,16 @@ from buuta.web import problems
 from services.ingest import held
 from services.ingest.carriers import all_recipes
 from services.ingest.domain.item import ScanItem
-from services.ingest.domain.recipe import Recipe
 from services.ingest.doors import scans, webhooks
-from services.ingest.doors.gate import Gate
-from services.ingest.intake import Intake, Target
+from services.ingest.doors.gate import Gate, Intakes
+from services.ingest.intake import Intake, RecipeBook, Target
+from services.ingest.keyring import Keyring
 from services.ingest.settings import IngestSettings
 from services.ingest.shelter import Shelter, Topic
 from services.ingest.spool import Spool
-from services.ingest.storage import CarrierBook
 
 log = structlog.get_logger()
-QUARANTINE_SECONDS: Final = 5.0
+FOLLOW_SECONDS: Final = 5.0
 
 
 def build(settings: IngestSettings, gate: Gate, readiness: Readiness) -> FastAPI:
@@ -41,7 +40,7 @@ def build(settings: IngestSettings, gate: Gate, readiness: Readiness) -> FastAPI
     problems.install(app)
     app.include_router(scans.router(gate, settings.ingest_body_bytes, settings.ingest_items))
     app.include_router(webhooks.router(gate))
-    rules = ",".join(f"{each.format}-{each.version}" for each in gate.intake.recipes.values())
+    rules = ",".join(f"{each.format}-{each.version}" for each in gate.recipes.values())
     app.include_router(operations("ingest", readiness, rules))
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
@@ -77,9 +76,13 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         recipes = all_recipes(settings.ingest_recipes)
         spool = Spool(pool, partial(producer.send_keyed, settings.events_topic), settings.ingest_spool)
         shelter = Shelter(pool, vault, Topic(settings.quarantine_topic, settings.kafka, producer))
-        intake = Intake(Target(spool.put, shelter.keep, codec, recipes), pool, vault)
-        gate = Gate(intake, CarrierBook(pool), settings.ingest_inside_bytes)
-        work = (spool.run(), shelter.run(), _follow_quarantine(intake, recipes))
+        book, keyring = RecipeBook(recipes), Keyring(pool, vault)
+        intakes = Intakes(
+            Intake(Target(spool.put, shelter.keep, codec, book), pool, vault),
+            Intake(Target(_nowhere, _nowhere, codec, book), pool, vault),
+        )
+        gate = Gate(intakes, keyring, settings.ingest_inside_bytes)
+        work = (spool.run(), shelter.run(), _follow(pool, book, keyring))
         tasks = [asyncio.create_task(each) for each in work]
         try:
             yield build(settings, gate, readiness), failed
@@ -89,16 +92,22 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
             await producer.stop()
 
 
-async def _follow_quarantine(intake: Intake, recipes: Mapping[str, Recipe]) -> None:
-    """Read the codes that people map, and say how much waits for them.
+async def _nowhere(_: Sequence[Any]) -> None:
+    """Where goes what is sent by a sandbox key."""
+
+
+async def _follow(pool: Any, book: RecipeBook, keyring: Keyring) -> None:
+    """Read the codes that people map, say how much waits for them, write down what keys were used for.
 
     Without PostgreSQL what was read last holds.
     """
+    recipes = book.recipes
     while True:
         try:
-            intake.recipes = await held.mapped(intake.pool, recipes)
-            await held.measure(intake.pool)
+            book.recipes = await held.mapped(pool, recipes)
+            await held.measure(pool)
+            await keyring.write_down()
         except Exception as why:
             if not is_away(why):
-                log.exception("quarantine_failed")
-        await asyncio.sleep(QUARANTINE_SECONDS)
+                log.exception("following_failed")
+        await asyncio.sleep(FOLLOW_SECONDS)

@@ -58,6 +58,13 @@ class Answer:
         return {name: value for name, value in parts.items() if value}
 
 
+@dataclass
+class RecipeBook:
+    """The formats by name, as they are at this moment: people map codes while ingest runs."""
+
+    recipes: Mapping[str, Recipe] = field(default_factory=lambda: RECIPES)
+
+
 @dataclass(frozen=True)
 class Target:
     """Where scans go, how they are written, and which formats are read.
@@ -68,7 +75,7 @@ class Target:
     put: Put
     keep: Keep
     codec: Codec
-    recipes: Mapping[str, Recipe] = field(default_factory=lambda: RECIPES)
+    book: RecipeBook = field(default_factory=RecipeBook)
 
 
 class Intake:
@@ -76,10 +83,13 @@ class Intake:
 
     def __init__(self, target: Target, pool: Any, vault: Vault) -> None:
         self._target = target
-        self.recipes = target.recipes
-        """The formats by name; ingest puts others here when people map a code."""
         self.pool = pool
         self._vault = vault
+
+    @property
+    def recipes(self) -> Mapping[str, Recipe]:
+        """The formats that are read, by name."""
+        return self._target.book.recipes
 
     async def take(
         self,

@@ -1,15 +1,11 @@
-"""What ingest reads and writes in PostgreSQL: carriers and the quarantine."""
+"""What ingest reads and writes in PostgreSQL: carriers, and how far files are."""
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from buuta.storage.keys import new_secret, secret_hash
-
-SELECT_CARRIERS: Final = "select code, name, format, key_hash, webhook_hash from carriers"
 BEGIN_FILE: Final = """
 insert into files (carrier, content_hash, name) values ($1, $2, $3)
 on conflict (carrier, content_hash) do update set name = excluded.name
@@ -18,8 +14,6 @@ returning lines_done, report_bytes, counts, finished_at
 ADVANCE_FILE: Final = """
 update files set lines_done = $3, report_bytes = $4, counts = $5 where carrier = $1 and content_hash = $2
 """
-FRESH_SECONDS: Final = 5.0
-MISS_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -29,48 +23,6 @@ class Carrier:
     code: str
     name: str
     format: str
-
-
-class CarrierBook:
-    """All carriers by the hash of their key and of their webhook token.
-
-    A few dozen rows, held in memory: a report is let in without a query, and also while PostgreSQL
-    is away. A rotated key stops within five seconds; an unknown one costs at most a query a second.
-    """
-
-    def __init__(self, pool: Any) -> None:
-        self._pool = pool
-        self._by_hash: dict[tuple[str, bytes], Carrier] = {}
-        self._read_at = -FRESH_SECONDS
-
-    async def by_key(self, key: str) -> Carrier | None:
-        """The carrier whose API key this is."""
-        return await self._find("key", secret_hash(key))
-
-    async def by_token(self, token: str) -> Carrier | None:
-        """The carrier whose webhook token this is."""
-        return await self._find("webhook", secret_hash(token))
-
-    async def _find(self, kind: str, digest: bytes) -> Carrier | None:
-        # A digest is compared, not a secret: how long the look-up takes tells nothing of use.
-        age = time.monotonic() - self._read_at
-        if age > FRESH_SECONDS or ((kind, digest) not in self._by_hash and age > MISS_SECONDS):
-            await self._refresh()
-        return self._by_hash.get((kind, digest))
-
-    async def _refresh(self) -> None:
-        try:
-            rows = await self._pool.fetch(SELECT_CARRIERS)
-        except Exception:
-            if not self._by_hash:
-                raise
-            return
-        self._read_at = time.monotonic()
-        self._by_hash = {
-            (kind, row[f"{kind}_hash"]): Carrier(row["code"], row["name"], row["format"])
-            for row in rows
-            for kind in ("key", "webhook")
-        }
 
 
 @dataclass(frozen=True)
@@ -113,27 +65,17 @@ async def finish_file(con: Any, carrier: str, content_hash: bytes) -> None:
     )
 
 
-async def add_carrier(con: Any, carrier: Carrier) -> tuple[str, str]:
-    """Add a carrier; returns its API key and webhook token, which are shown once."""
-    key, token = new_secret("bk"), new_secret("bw")
+async def add_carrier(con: Any, carrier: Carrier) -> None:
+    """Add a carrier; it gets keys from the locksmith."""
     await con.execute(
-        "insert into carriers (code, name, format, key_hash, webhook_hash) values ($1, $2, $3, $4, $5)",
-        carrier.code, carrier.name, carrier.format, secret_hash(key), secret_hash(token),
-    )  # fmt: skip
-    return key, token
+        "insert into carriers (code, name, format) values ($1, $2, $3)",
+        carrier.code,
+        carrier.name,
+        carrier.format,
+    )
 
 
 async def carrier_of(con: Any, code: str) -> Carrier | None:
     """The carrier of that code."""
     row = await con.fetchrow("select code, name, format from carriers where code = $1", code)
     return None if row is None else Carrier(*row)
-
-
-async def rotate_key(con: Any, code: str) -> tuple[str, str] | None:
-    """Replace a carrier's key and token; None where there is no such carrier."""
-    key, token = new_secret("bk"), new_secret("bw")
-    done = await con.execute(
-        "update carriers set key_hash = $2, webhook_hash = $3 where code = $1",
-        code, secret_hash(key), secret_hash(token),
-    )  # fmt: skip
-    return (key, token) if done == "UPDATE 1" else None

@@ -9,8 +9,8 @@ import pytest
 from buuta.settings import SharedSettings
 from services.ingest.app import wire
 from services.ingest.settings import IngestSettings
-from services.ingest.storage import Carrier, add_carrier
-from tests.integration.doors import Door, ready
+from services.ingest.storage import Carrier
+from tests.integration.doors import Door, add_carrier, ready
 from tests.waiting import until
 
 

@@ -12,6 +12,8 @@ from buuta.storage.vault import Vault
 from buuta.streaming.producer import Producer
 from services.ingest.held import hold
 from services.ingest.intake import Intake, Target
+from services.ingest.locksmith import Locksmith
+from services.ingest.storage import Carrier
 from tests.integration.parts import everything
 
 GOOD = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30:00+07:00"}
@@ -21,6 +23,11 @@ def intake_on(settings: SharedSettings, producer: Producer, pool: Any) -> Intake
     """Intake without doors, straight into the log."""
     put = partial(producer.send_keyed, settings.events_topic)
     return Intake(Target(put, partial(hold, pool), Codec()), pool, Vault(bytes(32)))
+
+
+async def add_carrier(pool: Any, carrier: Carrier) -> tuple[str, str]:
+    """A carrier with its API key and webhook token."""
+    return await Locksmith(pool, Vault(bytes(32)), "a test").add_carrier(carrier)
 
 
 class Door:

@@ -18,9 +18,9 @@ from services.ingest.domain.recipe import Recipe
 from services.ingest.doors.file import Summary, take_file, withdraw_file
 from services.ingest.intake import Intake
 from services.ingest.settings import IngestSettings
-from services.ingest.storage import Carrier, add_carrier
+from services.ingest.storage import Carrier
 from tests.golden import PAIRS, WEBHOOK_PAIRS, Pair, named
-from tests.integration.doors import intake_on, log, ready
+from tests.integration.doors import add_carrier, intake_on, log, ready
 from tests.integration.parts import producer_on
 from tests.waiting import until
 

@@ -99,8 +99,8 @@ async def test_coverage_names_carriers_and_days_that_are_missing(
     settings: SharedSettings, pool: Any
 ) -> None:
     await pool.execute(
-        "insert into carriers (code, name, format, key_hash, webhook_hash, created_at) "
-        "values ('ghn', 'GHN', 'ghn', 'a', 'b', '2026-11-01'), ('vnp', 'VNPost', 'buuta', 'c', 'd', '2026-11-25')"
+        "insert into carriers (code, name, format, created_at) "
+        "values ('ghn', 'GHN', 'ghn', '2026-11-01'), ('vnp', 'VNPost', 'buuta', '2026-11-25')"
     )
     await track(settings, pool, 0, scan("accepted", 0))
     found = await gaps(pool, date(2026, 11, 23), date(2026, 11, 26))

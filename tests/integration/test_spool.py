@@ -15,8 +15,8 @@ from buuta.streaming.producer import Pair
 from services.ingest.app import wire
 from services.ingest.settings import IngestSettings
 from services.ingest.spool import Spool
-from services.ingest.storage import Carrier, add_carrier
-from tests.integration.doors import GOOD, log, ready
+from services.ingest.storage import Carrier
+from tests.integration.doors import GOOD, add_carrier, log, ready
 from tests.integration.parts import database_away
 from tests.waiting import until
 

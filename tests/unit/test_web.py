@@ -1,13 +1,18 @@
 """What the services share of HTTP."""
 
 import asyncio
+from typing import Any
 
 import httpx
+import pytest
 from fastapi import FastAPI
+from starlette.requests import Request
 
 from buuta.settings import SharedSettings
 from buuta.telemetry.service import http
 from buuta.web import problems
+from buuta.web.bodies import DEEPEST, parse_json, read_body
+from buuta.web.problems import Problem
 
 
 async def test_a_request_cut_off_by_the_end_of_the_service_is_told_to_come_again() -> None:
@@ -27,3 +32,54 @@ async def test_a_request_cut_off_by_the_end_of_the_service_is_told_to_come_again
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] == "stopping"
+
+
+def arriving(*parts: bytes, headers: int = 1, stays_open: bool = False) -> Request:
+    """A request whose body comes in these parts."""
+    waiting = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+
+    async def receive() -> Any:
+        if waiting:
+            return waiting.pop(0)
+        if stays_open:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    names = [(b"x-%d" % number, b"1") for number in range(headers)]
+    return Request({"type": "http", "method": "POST", "headers": names}, receive)
+
+
+async def test_a_body_is_taken_whole_in_whatever_parts_it_comes() -> None:
+    assert await read_body(arriving(b"ab", b"", b"c"), 3) == b"abc"
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (arriving(b"ab", b"cd"), 413),
+        (arriving(b"a", stays_open=True), 408),
+        (arriving(b"a", headers=101), 431),
+    ],
+)
+async def test_a_body_that_is_too_long_or_too_slow_and_too_many_headers_are_refused(
+    request_: Request, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("buuta.web.bodies.BODY_SECONDS", 0.05)
+    with pytest.raises(Problem) as refused:
+        await read_body(request_, 3)
+    assert refused.value.status == status
+
+
+@pytest.mark.parametrize("depth", [1, 63, 64, 65, 900, 100_000])
+@pytest.mark.parametrize(("opens", "closes"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_json_nests_no_deeper_than_64_levels(depth: int, opens: bytes, closes: bytes) -> None:
+    body = opens * depth + b"1" + closes * depth
+    if depth <= DEEPEST:
+        parse_json(body)
+        return
+    with pytest.raises(Problem, match="nests deeper than 64"):
+        parse_json(body)
+
+
+def test_many_shallow_values_are_not_deep() -> None:
+    assert len(parse_json(b"[" + b"[1]," * 5000 + b"[1]]")) == 5001

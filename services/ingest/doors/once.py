@@ -20,21 +20,21 @@ IdempotencyKey = Annotated[
 KEEP: Final = """
 with old as (delete from answered where ctid in (
   select ctid from answered where answered_at < now() - interval '1 day' limit 20))
-insert into answered (carrier, key, request_hash, answer) values ($1, $2, $3, $4) on conflict do nothing
+insert into answered (asker, key, request_hash, answer) values ($1, $2, $3, $4) on conflict do nothing
 """
 """Each answer that comes takes some old ones along, so that the table stays as large as a day."""
 FIND: Final = """
 select request_hash, answer from answered
-where carrier = $1 and key = $2 and answered_at > now() - interval '1 day'
+where asker = $1 and key = $2 and answered_at > now() - interval '1 day'
 """
 
 
 class Answered:
-    """The answers that were given to a key of a carrier's."""
+    """The answers that were given to an Idempotency-Key of an API key's."""
 
-    def __init__(self, pool: Any, carrier: str, key: str | None, body: bytes) -> None:
+    def __init__(self, pool: Any, asker: str, key: str | None, body: bytes) -> None:
         self._pool = pool
-        self._carrier = carrier
+        self._asker = asker
         self._key = key
         self._digest = hashlib.sha256(body).digest() if key is not None else b""
 
@@ -46,12 +46,10 @@ class Answered:
         """
         if self._key is None:
             return await work()
-        known = await self._while_there(self._pool.fetchrow(FIND, self._carrier, self._key))
+        known = await self._while_there(self._pool.fetchrow(FIND, self._asker, self._key))
         if known is None:
             answer = await work()
-            await self._while_there(
-                self._pool.execute(KEEP, self._carrier, self._key, self._digest, answer)
-            )
+            await self._while_there(self._pool.execute(KEEP, self._asker, self._key, self._digest, answer))
             return answer
         if known["request_hash"] != self._digest:
             raise Problem(422, "idempotency_key_reused", "this Idempotency-Key was used for another body")

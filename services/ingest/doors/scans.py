@@ -8,16 +8,18 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from buuta.telemetry.clock import now_ms
-from buuta.web.bearer import bearer_key, scheme
+from buuta.web.bearer import scheme
 from buuta.web.bodies import read_body
 from buuta.web.packing import unpacked
 from buuta.web.problems import problems
 from services.ingest.domain.item import ScanItem
-from services.ingest.domain.recipe import Receipt, taken_back
+from services.ingest.domain.keys import Scope
+from services.ingest.domain.recipe import Receipt, Report, taken_back
 from services.ingest.doors.batch import AVRO, JSON, NDJSON, read_batch, read_report
 from services.ingest.doors.gate import Gate
 from services.ingest.doors.once import Answered, IdempotencyKey
-from services.ingest.intake import Parse, Result
+from services.ingest.intake import Intake, Parse, Result
+from services.ingest.keyring import Caller
 from services.ingest.storage import Carrier
 
 DOOR: Final = "api"
@@ -47,7 +49,7 @@ def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
     described: dict[str, Any] = {
         "response_model": list[ItemAnswer],
         "response_model_exclude_none": True,
-        "responses": problems(400, 401, 413, 415, 422, 503),
+        "responses": problems(400, 401, 403, 413, 415, 422, 429, 503),
         "dependencies": [Depends(scheme)],
         "openapi_extra": {"requestBody": {"required": True, "content": _content()}},
     }
@@ -59,8 +61,8 @@ def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
         `Content-Encoding` may be gzip or zstd. The answer comes when all is kept for good; one wrong item
         never fails the others. After a 503, or no answer, send the same again: nothing counts twice.
         """
-        carrier = await gate.carrier_by_key(bearer_key(request))
-        return await taken(carrier, request, read_report, idempotency_key)
+        caller = await gate.caller(request, Scope.REPORT)
+        return await taken(caller, request, read_report, idempotency_key)
 
     @routes.post("/v1/scans/withdraw", summary="Withdraw scans", **described)
     async def withdraw_scans(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
@@ -69,33 +71,38 @@ def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
         Their ids follow from what they say, so nothing else is needed. An event id of the answer is that of the
         correction. An item that never came is taken back as well: if it comes later, it does not count.
         """
-        carrier = await gate.carrier_by_key(bearer_key(request))
-        recipe = gate.intake.recipes[carrier.format]
-        return await taken(
-            carrier,
-            request,
-            lambda item: taken_back(recipe, read_report(item), carrier.code),
-            idempotency_key,
-        )
+        caller = await gate.caller(request, Scope.WITHDRAW)
+        recipe, code = gate.recipes[caller.carrier.format], caller.carrier.code
 
-    async def taken(carrier: Carrier, request: Request, parse: Parse, key: str | None) -> Response:
+        def backwards(item: Any) -> Report:
+            return taken_back(recipe, read_report(item), code)
+
+        return await taken(caller, request, backwards, idempotency_key)
+
+    async def taken(caller: Caller, request: Request, parse: Parse, key: str | None) -> Response:
         packed = await read_body(request, most_bytes)
+        gate.check_signature(caller, request, packed)
         body = unpacked(packed, request.headers.get("content-encoding", ""), most_bytes)
         kind = request.headers.get("content-type", "")
 
+        left: dict[str, str] = {}
+
         async def work() -> bytes:
-            return await _answers(gate, carrier, read_batch(kind, body, most_items), parse)
+            items = read_batch(kind, body, most_items)
+            left.update(gate.admit(caller, len(items)))
+            return await _answers(gate.intake(caller), caller.carrier, items, parse)
 
         with gate.room(len(body), DOOR):
-            answered = Answered(gate.intake.pool, carrier.code, key, request.url.path.encode() + body)
-            return Response(await answered.or_by(work), media_type=JSON)
+            pool, said = gate.intake(caller).pool, request.url.path.encode() + body
+            answer = await Answered(pool, f"{caller.key.id}", key, said).or_by(work)
+            return Response(answer, headers=left, media_type=JSON)
 
     return routes
 
 
-async def _answers(gate: Gate, carrier: Carrier, items: Sequence[Any], parse: Parse) -> bytes:
+async def _answers(intake: Intake, carrier: Carrier, items: Sequence[Any], parse: Parse) -> bytes:
     """Take items in; returns the answer's body."""
     receipt = Receipt(carrier.code, DOOR, now_ms())
-    answers = await gate.intake.take(carrier, receipt, items, parse)
-    await gate.intake.keep_rejected(carrier, receipt, items, answers)
+    answers = await intake.take(carrier, receipt, items, parse)
+    await intake.keep_rejected(carrier, receipt, items, answers)
     return json.dumps([answer.as_json() for answer in answers]).encode()

@@ -42,7 +42,7 @@ MEDIA_TYPES: Final = {"json": [JSON], "form": [FORM, JSON]}
 def router(gate: Gate) -> APIRouter:
     """A webhook for each recipe that has one."""
     routes = APIRouter(tags=["vendors"])
-    for recipe in gate.intake.recipes.values():
+    for recipe in gate.recipes.values():
         if recipe.webhook is not None:
             _add(routes, gate, recipe, recipe.webhook)
     return routes
@@ -55,24 +55,26 @@ def _add(routes: APIRouter, gate: Gate, recipe: Recipe, webhook: Webhook) -> Non
         f"/v1/webhooks/{{token}}/{recipe.format}",
         name=f"{recipe.format}_webhook",
         summary=f"Webhook of {recipe.title}",
-        responses=problems(400, 404, 413, 503),
+        responses=problems(400, 404, 413, 429, 503),
         openapi_extra={"requestBody": {"required": True, "content": content}},
     )
     async def report(request: Request, token: Token) -> JSONResponse:
         """One report. 200 when it is kept for good; a malformed one is kept too, and answered 400."""
-        carrier = await gate.carrier_by_token(token, recipe.format)
+        caller = await gate.caller_by_token(request, token, recipe.format)
+        carrier, intake = caller.carrier, gate.intake(caller)
         body = await read_body(request, MOST_BYTES)
         receipt = Receipt(carrier.code, DOOR, now_ms())
+        gate.admit(caller, 1)
         with gate.room(len(body), DOOR):
             try:
                 payload = _payload(webhook, body, request.headers)
             except Problem as bad:
-                await gate.intake.keep(receipt, body, bad.code)
+                await intake.keep(receipt, body, bad.code)
                 return _refused(webhook, {}, bad)
-            [answer] = await gate.intake.take(carrier, receipt, [payload], recipe.parse)
+            [answer] = await intake.take(carrier, receipt, [payload], recipe.parse)
             if answer.result is not Result.REJECTED:
                 return _kept(webhook, payload, answer)
-            await gate.intake.keep_rejected(carrier, receipt, [payload], [answer])
+            await intake.keep_rejected(carrier, receipt, [payload], [answer])
             problem = Problem(400, answer.code or "", answer.message or "")
             return _refused(webhook, payload, problem, field=answer.field or "")
 

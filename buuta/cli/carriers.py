@@ -1,0 +1,192 @@
+"""Carriers, the formats they speak, and their keys."""
+
+import asyncio
+import getpass
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+from typing import Annotated, Any, Final, TypeVar
+
+import asyncpg
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from buuta.cli.admin import with_database
+from buuta.cli.connect import connected
+from buuta.errors import BadItem
+from buuta.model.identifiers import CARRIER
+from buuta.settings import load
+from buuta.storage.vault import Vault, read_master_key
+from services.ingest.carriers import all_recipes
+from services.ingest.domain.keys import Kind, Limits, Scope
+from services.ingest.locksmith import Cut, Locksmith, Shown, changes_of, keys_of
+from services.ingest.settings import IngestSettings
+from services.ingest.storage import Carrier, carrier_of
+
+Result = TypeVar("Result")
+console = Console()
+carrier = typer.Typer(help="Carriers and their keys.", no_args_is_help=True)
+key = typer.Typer(help="A carrier's keys: several can be valid at once.", no_args_is_help=True)
+carrier.add_typer(key, name="key")
+Code = Annotated[str, typer.Argument(help="The carrier's code.")]
+NAMES: Final = {Kind.API: "API key", Kind.WEBHOOK: "webhook token", Kind.SIGNING: "key id"}
+
+
+def with_locksmith(work: Callable[[Locksmith], Awaitable[Result]]) -> Result:
+    """Do some work on keys in one transaction, in the name of whoever runs the command."""
+
+    async def run() -> Result:
+        settings = load(IngestSettings)
+        vault = Vault(read_master_key(settings.master_key))
+        async with connected(settings) as pool, pool.acquire() as con, con.transaction():
+            return await work(Locksmith(con, vault, getpass.getuser()))
+
+    return asyncio.run(run())
+
+
+@carrier.command("add")
+def carrier_add(
+    code: Annotated[str, typer.Argument(help="Short code, lower case, such as ghn.")],
+    name: Annotated[str, typer.Option(help="Name for people.")],
+    format: Annotated[str, typer.Option(help="The format it speaks: `buuta carrier formats`.")] = "buuta",
+) -> None:
+    """Add a carrier; its API key and webhook token are shown once and kept as hashes."""
+    if not CARRIER.fullmatch(code):
+        raise BadItem("carrier_invalid", "a carrier code has 2 to 16 lower-case letters and digits")
+    known = all_recipes(load(IngestSettings).ingest_recipes)
+    if format not in known:
+        raise BadItem("format_unknown", f"no such format; there are {', '.join(known)}")
+    try:
+        secret, token = with_locksmith(lambda smith: smith.add_carrier(Carrier(code, name, format)))
+    except asyncpg.UniqueViolationError:
+        raise BadItem("carrier_known", f"carrier {code} exists; rotate its key if it was lost") from None
+    console.print(f"API key        {secret}\nwebhook token  {token}\nThey are not shown again.")
+
+
+@carrier.command("formats")
+def carrier_formats() -> None:
+    """List the formats that are read, with their doors."""
+    table = Table("format", "title", "version", "codes", "webhook", "files")
+    for each in all_recipes(load(IngestSettings).ingest_recipes).values():
+        files = "its own columns, or Buuta's" if each.columns else "Buuta's columns"
+        webhook = "" if each.webhook is None else f"/v1/webhooks/TOKEN/{each.format}"
+        table.add_row(each.format, each.title, each.version, str(len(each.codes)), webhook, files)
+    console.print(table)
+
+
+@carrier.command("list")
+def carrier_list() -> None:
+    """List the carriers."""
+    rows = with_database(
+        lambda pool: pool.fetch("select code, name, format, created_at from carriers order by 1")
+    )
+    table = Table("code", "name", "format", "since")
+    for row in rows:
+        table.add_row(row["code"], row["name"], row["format"], f"{row['created_at']:%Y-%m-%d}")
+    console.print(table)
+
+
+@carrier.command("rotate-key")
+def carrier_rotate_key(
+    code: Code,
+    overlap_hours: Annotated[
+        int, typer.Option(min=0, help="How long the old keys still hold; 0 where one has leaked.")
+    ] = 24,
+) -> None:
+    """Make a new key for each that is valid; until the overlap ends old and new ones hold."""
+    _known(code)
+    _show(with_locksmith(lambda smith: smith.rotate(code, overlap_hours * 3600)))
+
+
+@key.command("add")
+def key_add(
+    code: Code,
+    kind: Annotated[Kind, typer.Option(help="How it is used.")] = Kind.API,
+    scope: Annotated[
+        list[Scope] | None, typer.Option(help="What it opens; without any, everything.")
+    ] = None,
+    network: Annotated[list[str] | None, typer.Option(help="From where, such as 203.0.113.0/24.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="How long it holds.")] = None,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="For trying: nothing reaches parcels or customers.")
+    ] = False,
+    per_second: Annotated[int, typer.Option(min=1, help="Scans a second.")] = 50_000,
+    per_day: Annotated[int, typer.Option(min=1, help="Scans a day.")] = 1_000_000_000,
+) -> None:
+    """Make a key beside those that there are; it is shown once and kept as a hash."""
+    _known(code)
+    ends = None if days is None else datetime.now(UTC) + timedelta(days=days)
+    limits = Limits(per_second, per_day)
+    cut = Cut(kind, tuple(scope or Scope), _networks(network or ()), sandbox, limits, ends)
+    _show([with_locksmith(lambda smith: smith.make(code, cut))])
+
+
+def _networks(asked: Sequence[str]) -> list[str]:
+    try:
+        return [str(ip_network(each)) for each in asked]
+    except ValueError as wrong:
+        raise BadItem("network_invalid", f"{wrong}; write it as 203.0.113.0/24 or 2001:db8::/32") from None
+
+
+@key.command("list")
+def key_list(code: Annotated[str | None, typer.Argument(help="Only this carrier's.")] = None) -> None:
+    """List keys with what they open and what they were used for."""
+    names = ("key", "carrier", "kind", "opens", "from", "until", "scans", "refused", "last used")
+    table = Table(*names)
+    for row in with_database(lambda pool: keys_of(pool, code)):
+        opens = ", ".join(row["scopes"]) + (" (sandbox)" if row["sandbox"] else "")
+        table.add_row(
+            str(row["id"]), row["carrier"], row["kind"], opens, ", ".join(row["addresses"]) or "anywhere",
+            _moment(row["expires_at"]), str(row["scans"] or 0), str(row["refused"] or 0), _moment(row["last_at"]),
+        )  # fmt: skip
+    console.print(table)
+
+
+def _moment(at: datetime | None) -> str:
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M}"
+
+
+@key.command("changes")
+def key_changes(code: Annotated[str | None, typer.Argument(help="Only this carrier's.")] = None) -> None:
+    """Show what was done with keys, when, and by whom."""
+    table = Table("when", "key", "carrier", "kind", "what", "by")
+    for row in with_database(lambda pool: changes_of(pool, code)):
+        table.add_row(
+            _moment(row["changed_at"]),
+            str(row["key_id"]),
+            row["carrier"],
+            row["kind"],
+            row["what"],
+            row["changed_by"],
+        )
+    console.print(table)
+
+
+@key.command("revoke")
+def key_revoke(code: Code, number: Annotated[int, typer.Argument(help="The key's number.")]) -> None:
+    """End a key; it stops within five seconds."""
+    if not with_locksmith(lambda smith: smith.expire(code, number, 0)):
+        raise BadItem("key_unknown", f"{code} has no valid key {number}: buuta carrier key list {code}")
+    console.print(f"Key {number} has ended.")
+
+
+def _known(code: str) -> None:
+    async def work(pool: Any) -> Carrier | None:
+        return await carrier_of(pool, code)
+
+    if with_database(work) is None:
+        raise BadItem("carrier_unknown", f"there is no carrier {code!r}: buuta carrier list shows them")
+
+
+def _show(made: Sequence[Shown]) -> None:
+    for each in made:
+        console.print(f"{NAMES[each.kind]:<15}{each.key}", markup=False)
+        if each.signing_secret is not None:
+            console.print(f"{'signing secret':<15}{each.signing_secret}", markup=False)
+    console.print("They are not shown again." if made else "There was no valid key.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the tools to the command."""
+    app.add_typer(carrier, name="carrier")
