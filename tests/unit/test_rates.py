@@ -123,3 +123,14 @@ def test_a_late_acceptance_moves_the_cell() -> None:
         moved, contribution("ghn", counted(fold([scan("in_transit", 30), scan("accepted", 0)])[0]))
     )
     assert sorted(changes.counts.values()) == [-1, 1]
+
+
+def test_parcels_of_one_cell_add_up_and_one_that_leaves_is_taken_off() -> None:
+    delivered = contribution("ghn", counted(fold([scan("accepted", 0), scan("delivered", 3)])[0]))
+    assert delivered is not None
+    changes = CellChanges()
+    for _ in range(5):
+        changes.move(None, delivered)
+    changes.move(delivered, None)
+    assert changes.counts[delivered.cell, "accepted"] == 4
+    assert list(changes.transit.values()) == [4]
