@@ -76,14 +76,15 @@ def test_first_attempt_and_on_time(
     ("between", "hours"),
     [
         ([], 10),
-        ([scan("customs_hold", 2), scan("in_transit", 5)], 7),
-        ([scan("customs_hold", 2), scan("customs_hold", 4), scan("in_transit", 5)], 7),
+        ([scan("customs_hold", 2, reason="customs"), scan("in_transit", 5)], 7),
+        ([scan("customs_hold", 2), scan("in_transit", 5)], 10),
+        ([scan("customs_hold", 2, reason="customs"), scan("customs_hold", 4), scan("in_transit", 5)], 8),
         ([scan("attempt_failed", 2, reason="reschedule_requested"), scan("out_for_delivery", 8)], 4),
         ([scan("attempt_failed", 2, reason="addressee_absent"), scan("out_for_delivery", 8)], 10),
         ([scan("held", 2, reason="weather"), scan("held", 3, reason="other")], 9),
         ([scan("held", 2, reason="weather", provisional=True), scan("in_transit", 5)], 10),
-        ([scan("customs_hold", 9.5)], 10),
-        ([scan("customs_hold", -3), scan("in_transit", -1)], 10),
+        ([scan("customs_hold", 9.5, reason="customs")], 10),
+        ([scan("customs_hold", -3, reason="customs"), scan("in_transit", -1)], 10),
     ],
 )
 def test_the_clock_of_the_transit_time_stands_still(between: list[Scan], hours: int) -> None:

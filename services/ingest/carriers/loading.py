@@ -114,11 +114,20 @@ def _recipe(folder: Path, package: str | None) -> Recipe:
 
 
 def _parse(folder: Path, table: RecipeTable, package: str | None) -> Parse:
+    """How a payload is read: by the table, which `refine` of `parser.py` may refine, or all by its `parse`."""
+    code: Any = None
     if (folder / "parser.py").exists() and package is not None:
-        parse: Parse = importlib.import_module(f"{package}.{folder.name}.parser").parse
+        code = importlib.import_module(f"{package}.{folder.name}.parser")
+    if hasattr(code, "parse"):
+        parse: Parse = code.parse
         return parse
     if not table.fields:
         raise BadSettings(f"{folder / 'recipe.toml'}: it wants a section [fields]")
+    by_table = _by_table(table)
+    return by_table if code is None else lambda payload: code.refine(payload, by_table(payload))
+
+
+def _by_table(table: RecipeTable) -> Parse:
     # The date cells of a spreadsheet come as ISO.
     forms = (*table.times.forms, *(("iso",) if table.file else ()))
     return Table(table.fields, forms, table.times.assumed_minutes).parse

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from buuta.model.milestone import MilestoneKind
 from buuta.model.statuses import DEADLINE_LETTER, Deadline, DeliveryMode, Outcome, Reason, Service, Status
 
-VERSION: Final = "4"
+VERSION: Final = "5"
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 
@@ -126,16 +126,17 @@ DEADLINES: Final[dict[str, MilestoneRule]] = {
 """Which milestone a deadline implies that passed."""
 
 
-STOPS_CLOCK: Final = frozenset({
-    (Status.CUSTOMS_HOLD.value, None),
+STOPS_CLOCK: Final[frozenset[tuple[str, str | None]]] = frozenset({
+    (Status.CUSTOMS_HOLD.value, Reason.CUSTOMS.value),
     (Status.HELD.value, Reason.RESCHEDULE_REQUESTED.value),
     (Status.ATTEMPT_FAILED.value, Reason.RESCHEDULE_REQUESTED.value),
     (Status.READY_AT_POINT.value, Reason.RESCHEDULE_REQUESTED.value),
     (Status.HELD.value, Reason.WEATHER.value),
     (Status.ATTEMPT_FAILED.value, Reason.WEATHER.value),
 })  # fmt: skip
-"""Status and reason (None: any) from which on the clock of the transit time stands still, up to the next
-scan: customs (UPU EMSEVT: EME to EMF), a date that the recipient asked for, force majeure."""
+"""Status and reason from which on the clock of the transit time stands still, up to the next scan: customs that
+say why they hold it (UPU EMSEVT: EME with a reason, up to EMF), a date that the recipient asked for, force
+majeure."""
 MAY_STOP: Final = frozenset(status for status, _ in STOPS_CLOCK)
 
 
@@ -176,7 +177,7 @@ def next_expected_ms(carrier: str, service: str | None, status: str) -> int | No
 
 def stops_clock(status: str, reason: str | None) -> bool:
     """Whether the clock of the transit time stands still from such a scan on."""
-    return (status, None) in STOPS_CLOCK or (status, reason) in STOPS_CLOCK
+    return (status, reason) in STOPS_CLOCK
 
 
 def kind_of(status: str) -> str:

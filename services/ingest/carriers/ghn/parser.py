@@ -1,4 +1,4 @@
-"""GHN (Giao Hàng Nhanh): JSON webhooks.
+"""GHN (Giao Hàng Nhanh): what its table cannot say.
 
 Only `Type` create and switch_status report a movement; update_weight, update_cod and update_fee
 repeat the present status and make no scan. Types are compared without case: the sample writes
@@ -6,38 +6,30 @@ repeat the present status and make no scan. Types are compared without case: the
 """
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from buuta.errors import BadItem
 from buuta.model.statuses import DeliveryMode
-from buuta.model.times import parse_iso
 from services.ingest.domain.fields import text
 from services.ingest.domain.recipe import Report
 
-MOVEMENTS = {"create", "switch_status"}
-UPDATES = {"update_weight", "update_cod", "update_fee"}
+MOVEMENTS: Final = {"create", "switch_status"}
+UPDATES: Final = {"update_weight", "update_cod", "update_fee"}
 
 
-def parse(payload: Mapping[str, Any]) -> Report | None:
-    """Read a webhook body; None for the types that repeat a status.
+def refine(payload: Mapping[str, Any], report: Report) -> Report | None:
+    """None for the types that repeat a status.
 
     Raises:
-        BadItem: a missing or malformed field, or a `Type` that no list has.
+        BadItem: a `Type` that no list has.
     """
     kind = text(payload, "Type").lower()
     if kind in UPDATES:
         return None
     if kind not in MOVEMENTS:
         raise BadItem("type_unknown", "Type must be create, switch_status or update_…", "Type")
-    status = text(payload, "Status")
-    return Report(
-        number=text(payload, "OrderCode"),
-        raw_code=status,
-        time=parse_iso(text(payload, "Time"), assumed_minutes=0),
-        place=text(payload, "Warehouse", ""),
-        raw_reason=text(payload, "ReasonCode", ""),
-        mode=_mode(payload) if status == "delivered" else None,
-    )
+    return replace(report, mode=_mode(payload) if report.raw_code == "delivered" else None)
 
 
 def _mode(payload: Mapping[str, Any]) -> DeliveryMode | None:

@@ -1,0 +1,1 @@
+"""UPU EMSEVT: `parser.py` says when customs stop the clock."""

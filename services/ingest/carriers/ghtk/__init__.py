@@ -1,1 +1,0 @@
-"""GHTK: `parser.py` says what is special about it."""
