@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from buuta.model.statuses import DeliveryMode, Reason, Status
 from buuta.telemetry import metrics
-from services.ingest.domain.recipe import CodeRow, Recipe
+from services.ingest.domain.recipe import CodeRow, Recipe, shown_code
 
 HOLD: Final = """
 insert into quarantine (carrier, door, reason, raw_code, received_at, payload)
@@ -94,7 +94,7 @@ async def measure(con: Any) -> None:
     for gauge in (metrics.INGEST_QUARANTINE, metrics.INGEST_QUARANTINE_SECONDS):
         gauge.clear()
     for row in rows:
-        labels = (row["carrier"], row["reason"], row["raw_code"].encode("ascii", "replace").decode()[:40])
+        labels = (row["carrier"], row["reason"], shown_code(row["raw_code"]))
         metrics.INGEST_QUARANTINE.labels(*labels).set(row["reports"])
         metrics.INGEST_QUARANTINE_SECONDS.labels(*labels).set((now - row["oldest"]).total_seconds())
 

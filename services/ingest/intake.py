@@ -20,7 +20,7 @@ from buuta.telemetry import metrics
 from services.ingest.carriers import RECIPES
 from services.ingest.domain.item import read_item
 from services.ingest.domain.personal import without_personal
-from services.ingest.domain.recipe import Receipt, Recipe, Report, UnknownCode, to_scan
+from services.ingest.domain.recipe import Receipt, Recipe, Report, UnknownCode, shown_code, to_scan
 from services.ingest.held import Held
 from services.ingest.storage import Carrier
 
@@ -181,7 +181,7 @@ def _bytes(payload: Any) -> bytes:
 
 def _count_unknown(carrier: str, raw_code: str) -> None:
     """Count per carrier and code; a sender that makes codes up cannot make metrics without end."""
-    label = (carrier, raw_code.encode("ascii", "replace").decode()[:40])
+    label = (carrier, shown_code(raw_code))
     if label not in _labels and len(_labels) >= KNOWN_LABELS:
         label = (carrier, "other")
     _labels.add(label)

@@ -11,7 +11,7 @@ from buuta.model.times import parse_iso
 from services.ingest.domain.recipe import Report
 
 Code = Annotated[str, Field(min_length=1, max_length=40)]
-Unit = Annotated[str, Field(pattern=r"^\d{2,5}$")]
+Unit = Annotated[str, Field(pattern="^[0-9]{2,5}$")]
 
 
 class ScanItem(BaseModel):
@@ -32,7 +32,7 @@ class ScanItem(BaseModel):
         DeliveryMode | None, Field(description="How it was handed over (Postal Law Art. 11(3)).")
     ] = None
     provisional: Annotated[bool, Field(description="Reported, not yet confirmed.")] = False
-    facility: Annotated[str | None, Field(max_length=40, pattern=r"^[\w./-]+$")] = None
+    facility: Annotated[str | None, Field(max_length=40, pattern="^[A-Za-z0-9_./-]+$")] = None
     province: Annotated[Unit | None, Field(description="Province code since 1 July 2025.")] = None
     commune: Annotated[Unit | None, Field(description="Commune code since 1 July 2025.")] = None
     attempt: Annotated[int | None, Field(ge=1, le=99)] = None

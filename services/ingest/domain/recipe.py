@@ -1,5 +1,6 @@
 """A recipe: how to read one carrier's format. What can be data is data; a carrier is a folder of it."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -97,13 +98,24 @@ class Recipe:
     personal: frozenset[str] = frozenset()
 
 
+PERSONAL: Final = re.compile(r"\d{7}|@")
+LONGEST_CODE: Final = 40
+
+
+def shown_code(raw_code: str) -> str:
+    """A raw code as messages and metrics may show it: not what may be a telephone number or an e-mail."""
+    if PERSONAL.search(raw_code) or len(raw_code) > LONGEST_CODE:
+        return "(not shown)"
+    return raw_code.encode("ascii", "replace").decode()
+
+
 class UnknownCode(BadItem):
     """A code that the carrier's table does not have: kept and counted, never guessed."""
 
     def __init__(self, raw_code: str, format_name: str) -> None:
         super().__init__(
             "unknown_code",
-            f"code {raw_code[:40]!r} is not in the {format_name} code table; it is kept until mapped",
+            f"code {shown_code(raw_code)!r} is not in the {format_name} code table; it is kept until mapped",
             "code",
         )
         self.raw_code = raw_code

@@ -1,5 +1,6 @@
 """A carrier's format as a table: which path or column of its payload is which field of a report."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +12,13 @@ from services.ingest.domain.recipe import Report
 
 REQUIRED: Final = ("number", "code", "time")
 OPTIONAL: Final = ("place", "reason", "facility", "province", "commune", "attempt", "natural_id")
+
+
+CODES: Final = {
+    "facility": re.compile(r"[\w./-]{1,40}", re.ASCII),
+    "province": re.compile(r"\d{2,5}", re.ASCII),
+    "commune": re.compile(r"\d{2,5}", re.ASCII),
+}
 
 
 @dataclass(frozen=True)
@@ -39,9 +47,9 @@ class Table:
             time=self._time(self._read(payload, "time")),
             place=self._read(payload, "place"),
             raw_reason=self._read(payload, "reason"),
-            facility=self._read(payload, "facility") or None,
-            province=self._read(payload, "province") or None,
-            commune=self._read(payload, "commune") or None,
+            facility=self._code(payload, "facility"),
+            province=self._code(payload, "province"),
+            commune=self._code(payload, "commune"),
             attempt=self._attempt(attempt) if attempt else None,
             natural_id=self._read(payload, "natural_id"),
         )
@@ -55,6 +63,13 @@ class Table:
         if field in REQUIRED:
             raise BadItem("field_missing", f"{' or '.join(paths)} is missing", paths[0])
         return ""
+
+    def _code(self, payload: Mapping[str, Any], field: str) -> str | None:
+        """A field that goes on as it is, so that it must be a code and no text that somebody typed."""
+        read = self._read(payload, field)
+        if read and not CODES[field].fullmatch(read):
+            raise BadItem(f"{field}_invalid", f"{field} must be a code: {CODES[field].pattern}", field)
+        return read or None
 
     def _time(self, raw: str) -> BusinessTime:
         for way in self.times:

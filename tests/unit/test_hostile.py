@@ -1,0 +1,150 @@
+"""Whatever a payload holds, a recipe makes a scan that can be written, or says what is wrong; nothing else."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from buuta.contracts.codec import Codec
+from buuta.errors import BadItem
+from buuta.model.scan import Scan
+from buuta.web.bodies import parse_json
+from buuta.web.problems import Problem
+from services.ingest.carriers import RECIPES
+from services.ingest.domain.personal import without_personal
+from services.ingest.domain.recipe import Receipt, Recipe, to_scan
+from services.ingest.doors.batch import read_report
+from tests.golden import PAIRS, named
+
+CODEC = Codec()
+CANARY = "Lan 0912345678"
+TIMES = (
+    "29/02/2023 10:00:00", "29/02/2024 10:00:00", "31/04/2022 06:21:31", "04/05/2022 06:21:31",
+    "2026-11-24T24:00:00", "2026-11-24T09:30:00+14:00", "2026-11-24T09:30:00-12:00", "2026-11-24", "now",
+    "2026-11-24T09:30:00+99:00",
+    "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "２０２６-11-24T09:30:00", "2026-W48-2", "1e9",
+    "2026-11-24T09:30:60", "2026-11-24 09:30:00.123456789", "-1", "99999999999999999999",
+)  # fmt: skip
+TEXTS = st.one_of(
+    st.sampled_from(TIMES),
+    st.sampled_from(
+        [
+            "",
+            " ",
+            "\x00",
+            "\ud800",
+            "NaN",
+            "null",
+            "Z82BS",
+            "5",
+            "-1",
+            "delivered",
+            CANARY,
+            "𝟻",
+            "٣",
+            "x" * 301,
+        ]
+    ),
+    st.text(max_size=20),
+)
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), TEXTS,
+    st.sampled_from([10**400, -(2**63) - 1, 2**63, float("inf"), 1e308]),
+)  # fmt: skip
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+@st.composite
+def payloads(draw: st.DrawFn, recipe: Recipe) -> Any:
+    """Anything; or a golden payload of the recipe in which something is replaced, missing or added."""
+    good = [{**pair.payload, **pair.headers} for own, pair in PAIRS if own is recipe and pair.payload]
+    if draw(st.integers(0, 9)) == 0:
+        return draw(VALUES)
+    payload = json.loads(json.dumps(draw(st.sampled_from(good))))
+    for _ in range(draw(st.integers(1, 3))):
+        holder = payload
+        while True:
+            name = draw(st.sampled_from([*holder, "added"])) if holder else "added"
+            if not isinstance(holder.get(name), dict) or draw(st.booleans()):
+                break
+            holder = holder[name]
+        if draw(st.integers(0, 4)) == 0:
+            holder.pop(name, None)
+        else:
+            holder[name] = draw(VALUES)
+    return payload
+
+
+def scan_or_refusal(recipe: Recipe, payload: Any, door: str) -> Scan | str | None:
+    parse = recipe.parse if door == "webhook" else read_report
+    try:
+        report = parse(payload)
+        return None if report is None else to_scan(recipe, report, Receipt(recipe.format, door, 9))
+    except BadItem as bad:
+        return str(bad)
+
+
+def read(recipe: Recipe, payload: Any, door: str) -> None:
+    scan = scan_or_refusal(recipe, payload, door)
+    if isinstance(scan, str):
+        assert CANARY not in scan
+        assert len(scan.encode()) < 600
+    elif scan is not None:
+        assert CODEC.decode(CODEC.encode("ScanEvent", scan._asdict()))[1]["number"] == scan.number
+        assert CANARY not in repr(scan)
+        assert "\x00" not in repr(scan)
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=named)
+def test_a_recipe_reads_or_refuses_whatever_comes(recipe: Recipe) -> None:
+    @settings(max_examples=1000, deadline=None)
+    @given(payloads(recipe), st.sampled_from(["webhook", "api"]))
+    def whatever(payload: Any, door: str) -> None:
+        if isinstance(payload, dict) or door == "api":
+            read(recipe, payload, door)
+        json.dumps(without_personal(payload, recipe.personal))
+
+    whatever()
+
+
+def status_of(body: bytes) -> int:
+    try:
+        parse_json(body)
+    except Problem as wrong:
+        return wrong.status
+    return 200
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.one_of(st.binary(max_size=60), VALUES.map(lambda value: json.dumps(value).encode())))
+def test_json_of_any_bytes_is_values_or_a_problem(body: bytes) -> None:
+    assert status_of(body) in (200, 400)
+    assert status_of(body[:-1]) in (200, 400)
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=named)
+def test_whatever_stands_where_a_field_should_is_not_repeated(recipe: Recipe) -> None:
+    [pair, *_] = [each for own, each in PAIRS if own is recipe and each.payload]
+    for door in ("webhook", "api"):
+        for changed in with_canary({**pair.payload, **pair.headers}):
+            read(recipe, changed, door)
+
+
+def with_canary(payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The payload with a person's name and number in the place of one text or number after another."""
+    for name, value in payload.items():
+        if isinstance(value, dict):
+            yield from ({**payload, name: inner} for inner in with_canary(value))
+        elif isinstance(value, str | int):
+            yield {**payload, name: CANARY}
+
+
+def test_of_a_key_that_stands_twice_the_last_counts_and_nothing_breaks() -> None:
+    assert parse_json(b'{"a": 1, "a": 2}') == {"a": 2}
