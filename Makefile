@@ -8,7 +8,7 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch .venv/ready
 
-.PHONY: help setup run test test-all check bench bench-peers bench-growth bench-latency chaos outage lock
+.PHONY: help setup run test test-all check bench bench-peers bench-growth bench-latency bench-ingest chaos outage lock
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ bench-growth: .venv/ready ## Measure what a scan costs on 10^5, 10^6 and 10^7 pa
 
 bench-latency: .venv/ready ## Measure the way from the batch door to the sink, and how long failures last
 	$(BIN)/python -m benchmarks.latency
+
+bench-ingest: .venv/ready ## Measure ingest on one core against a bare endpoint of the same framework
+	$(BIN)/python -m benchmarks.ingest
 
 ROUNDS ?= 10
 chaos: .venv/ready ## Kill, freeze and cut off under load, ROUNDS=n times; adds to docs/chaos.md

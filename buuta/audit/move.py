@@ -14,14 +14,13 @@ from typing import Any, Final
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
-from aiokafka.partitioner import murmur2
 
 from buuta.audit.archive import log_chunks, log_ends
 from buuta.audit.recompute import CONSUMER, LONG
 from buuta.errors import BadItem, KafkaAway
 from buuta.settings import SharedSettings
 from buuta.streaming.dead_letters import dead_places
-from buuta.streaming.producer import Pair, Producer
+from buuta.streaming.producer import Pair, Producer, partition_of
 from buuta.streaming.progress import unpack
 from buuta.streaming.topics import create_topics, topics
 
@@ -50,12 +49,6 @@ class Target:
     events: str
     milestones: str
     partitions: int
-
-
-def partition_of(key: bytes | None, partitions: int) -> int:
-    """Where Kafka's default partitioner puts a key."""
-    hashed: int = murmur2(key or b"") & 0x7FFFFFFF
-    return hashed % partitions
 
 
 class Move:

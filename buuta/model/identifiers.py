@@ -14,6 +14,9 @@ S10: Final = re.compile(r"[A-Z]{2}\d{9}[A-Z]{2}")
 S10_WEIGHTS: Final = (8, 6, 4, 2, 3, 5, 9, 7)
 
 
+_as_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def normalise_number(raw: str) -> str:
     """Upper-case the tracking number and take its spaces out; UPU S10 asks for both.
 
@@ -47,7 +50,7 @@ def event_id(carrier: str, identity: Sequence[str]) -> str:
     The columns are taken after normalisation (number, raw code, UTC time, raw place), so one event
     that comes through two doors gets one id. JSON keeps `["a","bc"]` and `["ab","c"]` apart.
     """
-    text = json.dumps([carrier, *identity], ensure_ascii=False, separators=(",", ":"))
+    text = _as_json([carrier, *identity])
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

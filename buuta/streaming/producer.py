@@ -8,6 +8,7 @@ from typing import Any, Final
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
 
 from buuta.errors import KafkaAway
 from buuta.settings import SharedSettings
@@ -16,6 +17,7 @@ from buuta.telemetry.health import Readiness
 log = structlog.get_logger()
 Pair = tuple[bytes, bytes]
 CONNECT_PAUSE: Final = 1.0
+BATCHES_FROM: Final = 64
 Headers = Sequence[tuple[str, bytes]]
 
 
@@ -119,9 +121,21 @@ class Producer:
         Raises:
             KafkaAway: not all were acknowledged in time; any of them may have been.
         """
+        pairs = list(pairs)
+        if len(pairs) >= BATCHES_FROM:
+            await self._send_partitioned(topic, pairs)
+            return
         async with self._acknowledged() as kafka:
             sent = [await kafka.send(topic, value, key) for key, value in pairs]
             await asyncio.gather(*sent)
+
+    async def _send_partitioned(self, topic: str, pairs: Sequence[Pair]) -> None:
+        """Send by the partition, as `send_to` does; keys go where Kafka's own partitioner sends them."""
+        partitions = await self.partitions(topic)
+        parts: dict[int, list[Pair]] = {}
+        for pair in pairs:
+            parts.setdefault(partition_of(pair[0], partitions), []).append(pair)
+        await asyncio.gather(*(self.send_to(topic, partition, part) for partition, part in parts.items()))
 
     async def send_to(self, topic: str, partition: int, pairs: Sequence[Pair]) -> None:
         """Send records to one partition in their order: 3.5 microseconds each instead of 210.
@@ -132,6 +146,12 @@ class Producer:
         async with self._acknowledged() as kafka:
             for batch in _batches(kafka, pairs):
                 await (await kafka.send_batch(batch, topic, partition=partition))
+
+
+def partition_of(key: bytes | None, partitions: int) -> int:
+    """Where Kafka's default partitioner puts a key."""
+    hashed: int = murmur2(key or b"") & 0x7FFFFFFF
+    return hashed % partitions
 
 
 def _batches(kafka: Any, pairs: Sequence[Pair]) -> Iterator[Any]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from buuta.web import problems
 from services.ingest import held
 from services.ingest.carriers import all_recipes
 from services.ingest.domain.item import ScanItem
+from services.ingest.domain.recipe import Recipe
 from services.ingest.doors import scans, webhooks
 from services.ingest.doors.gate import Gate, Intakes
 from services.ingest.intake import Intake, RecipeBook, Target
@@ -38,20 +39,22 @@ def build(settings: IngestSettings, gate: Gate, readiness: Readiness) -> FastAPI
     """The HTTP app of ingest."""
     app = FastAPI(title="Buuta ingest", version=__version__, summary="Carriers report scans here.")
     problems.install(app)
+    # First, since most requests are of one report, and routes are tried in their order.
+    app.router.routes.insert(0, webhooks.route(gate))
     app.include_router(scans.router(gate, settings.ingest_body_bytes, settings.ingest_items))
-    app.include_router(webhooks.router(gate))
     rules = ",".join(f"{each.format}-{each.version}" for each in gate.recipes.values())
     app.include_router(operations("ingest", readiness, rules))
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.openapi = lambda: _openapi(app, gate.recipes)  # type: ignore[method-assign]
     return app
 
 
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """The generated description, with the item that the batch door reads by itself."""
+def _openapi(app: FastAPI, recipes: Mapping[str, Recipe]) -> dict[str, Any]:
+    """The generated description, with what the doors read by themselves: the webhooks, and the batch's item."""
     if app.openapi_schema is None:
         described = get_openapi(
             title=app.title, version=app.version, summary=app.summary, routes=app.routes
         )
+        described["paths"].update(webhooks.described(recipes.values()))
         item = ScanItem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas = described.setdefault("components", {}).setdefault("schemas", {})
         schemas.update(item.pop("$defs", {}))

@@ -5,12 +5,14 @@ acknowledged (acks=all) or the spool has committed, `quarantined` that PostgreSQ
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from buuta.contracts.codec import Codec
+from buuta.contracts.columns import encode_rows
 from buuta.errors import BadItem
 from buuta.model.identifiers import parcel_key
 from buuta.model.scan import Scan
@@ -28,6 +30,7 @@ Parse = Callable[[Any], Report | None]
 Keep = Callable[[Sequence[Held]], Awaitable[None]]
 Put = Callable[[Sequence[Pair]], Awaitable[None]]
 KNOWN_LABELS: Final = 200
+COLUMNS_FROM: Final = 16
 _labels: set[tuple[str, str]] = set()
 
 
@@ -41,8 +44,7 @@ class Result(StrEnum):
     REJECTED = "rejected"
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What the sender hears about one item."""
 
     result: Result
@@ -53,9 +55,7 @@ class Answer:
 
     def as_json(self) -> dict[str, str]:
         """Only what there is to say."""
-        parts = {"result": self.result.value, "event_id": self.event_id, "code": self.code,
-                 "field": self.field, "message": self.message}  # fmt: skip
-        return {name: value for name, value in parts.items() if value}
+        return {name: value for name, value in zip(self._fields, self, strict=True) if value}
 
 
 @dataclass
@@ -115,8 +115,8 @@ class Intake:
         if held:
             await self._target.keep(held)
         await self._publish(scans.values())
-        for answer in answers:
-            metrics.INGEST_ITEMS.labels(carrier.code, receipt.door, answer.result.value).inc()
+        for result, count in Counter(answer.result for answer in answers).items():
+            metrics.INGEST_ITEMS.labels(carrier.code, receipt.door, result.value).inc(count)
         return answers
 
     def _one(  # noqa: PLR0913 - one item, and the two collections that it may join
@@ -163,16 +163,17 @@ class Intake:
         sealed = self._vault.seal_payload(plain)
         return Held(receipt.carrier, receipt.door, reason, raw_code[:100], receipt.received_at, sealed)
 
-    async def _publish(self, scans: Any) -> None:
-        pairs = [
-            (
-                parcel_key(scan.carrier, scan.number).encode(),
-                self._target.codec.encode("ScanEvent", scan._asdict()),
-            )
-            for scan in scans
-        ]
-        if pairs:
-            await self._target.put(pairs)
+    async def _publish(self, scans: Collection[Scan]) -> None:
+        if scans:
+            keys = (parcel_key(scan.carrier, scan.number).encode() for scan in scans)
+            await self._target.put(list(zip(keys, self._encoded(scans), strict=True)))
+
+    def _encoded(self, scans: Collection[Scan]) -> list[bytes]:
+        """Columns cost 2 microseconds a scan and 100 a call, records 13 a scan."""
+        codec = self._target.codec
+        if len(scans) >= COLUMNS_FROM:
+            return encode_rows(codec, "ScanEvent", list(scans))
+        return [codec.encode("ScanEvent", scan._asdict()) for scan in scans]
 
 
 def _bytes(payload: Any) -> bytes:

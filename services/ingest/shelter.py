@@ -5,6 +5,7 @@ read, in one transaction: once, whoever is killed at whatever instruction.
 """
 
 import asyncio
+import contextlib
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from services.ingest.held import Held, hold
 log = structlog.get_logger()
 ONE_COLLECTOR: Final = 7_236_155
 COLLECT_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 120.0
 BATCH: Final = 500
 FETCH_MS: Final = 1_000
 POSITION: Final = "select position from sheltered where topic = $1"
@@ -48,6 +50,7 @@ class Shelter:
         self._pool = pool
         self._vault = vault
         self._topic = topic
+        self._used = asyncio.Event()
 
     async def keep(self, reports: Sequence[Held]) -> None:
         """Return when all are kept for good.
@@ -62,17 +65,23 @@ class Shelter:
                 raise
             sealed = [(b"", self._vault.seal_payload(_packed(report))) for report in reports]
             await self._topic.producer.send_to(self._topic.name, 0, sealed)
+            self._used.set()
 
     async def run(self) -> None:
-        """Bring home what went into the topic, for ever."""
+        """Bring home what went into the topic, for ever; what a process left that is gone, within minutes."""
         while True:
+            self._used.clear()
             try:
                 while await self.collect():
                     pass
             except Exception as why:
+                self._used.set()
                 if not (isinstance(why, KafkaAway | KafkaError) or is_away(why)):
                     log.exception("shelter_failed")
             await asyncio.sleep(COLLECT_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                # A consumer costs some 100 ms of this process: not more often than it is of use.
+                await asyncio.wait_for(self._used.wait(), LOOK_SECONDS)
 
     async def collect(self) -> int:
         """Bring some reports home; returns how many. One process does it at a time."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from buuta.audit.archive import Archive
-from buuta.audit.move import Move, Target, partition_of
+from buuta.audit.move import Move, Target
 from buuta.audit.recompute import audit
 from buuta.contracts.codec import Codec
 from buuta.embedded.apache import ApacheKafka
@@ -16,7 +16,7 @@ from buuta.errors import BadItem, KafkaAway
 from buuta.model.identifiers import parcel_key
 from buuta.model.scan import Scan
 from buuta.settings import SharedSettings
-from buuta.streaming.producer import Producer
+from buuta.streaming.producer import Producer, partition_of
 from buuta.streaming.stream import running
 from buuta.streaming.topics import create_topics
 from buuta.streaming.worker import ChunkWorker

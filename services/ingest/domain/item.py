@@ -46,10 +46,10 @@ class ScanItem(BaseModel):
         Field(description="did_not_occur takes it back; incorrect_data: this item stands instead."),
     ] = None
 
-    @field_validator("*", mode="before")
+    @field_validator("code", "place", mode="before")
     @classmethod
     def storable(cls, value: Any) -> Any:
-        """Refuse here what PostgreSQL or Avro cannot hold."""
+        """Refuse here what PostgreSQL cannot hold; the other fields have patterns that it does not fit."""
         if isinstance(value, str) and "\x00" in value:
             raise ValueError("holds a NUL character, which cannot be stored; take it out")
         return value

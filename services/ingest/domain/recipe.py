@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from buuta.errors import BadItem
 from buuta.model.identifiers import event_id, normalise_number
@@ -26,8 +26,7 @@ class CodeRow:
 NO_MOVEMENT = CodeRow(None)
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """A carrier's report after parsing and before mapping: raw code, times and places read.
 
     `place` is the carrier's text for where; it takes part in the event id and goes no further,
@@ -53,14 +52,21 @@ class Report:
     natural_id: str = ""
 
 
-IDENTITY: Final[Mapping[str, Callable[[Report], str]]] = {
-    "number": lambda report: normalise_number(report.number),
-    "code": lambda report: report.raw_code,
-    "time": lambda report: str(report.time.ms),
-    "place": lambda report: report.place.strip(),
-    "natural_id": lambda report: report.natural_id,
+def _natural_id(report: Report, _: str) -> str:
+    if not report.natural_id:
+        raise BadItem("natural_id_missing", "this format knows an event by its own id, which is missing")
+    return report.natural_id
+
+
+IDENTITY: Final[Mapping[str, Callable[[Report, str], str]]] = {
+    "number": lambda _, number: number,
+    "code": lambda report, _: report.raw_code,
+    "time": lambda report, _: str(report.time.ms),
+    "place": lambda report, _: report.place.strip(),
+    "natural_id": _natural_id,
 }
-"""The columns that can make an event's identity, all of them raw: nothing that was mapped or enriched."""
+"""The columns that can make an event's identity, of a report and its normalised number; all of them raw: nothing
+that was mapped or enriched."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +150,7 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
     if row.status is None:
         return None
     return Scan(
-        event_id(receipt.carrier, _identity(recipe, report)), receipt.carrier, number,
+        event_id(receipt.carrier, _identity(recipe, report, number)), receipt.carrier, number,
         row.status.value, _text(_reason(recipe, report, row)), _text(report.mode or row.mode),
         report.provisional or row.provisional, report.corrects, _text(report.correction), report.time.ms,
         report.time.offset_minutes, report.time.source.value, receipt.received_at, report.facility,
@@ -159,20 +165,16 @@ def taken_back(recipe: Recipe, report: Report, carrier: str) -> Report:
     Raises:
         BadItem: as `to_scan`.
     """
-    wrong = event_id(carrier, _identity(recipe, report))
-    return replace(report, corrects=wrong, correction=CorrectionKind.DID_NOT_OCCUR)
+    wrong = event_id(carrier, _identity(recipe, report, normalise_number(report.number)))
+    return report._replace(corrects=wrong, correction=CorrectionKind.DID_NOT_OCCUR)
 
 
-def _identity(recipe: Recipe, report: Report) -> tuple[str, ...]:
+def _identity(recipe: Recipe, report: Report, number: str) -> list[str]:
     """The raw columns of the event; a correction that repeats those of what it corrects is one of its own."""
-    identity = tuple(IDENTITY[name](report) for name in recipe.identity)
-    if "natural_id" in recipe.identity and not report.natural_id:
-        raise BadItem(
-            "natural_id_missing", f"{recipe.format} knows an event by its own id, which is missing"
-        )
-    if report.corrects is None or report.correction is None:
-        return identity
-    return (*identity, report.correction.value, report.corrects)
+    identity = [IDENTITY[name](report, number) for name in recipe.identity]
+    if report.corrects is not None and report.correction is not None:
+        identity += [report.correction.value, report.corrects]
+    return identity
 
 
 def _reason(recipe: Recipe, report: Report, row: CodeRow) -> Reason | None:

@@ -94,35 +94,42 @@ class Gate:
             self._note_refusal(caller, "signature")
             raise
 
-    def admit(self, caller: Caller, scans: int) -> dict[str, str]:
-        """Take so many from the key's limits; returns the headers that say what is left.
+    def admit(self, caller: Caller, scans: int) -> None:
+        """Take so many from the key's limits.
 
         Raises:
             Problem: 429 with Retry-After.
         """
         limits, use = caller.key.limits, self._keyring.use(caller.key)
-        policy = f"{limits.scans_per_second};w=1, {limits.scans_per_day};w={DAY_SECONDS}"
         if use.used + use.scans + scans > limits.scans_per_day:
-            after = {"Retry-After": str(_until_midnight()), "RateLimit-Policy": policy}
-            raise self._refuse(caller, 429, "quota_used", "the day's scans of this key are used up", after)
-        bucket = self._keyring.bucket(caller.key)
-        wait = bucket.take(scans, time.monotonic())
+            raise self._too_many(
+                caller, "quota_used", "the day's scans of this key are used up", _until_midnight()
+            )
+        wait = self._keyring.bucket(caller.key).take(scans, time.monotonic())
         if wait:
-            after = {"Retry-After": str(int(wait) + 1), "RateLimit-Policy": policy}
-            raise self._refuse(caller, 429, "too_fast", "more scans a second than this key may send", after)
+            raise self._too_many(
+                caller, "too_fast", "more scans a second than this key may send", int(wait) + 1
+            )
         use.requests, use.scans = use.requests + 1, use.scans + scans
+
+    def left(self, caller: Caller) -> dict[str, str]:
+        """The headers that say what is left of the key's limits."""
+        limits, level = caller.key.limits, self._keyring.bucket(caller.key).level
         return {
             "RateLimit-Limit": str(limits.scans_per_second),
-            "RateLimit-Remaining": str(max(int(bucket.level), 0)),
+            "RateLimit-Remaining": str(max(int(level), 0)),
             "RateLimit-Reset": "1",
-            "RateLimit-Policy": policy,
+            "RateLimit-Policy": f"{limits.scans_per_second};w=1, {limits.scans_per_day};w={DAY_SECONDS}",
         }
 
-    def _refuse(
-        self, caller: Caller, status: int, code: str, detail: str, headers: dict[str, str] | None = None
-    ) -> Problem:
+    def _too_many(self, caller: Caller, code: str, detail: str, after: int) -> Problem:
+        problem = self._refuse(caller, 429, code, detail)
+        problem.headers = {**self.left(caller), "Retry-After": str(after)}
+        return problem
+
+    def _refuse(self, caller: Caller, status: int, code: str, detail: str) -> Problem:
         self._note_refusal(caller, code)
-        return Problem(status, code, detail, headers)
+        return Problem(status, code, detail)
 
     def _note_refusal(self, caller: Caller, why: str) -> None:
         self._keyring.use(caller.key).refused += 1

@@ -85,17 +85,15 @@ def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
         body = unpacked(packed, request.headers.get("content-encoding", ""), most_bytes)
         kind = request.headers.get("content-type", "")
 
-        left: dict[str, str] = {}
-
         async def work() -> bytes:
             items = read_batch(kind, body, most_items)
-            left.update(gate.admit(caller, len(items)))
+            gate.admit(caller, len(items))
             return await _answers(gate.intake(caller), caller.carrier, items, parse)
 
         with gate.room(len(body), DOOR):
             pool, said = gate.intake(caller).pool, request.url.path.encode() + body
             answer = await Answered(pool, f"{caller.key.id}", key, said).or_by(work)
-            return Response(answer, headers=left, media_type=JSON)
+            return Response(answer, headers=gate.left(caller), media_type=JSON)
 
     return routes
 

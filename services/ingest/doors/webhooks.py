@@ -3,26 +3,28 @@
 A recipe with a `[webhook]` section has one, at `/v1/webhooks/TOKEN/FORMAT`.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Path, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse
+from starlette.routing import Route
 
 from buuta.telemetry.clock import now_ms
 from buuta.web.bodies import parse_json, read_body
-from buuta.web.problems import Problem, problems
+from buuta.web.problems import PROBLEM_RESPONSE, Problem
 from services.ingest.domain.recipe import Receipt, Recipe, Webhook
 from services.ingest.doors.gate import Gate
-from services.ingest.intake import Answer, Result
+from services.ingest.intake import Intake, Result
+from services.ingest.storage import Carrier
 
 DOOR: Final = "webhook"
 MOST_BYTES: Final = 256 * 1024
 LONGEST_HEADER: Final = 200
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
-Token = Annotated[str, Path(max_length=100, description="Your webhook token, `bw_…`.")]
 
 
 def form(body: bytes) -> dict[str, str]:
@@ -39,62 +41,91 @@ READERS: Final[Mapping[str, Callable[[bytes], Any]]] = {"json": parse_json, "for
 MEDIA_TYPES: Final = {"json": [JSON], "form": [FORM, JSON]}
 
 
-def router(gate: Gate) -> APIRouter:
-    """A webhook for each recipe that has one."""
-    routes = APIRouter(tags=["vendors"])
-    for recipe in gate.recipes.values():
-        if recipe.webhook is not None:
-            _add(routes, gate, recipe, recipe.webhook)
-    return routes
+def route(gate: Gate) -> Route:
+    """The webhooks of all recipes that have one: a plain route, since a vendor sends one report a request."""
 
-
-def _add(routes: APIRouter, gate: Gate, recipe: Recipe, webhook: Webhook) -> None:
-    content = {kind: {"schema": {"type": "object"}} for kind in MEDIA_TYPES[webhook.body]}
-
-    @routes.post(
-        f"/v1/webhooks/{{token}}/{recipe.format}",
-        name=f"{recipe.format}_webhook",
-        summary=f"Webhook of {recipe.title}",
-        responses=problems(400, 404, 413, 429, 503),
-        openapi_extra={"requestBody": {"required": True, "content": content}},
-    )
-    async def report(request: Request, token: Token) -> JSONResponse:
-        """One report. 200 when it is kept for good; a malformed one is kept too, and answered 400."""
-        caller = await gate.caller_by_token(request, token, recipe.format)
-        carrier, intake = caller.carrier, gate.intake(caller)
+    async def report(request: Request) -> JSONResponse:
+        token, format_name = request.path_params["token"], request.path_params["format_name"]
+        recipe = gate.recipes.get(format_name)
+        if recipe is None or recipe.webhook is None:
+            raise Problem(404, "webhook_unknown", "no webhook has this address")
+        caller = await gate.caller_by_token(request, token, format_name)
         body = await read_body(request, MOST_BYTES)
-        receipt = Receipt(carrier.code, DOOR, now_ms())
         gate.admit(caller, 1)
         with gate.room(len(body), DOOR):
-            try:
-                payload = _payload(webhook, body, request.headers)
-            except Problem as bad:
-                await intake.keep(receipt, body, bad.code)
-                return _refused(webhook, {}, bad)
-            [answer] = await intake.take(carrier, receipt, [payload], recipe.parse)
-            if answer.result is not Result.REJECTED:
-                return _kept(webhook, payload, answer)
-            await intake.keep_rejected(carrier, receipt, [payload], [answer])
-            problem = Problem(400, answer.code or "", answer.message or "")
-            return _refused(webhook, payload, problem, field=answer.field or "")
+            return await _taken(gate.intake(caller), caller.carrier, recipe, Sent(body, request.headers))
+
+    return Route("/v1/webhooks/{token}/{format_name}", report, methods=["POST"])
 
 
-def _payload(webhook: Webhook, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Sent:
+    """A request as it came."""
+
+    body: bytes
+    headers: Mapping[str, str]
+
+
+async def _taken(intake: Intake, carrier: Carrier, recipe: Recipe, sent: Sent) -> JSONResponse:
+    """One report. 200 when it is kept for good; a malformed one is kept too, and answered 400."""
+    webhook = recipe.webhook or Webhook()
+    receipt = Receipt(carrier.code, DOOR, now_ms())
+    try:
+        payload = _payload(webhook, sent)
+    except Problem as bad:
+        await intake.keep(receipt, sent.body, bad.code)
+        return _refused(webhook, bad)
+    [answer] = await intake.take(carrier, receipt, [payload], recipe.parse)
+    if answer.result is not Result.REJECTED:
+        return JSONResponse(answer.as_json() if webhook.reply is None else _reply(webhook.reply, payload))
+    await intake.keep_rejected(carrier, receipt, [payload], [answer])
+    problem = Problem(400, answer.code or "", answer.message or "")
+    return _refused(webhook, problem, field=answer.field or "")
+
+
+def described(recipes: Iterable[Recipe]) -> dict[str, Any]:
+    """The paths of the description: one for each recipe that has a webhook."""
+    return {
+        f"/v1/webhooks/{{token}}/{recipe.format}": {"post": _operation(recipe, recipe.webhook)}
+        for recipe in recipes
+        if recipe.webhook is not None
+    }
+
+
+def _operation(recipe: Recipe, webhook: Webhook) -> dict[str, Any]:
+    statuses = (
+        (404, 408, 413, 429, 431, 503) if webhook.never_refuse else (400, 404, 408, 413, 429, 431, 503)
+    )
+    answer = {"description": "Kept for good.", "content": {JSON: {"schema": {"type": "object"}}}}
+    token = {
+        "name": "token", "in": "path", "required": True, "description": "Your webhook token, `bw_…`.",
+        "schema": {"type": "string", "maxLength": 100},
+    }  # fmt: skip
+    return {
+        "tags": ["vendors"],
+        "operationId": f"{recipe.format}_webhook",
+        "summary": f"Webhook of {recipe.title}",
+        "description": "One report. 200 when it is kept for good; a malformed one is kept too.",
+        "parameters": [token],
+        "requestBody": {
+            "required": True,
+            "content": {kind: {"schema": {"type": "object"}} for kind in MEDIA_TYPES[webhook.body]},
+        },
+        "responses": {"200": answer} | {str(status): PROBLEM_RESPONSE for status in statuses},
+    }
+
+
+def _payload(webhook: Webhook, sent: Sent) -> dict[str, Any]:
     """The body as one object, with the headers that are fields of it.
 
     Raises:
         Problem: it is none.
     """
-    payload = READERS[webhook.body](body)
+    payload = READERS[webhook.body](sent.body)
     if not isinstance(payload, dict):
         raise Problem(400, "body_not_object", "the body is one JSON object")
-    sent = {name: headers[name][:LONGEST_HEADER] for name in webhook.headers if name in headers}
-    return payload | sent
-
-
-def _kept(webhook: Webhook, payload: Mapping[str, Any], answer: Answer) -> JSONResponse:
-    """What the vendor wants to hear, or what became of its report."""
-    return JSONResponse(answer.as_json() if webhook.reply is None else _reply(webhook.reply, payload))
+    fields = {name: sent.headers[name][:LONGEST_HEADER] for name in webhook.headers if name in sent.headers}
+    return payload | fields if fields else payload
 
 
 def _reply(wanted: Mapping[str, str], payload: Mapping[str, Any]) -> dict[str, str]:
@@ -104,10 +135,9 @@ def _reply(wanted: Mapping[str, str], payload: Mapping[str, Any]) -> dict[str, s
     }
 
 
-def _refused(webhook: Webhook, payload: Mapping[str, Any], problem: Problem, **more: Any) -> JSONResponse:
+def _refused(webhook: Webhook, problem: Problem, **more: Any) -> JSONResponse:
     """400, or what ends the repeating of a vendor that would repeat it for ever; it is kept either way."""
     if webhook.never_refuse:
-        return JSONResponse(
-            {"result": "rejected", "code": problem.code, "message": problem.detail, "kept": True}
-        )
+        said = {"result": "rejected", "code": problem.code, "message": problem.detail, "kept": True}
+        return JSONResponse(said)
     return problem.response(kept=True, **more)

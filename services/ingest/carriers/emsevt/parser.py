@@ -4,7 +4,6 @@ The UPU's reason codes are on no public list, so that there is one is all that i
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from buuta.model.statuses import Reason
@@ -16,5 +15,5 @@ HELD_BY_IMPORT_CUSTOMS: Final = "EME"
 def refine(payload: Mapping[str, Any], report: Report) -> Report:
     """The report, with customs as the reason where a reason for the retention is given."""
     if report.raw_code == HELD_BY_IMPORT_CUSTOMS and report.raw_reason:
-        return replace(report, reason=Reason.CUSTOMS)
+        return report._replace(reason=Reason.CUSTOMS)
     return report

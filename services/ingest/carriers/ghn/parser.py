@@ -6,7 +6,6 @@ repeat the present status and make no scan. Types are compared without case: the
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from buuta.errors import BadItem
@@ -29,7 +28,7 @@ def refine(payload: Mapping[str, Any], report: Report) -> Report | None:
         return None
     if kind not in MOVEMENTS:
         raise BadItem("type_unknown", "Type must be create, switch_status or update_…", "Type")
-    return replace(report, mode=_mode(payload) if report.raw_code == "delivered" else None)
+    return report._replace(mode=_mode(payload) if report.raw_code == "delivered" else None)
 
 
 def _mode(payload: Mapping[str, Any]) -> DeliveryMode | None:
