@@ -8,7 +8,7 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch .venv/ready
 
-.PHONY: help setup run test test-all check bench bench-peers bench-growth bench-latency bench-ingest chaos outage lock
+.PHONY: help setup run test test-all check docs bench bench-peers bench-growth bench-latency bench-ingest chaos outage lock
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -30,6 +30,10 @@ check: .venv/ready ## Lint, types, arrows between packages, schema compatibility
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/unit/test_schemas.py
+
+docs: .venv/ready ## Write docs/carriers/ from the recipes
+	for format in $$(ls -d services/ingest/carriers/*/recipe.toml | cut -d/ -f4); do \
+	  $(BIN)/buuta carrier doc $$format > docs/carriers/$$format.md; done
 
 bench: .venv/ready ## Measure against raw COPY and usual Faust, on Apache Kafka (needs Java and Maven)
 	$(BIN)/python -m benchmarks

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from services.ingest.carriers import FOLDER, RECIPES
+from services.ingest.carriers import RECIPES
+from services.ingest.carriers.loading import golden
 from services.ingest.domain.recipe import Recipe
 
 
@@ -31,8 +32,7 @@ class Pair:
 
 def _pairs() -> Iterator[tuple[Recipe, Pair]]:
     for recipe in RECIPES.values():
-        path = FOLDER / recipe.format / "golden.json"
-        for raw in json.loads(path.read_text(encoding="utf-8")):
+        for raw in golden(recipe.format):
             yield recipe, Pair(**raw)
 
 

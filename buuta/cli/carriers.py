@@ -12,13 +12,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from buuta.audit.carrier_page import page
 from buuta.cli.admin import with_database
+from buuta.cli.conformance import carrier_check
 from buuta.cli.connect import connected
 from buuta.errors import BadItem
 from buuta.model.identifiers import CARRIER
 from buuta.settings import load
 from buuta.storage.vault import Vault, read_master_key
-from services.ingest.carriers import all_recipes
+from services.ingest.carriers import RECIPES, all_recipes
 from services.ingest.domain.keys import Kind, Limits, Scope
 from services.ingest.locksmith import Cut, Locksmith, Shown, changes_of, keys_of
 from services.ingest.settings import IngestSettings
@@ -73,6 +75,14 @@ def carrier_formats() -> None:
         webhook = "" if each.webhook is None else f"/v1/webhooks/TOKEN/{each.format}"
         table.add_row(each.format, each.title, each.version, str(len(each.codes)), webhook, files)
     console.print(table)
+
+
+@carrier.command("doc")
+def carrier_doc(format_name: Annotated[str, typer.Argument(metavar="FORMAT")]) -> None:
+    """Print a format's page for its integrators, as Markdown."""
+    if format_name not in RECIPES:
+        raise BadItem("format_unknown", f"no such format; there are {', '.join(RECIPES)}")
+    typer.echo(page(RECIPES[format_name]), nl=False)
 
 
 @carrier.command("list")
@@ -189,4 +199,5 @@ def _show(made: Sequence[Shown]) -> None:
 
 def add_to(app: typer.Typer) -> None:
     """Add the tools to the command."""
+    carrier.command("check")(carrier_check)
     app.add_typer(carrier, name="carrier")

@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -93,6 +94,13 @@ def load_recipes(folder: Path, package: str | None = PACKAGE) -> dict[str, Recip
         raise BadSettings(f"{folder} is no folder: recipes are looked for there")
     found = sorted(path.parent for path in folder.glob("*/recipe.toml"))
     return {each.name: _recipe(each, package) for each in found}
+
+
+def golden(format_name: str) -> list[dict[str, Any]]:
+    """The golden pairs of a format of ours."""
+    path = Path(__file__).parent / format_name / "golden.json"
+    pairs: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return pairs
 
 
 def _recipe(folder: Path, package: str | None) -> Recipe:

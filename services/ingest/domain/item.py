@@ -38,6 +38,14 @@ class ScanItem(BaseModel):
     attempt: Annotated[int | None, Field(ge=1, le=99)] = None
     distance_bucket: DistanceBucket | None = None
     proof_present: bool | None = None
+    natural_id: Annotated[
+        str | None,
+        Field(
+            max_length=100,
+            pattern="^[!-~]+$",
+            description="Your own id of the event, where your format goes by it.",
+        ),
+    ] = None
     corrects: Annotated[
         str | None, Field(pattern="^[0-9a-f]{32}$", description="The event id of your scan that was wrong.")
     ] = None
@@ -80,7 +88,7 @@ def read_item(item: Any) -> Report:
         reason=read.reason, mode=read.delivery_mode, provisional=read.provisional,
         facility=read.facility, province=read.province, commune=read.commune, attempt=read.attempt,
         distance_bucket=read.distance_bucket, proof_present=read.proof_present,
-        corrects=read.corrects, correction=read.correction,
+        corrects=read.corrects, correction=read.correction, natural_id=read.natural_id or "",
     )  # fmt: skip
 
 

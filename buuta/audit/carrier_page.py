@@ -1,0 +1,90 @@
+"""`buuta carrier doc`: a format's page for its integrators, from its recipe and its first golden pair."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from services.ingest.carriers.loading import golden
+from services.ingest.domain.recipe import CodeRow, Recipe, Webhook
+
+
+def page(recipe: Recipe) -> str:
+    """The page as Markdown; a test holds `docs/carriers/` to it and runs its commands."""
+    parts = [
+        f"# {recipe.title}\n\nFormat `{recipe.format}`, version {recipe.version}. This page is made from "
+        f"`services/ingest/carriers/{recipe.format}/` by `buuta carrier doc {recipe.format}`.",
+        "## A first scan",
+        "`$INGEST` is where ingest listens; the keys are those that `buuta carrier add` showed. A sandbox key "
+        "(`buuta carrier key add CODE --sandbox`) hears the same and moves nothing.",
+        *_doors(recipe),
+        "## Before you send anything",
+        f"`buuta carrier check --format {recipe.format} --file samples.json` shows what would become of your own "
+        "samples: what is accepted, how it is mapped, what is unmapped, what the delivery-to-address rate misses.",
+        "## What makes an event",
+        f"Its id is made of {_list(recipe.identity)}, so that the same event through two doors, or sent twice, "
+        "counts once. After a 503, a 429 or no answer, send the same again.",
+        *_personal(recipe),
+        "## Codes",
+        "A code that is not here waits in quarantine until a person maps it; it is never guessed.",
+        _codes(recipe.codes),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _doors(recipe: Recipe) -> Iterator[str]:
+    if recipe.webhook is not None:
+        yield "By its webhook:"
+        yield _fenced(_webhook(recipe, recipe.webhook))
+    yield "As an item of a batch (a JSON array, NDJSON or an Avro container; gzip or zstd), an answer for each:"
+    code = next(code for code, row in recipe.codes.items() if row.status is not None)
+    item = {"number": "EJ012345678VN", "code": code, "occurred_at": "2026-11-24T09:30:00+07:00"}
+    if "natural_id" in recipe.identity:
+        item["natural_id"] = "5f2b6c1e"
+    yield _fenced(
+        "curl -s $INGEST/v1/scans -H \"Authorization: Bearer $KEY\" -H 'Content-Type: application/json' \\\n"
+        f"  -d '{json.dumps([item], ensure_ascii=False)}'"
+    )
+    if recipe.columns:
+        columns = ", ".join(" or ".join(f"`{name}`" for name in names) for names in recipe.columns)
+        yield (
+            f"As a file, CSV or XLSX, with the columns {columns} (number, code, time): "
+            "`buuta ingest file scans.csv --carrier CODE`."
+        )
+
+
+def _webhook(recipe: Recipe, webhook: Webhook) -> str:
+    pair = next(pair for pair in golden(recipe.format) if "scan" in pair)
+    headers = "".join(f" -H '{name}: {value}'" for name, value in pair.get("headers", {}).items())
+    body = pair.get("body") or json.dumps(pair["payload"], ensure_ascii=False)
+    return (
+        f"curl -s $INGEST/v1/webhooks/$TOKEN/{recipe.format} -H 'Content-Type: application/json'{headers} \\\n"
+        f"  -d '{body}'"
+    )
+
+
+def _personal(recipe: Recipe) -> Iterator[str]:
+    if recipe.personal:
+        yield "## What is dropped"
+        yield (
+            f"Personal fields are taken out before anything is kept: {_list(sorted(recipe.personal))} "
+            "(in any case, at any depth). Free text goes nowhere."
+        )
+
+
+def _codes(codes: Mapping[str, CodeRow]) -> str:
+    lines = ["| code | means | |", "| --- | --- | --- |"]
+    for code, row in codes.items():
+        means = "no movement" if row.status is None else row.status.value
+        more = [row.reason and row.reason.value, row.mode and row.mode.value]
+        if row.provisional:
+            more.append("reported by the courier, not confirmed")
+        lines.append(f"| `{code}` | {means} | {', '.join(filter(None, more))} |")
+    return "\n".join(lines)
+
+
+def _fenced(command: str) -> str:
+    return f"```sh\n{command}\n```"
+
+
+def _list(names: Any) -> str:
+    return ", ".join(f"`{name}`" for name in names)

@@ -1,0 +1,224 @@
+"""`buuta carrier check`: what would become of a carrier's samples, without sending anything anywhere.
+
+Each sample is read as its door reads it, mapped by the carrier's own recipe, and each parcel's scans are folded by
+the tracker's own fold. So what is said here is what happens.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from buuta.errors import BadItem
+from buuta.model.identifiers import s10_flag
+from buuta.model.scan import Scan
+from buuta.model.statuses import OffsetSource, Status
+from buuta.model.steering import FUTURE_MS, OLDEST_MS
+from buuta.web.bodies import parse_json
+from buuta.web.problems import Problem
+from services.ingest.domain.recipe import Receipt, Recipe, UnknownCode, shown_code, to_scan
+from services.ingest.doors.batch import BadLine, read_report
+from services.ingest.doors.file import parse_of
+from services.ingest.doors.sheets import opened
+from services.ingest.doors.webhooks import form_or_json
+from services.ingest.intake import Parse
+from services.tracker.domain.findings import FINDINGS
+from services.tracker.domain.fold import fold
+from services.tracker.domain.parcel import Parcel
+
+SHEETS: Final = (".csv", ".tsv", ".xlsx", ".xlsm")
+MINUTE_MS: Final = 60_000
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One report as it would come: where it stands in the file, what it is, how its door reads it."""
+
+    place: str
+    payload: Any
+    parse: Parse
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What would become of one sample; `scan` where there is one."""
+
+    place: str
+    result: str
+    scan: Scan | None = None
+    code: str = ""
+    says: str = ""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A parcel as its page would show it: scans in the order of business time, and what they amount to."""
+
+    number: str
+    scans: Sequence[Scan]
+    parcel: Parcel
+    findings: Sequence[str]
+
+
+@dataclass
+class Conformance:
+    """What the samples say of the whole."""
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    unmapped: Counter[str] = field(default_factory=Counter)
+    missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    timelines: list[Timeline] = field(default_factory=list)
+
+    def count(self, result: str) -> int:
+        """How many samples came to this end."""
+        return sum(verdict.result == result for verdict in self.verdicts)
+
+    @property
+    def exit_code(self) -> int:
+        """0: all is well; 1: something is unmapped or missing for the rate; 2: something would be refused."""
+        if self.count("rejected") or not self.verdicts:
+            return 2
+        return 1 if self.unmapped or self.missing else 0
+
+
+def read_samples(recipe: Recipe, path: Path) -> Iterator[Sample]:
+    """The samples of a file: JSON (one, or an array), a JSON text a line, a form a line, CSV or XLSX.
+
+    Raises:
+        BadItem: a spreadsheet that cannot be read.
+    """
+    if path.suffix.lower() in SHEETS:
+        with opened(path) as sheet:
+            parse = parse_of(recipe, sheet.columns)
+            for number, cells, _ in sheet.rows:
+                yield Sample(f"line {number}", cells, parse)
+        return
+    payloads = list(_payloads(path.read_bytes()))
+    for number, payload in enumerate(payloads, 1):
+        yield Sample(f"sample {number}", payload, _parse(recipe, payload))
+
+
+def _payloads(text: bytes) -> Iterator[Any]:
+    try:
+        whole = parse_json(text)
+    except Problem:
+        for line in text.splitlines():
+            if line.strip():
+                yield _line(line)
+        return
+    yield from whole if isinstance(whole, list) else [whole]
+
+
+def _line(line: bytes) -> Any:
+    try:
+        return form_or_json(line.strip())
+    except Problem as wrong:
+        bad = BadLine(line)
+        bad.why = wrong.detail
+        return bad
+
+
+def _parse(recipe: Recipe, payload: Any) -> Parse:
+    """By the vendor's own form where it has one, and by Buuta's item otherwise."""
+    own = isinstance(payload, Mapping) and not {"number", "code", "occurred_at"} <= payload.keys()
+    return recipe.parse if own else read_report
+
+
+def check(recipe: Recipe, carrier: str, samples: Iterable[Sample], now_ms: int) -> Conformance:
+    """Read, map and fold the samples as if they came in now."""
+    found = Conformance()
+    scans: dict[str, Scan] = {}
+    for sample in samples:
+        verdict = _verdict(recipe, carrier, sample, now_ms)
+        if verdict.scan is not None and verdict.scan.event_id in scans:
+            verdict = Verdict(sample.place, "duplicate", verdict.scan)
+        elif verdict.scan is not None:
+            scans[verdict.scan.event_id] = verdict.scan
+        if verdict.result == "quarantined":
+            found.unmapped[verdict.code] += 1
+        found.verdicts.append(verdict)
+    found.missing = list(_missing(scans.values()))
+    found.notes = list(_notes(scans.values(), now_ms))
+    found.timelines = _timelines(scans.values())
+    return found
+
+
+def _verdict(recipe: Recipe, carrier: str, sample: Sample, now_ms: int) -> Verdict:
+    try:
+        report = sample.parse(sample.payload)
+        scan = None if report is None else to_scan(recipe, report, Receipt(carrier, "webhook", now_ms))
+    except UnknownCode as unknown:
+        return Verdict(sample.place, "quarantined", None, shown_code(unknown.raw_code), str(unknown))
+    except BadItem as bad:
+        return Verdict(sample.place, "rejected", None, bad.code, str(bad))
+    return Verdict(sample.place, "ignored" if scan is None else "accepted", scan)
+
+
+def _missing(scans: Iterable[Scan]) -> Iterator[str]:
+    """What the delivery-to-address rate needs, and is not said."""
+    seen = {status: [scan for scan in scans if scan.status == status] for status in Status}
+    if not seen[Status.ACCEPTED]:
+        yield "no sample is an acceptance: the rate counts by its day, and takes the first movement instead"
+    if not seen[Status.DELIVERED]:
+        yield "no sample is a delivery"
+    unsaid = [scan for scan in seen[Status.DELIVERED] if scan.delivery_mode is None]
+    if unsaid:
+        yield (
+            f"{len(unsaid)} of {len(seen[Status.DELIVERED])} deliveries do not say how it was handed over "
+            "(delivery mode: at the address, at a point, as asked): they count as unknown unless a scan "
+            "before them shows it"
+        )
+
+
+def _notes(scans: Iterable[Scan], now_ms: int) -> Iterator[str]:
+    every = list(scans)
+    assumed = sum(scan.offset_source == OffsetSource.ASSUMED.value for scan in every)
+    if assumed:
+        yield f"{assumed} times have no offset; that of the recipe is assumed"
+    odd = sum(not -FUTURE_MS <= now_ms - scan.occurred_at <= OLDEST_MS for scan in every)
+    if odd:
+        yield f"{odd} times lie in the future or more than a year ago: such scans are kept and do not steer"
+    flagged = sorted({scan.number for scan in every if s10_flag(scan.number)})
+    if flagged:
+        yield f"the S10 check digit fails, which is flagged and never refused: {', '.join(flagged[:5])}"
+    provisional = sum(scan.provisional for scan in every)
+    if provisional:
+        yield f"{provisional} are what a courier reports and the carrier has not confirmed: they end no parcel"
+
+
+def _timelines(scans: Iterable[Scan]) -> list[Timeline]:
+    """Each parcel, its scans taken as received a minute after they happened, so that old samples steer too."""
+    by_number: defaultdict[str, list[Scan]] = defaultdict(list)
+    for scan in scans:
+        by_number[scan.number].append(scan._replace(received_at=scan.occurred_at + MINUTE_MS))
+    return [_timeline(number, own) for number, own in sorted(by_number.items())]
+
+
+def _timeline(number: str, scans: list[Scan]) -> Timeline:
+    parcel = fold(scans)[0]
+    names = [finding.name for finding in FINDINGS if finding.letter in parcel.findings]
+    return Timeline(number, sorted(scans, key=lambda scan: scan.occurred_at), parcel, names)
+
+
+def as_json(found: Conformance) -> str:
+    """The same for machines."""
+    return json.dumps(
+        {
+            "exit_code": found.exit_code,
+            "samples": [
+                {"place": each.place, "result": each.result, "code": each.code, "says": each.says,
+                 "scan": None if each.scan is None else each.scan._asdict()}
+                for each in found.verdicts
+            ],
+            "unmapped": dict(found.unmapped), "missing": found.missing, "notes": found.notes,
+            "parcels": {
+                each.number: {"status": each.parcel.status, "outcome": each.parcel.outcome,
+                              "delivery_mode": each.parcel.delivery_mode, "findings": each.findings}
+                for each in found.timelines
+            },
+        },
+        ensure_ascii=False, indent=2,
+    )  # fmt: skip

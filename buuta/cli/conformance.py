@@ -1,0 +1,115 @@
+"""`buuta carrier check`: an integrator sees what would become of samples before anything is sent."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import httpx
+import typer
+from rich.console import Console
+
+from buuta.audit.conformance import Conformance, Timeline, Verdict, as_json, check, read_samples
+from buuta.errors import BadItem, Retry
+from buuta.model.times import local_text
+from buuta.settings import load
+from buuta.telemetry.clock import now_ms
+from services.ingest.carriers import all_recipes
+from services.ingest.domain.recipe import Recipe
+from services.ingest.settings import IngestSettings
+
+console = Console()
+MOST_SHOWN: Final = 20
+SECONDS: Final = 20
+
+
+def carrier_check(
+    format_name: Annotated[str, typer.Option("--format", help="The format: `buuta carrier formats`.")],
+    file: Annotated[
+        Path,
+        typer.Option(exists=True, dir_okay=False, help="Samples: JSON, a JSON or form a line, CSV, XLSX."),
+    ],
+    json_: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    url: Annotated[
+        str | None, typer.Option(help="Send them to this ingest, too, by a sandbox key.")
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="The sandbox webhook token, bw_….")] = None,
+) -> None:
+    """Show what would be accepted, how it would be mapped, what is unmapped, and how parcels would look.
+
+    Nothing is stored or sent, unless you name an ingest and a sandbox key. Exit code 0: all is well; 1: codes are
+    unmapped, or something is missing for the delivery-to-address rate; 2: something would be refused.
+    """
+    recipes = all_recipes(load(IngestSettings).ingest_recipes)
+    if format_name not in recipes:
+        raise BadItem("format_unknown", f"no such format; there are {', '.join(recipes)}")
+    recipe = recipes[format_name]
+    found = check(recipe, format_name, read_samples(recipe, file), now_ms())
+    if json_:
+        typer.echo(as_json(found))
+    else:
+        _print(recipe, found)
+    live = _live(url, key, recipe, file, found) if url is not None else 0
+    sys.exit(max(found.exit_code, live))
+
+
+def _print(recipe: Recipe, found: Conformance) -> None:
+    for verdict in found.verdicts[:MOST_SHOWN]:
+        _say(f"{verdict.place:<10}  {verdict.result:<11}  {_meaning(verdict)}")
+    if len(found.verdicts) > MOST_SHOWN:
+        _say(f"... and {len(found.verdicts) - MOST_SHOWN} more; --json shows all")
+    results = ("accepted", "duplicate", "ignored", "quarantined", "rejected")
+    _say(f"\n{recipe.title}: {', '.join(f'{found.count(each)} {each}' for each in results)}.")
+    for code, count in found.unmapped.most_common():
+        _say(f"unmapped  {code}: {count} reports would wait in quarantine until it is mapped")
+    for says in found.missing:
+        _say(f"missing   {says}")
+    for says in found.notes:
+        _say(f"note      {says}")
+    for timeline in found.timelines[:MOST_SHOWN]:
+        _print_timeline(timeline)
+
+
+def _meaning(verdict: Verdict) -> str:
+    scan = verdict.scan
+    if scan is None:
+        return verdict.says
+    words = " ".join(filter(None, (scan.status, scan.reason, scan.delivery_mode)))
+    reported = ", reported by the courier" if scan.provisional else ""
+    when = local_text(scan.occurred_at, scan.offset_minutes)
+    return f"{when}  {scan.number}  {scan.raw_code} = {words}{reported}"
+
+
+def _say(line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_timeline(timeline: Timeline) -> None:
+    parcel = timeline.parcel
+    ended = f", {parcel.outcome}" if parcel.outcome else ""
+    _say(f"\n{timeline.number}: {parcel.status or 'nothing that steers'}{ended}")
+    for scan in timeline.scans:
+        reason = f" ({scan.reason})" if scan.reason else ""
+        when = local_text(scan.occurred_at, scan.offset_minutes)
+        _say(f"  {when}  {scan.status}{reason}")
+    for name in timeline.findings:
+        _say(f"  finding: {name}")
+
+
+def _live(url: str, key: str | None, recipe: Recipe, file: Path, found: Conformance) -> int:
+    """Post each sample to the webhook and compare; 2 where an answer is another than was said."""
+    if key is None or recipe.webhook is None:
+        raise BadItem(
+            "key_missing", "name a sandbox webhook token by --key, of a format that has a webhook"
+        )
+    differing = 0
+    samples = list(read_samples(recipe, file))
+    try:
+        with httpx.Client(base_url=url, timeout=SECONDS) as client:
+            for sample, verdict in zip(samples, found.verdicts, strict=True):
+                answer = client.post(f"/v1/webhooks/{key}/{recipe.format}", json=sample.payload)
+                kept = answer.status_code == httpx.codes.OK
+                differing += kept == (verdict.result == "rejected" and not recipe.webhook.never_refuse)
+    except httpx.TransportError as away:
+        raise Retry(f"{url} does not answer: {type(away).__name__}") from None
+    console.print(f"live: {len(samples)} sent, {differing} answered otherwise than was said here")
+    return 2 if differing else 0

@@ -1,0 +1,67 @@
+"""The commands of `docs/carriers/`, typed as they stand there, at a running ingest."""
+
+import asyncio
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from buuta.settings import SharedSettings
+from buuta.telemetry.service import http
+from services.ingest.app import wire
+from services.ingest.carriers import RECIPES
+from services.ingest.domain.recipe import Recipe
+from services.ingest.settings import IngestSettings
+from services.ingest.storage import Carrier
+from tests.golden import named
+from tests.integration.command import buuta
+from tests.integration.doors import add_carrier, log, ready
+from tests.waiting import until
+
+PAGES = Path(__file__).parents[2] / "docs" / "carriers"
+
+
+async def typed(command: str, **variables: str) -> str:
+    process = await asyncio.create_subprocess_shell(
+        command, env={**os.environ, **variables}, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    return said.decode()
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=named)
+async def test_the_commands_of_a_page_bring_scans_in(
+    settings: SharedSettings, pool: Any, recipe: Recipe
+) -> None:
+    key, token = await add_carrier(pool, Carrier("carrier", recipe.title, recipe.format))
+    own = IngestSettings(**settings.model_dump() | {"port": 0})
+    async with (
+        wire(own) as (app, _),
+        http(app, own) as port,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+    ):
+        await until(lambda: ready(client), "ingest is ready")
+        commands = re.findall(r"```sh\n(.*?)```", (PAGES / f"{recipe.format}.md").read_text(), re.DOTALL)
+        for command in commands:
+            said = await typed(command, INGEST=f"http://127.0.0.1:{port}", KEY=key, TOKEN=token)
+            assert "accepted" in said or '"success"' in said, said
+    assert len(await log(settings)) == len(commands) == (2 if recipe.webhook else 1)
+
+
+async def test_a_check_can_go_through_a_sandbox_key_of_a_running_ingest(
+    settings: SharedSettings, pool: Any, tmp_path: Path
+) -> None:
+    _, token = await add_carrier(pool, Carrier("vtp", "Viettel Post", "viettelpost"))
+    own = IngestSettings(**settings.model_dump() | {"port": 0})
+    golden = Path(__file__).parents[2] / "services/ingest/carriers/viettelpost/golden.json"
+    samples = tmp_path / "samples.json"
+    samples.write_text(json.dumps([pair["payload"] for pair in json.loads(golden.read_text())]))
+    async with wire(own) as (app, _), http(app, own) as port:
+        arguments = ("carrier", "check", "--format", "viettelpost", "--file", str(samples))
+        ran = await buuta(settings, *arguments, "--url", f"http://127.0.0.1:{port}", "--key", token)
+    assert "11 sent, 0 answered otherwise" in ran.said, ran.said
+    assert ran.code == 2, "two samples would be refused"
