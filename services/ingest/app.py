@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 import structlog
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from buuta import __version__
@@ -23,7 +23,7 @@ from services.ingest import held
 from services.ingest.carriers import all_recipes
 from services.ingest.domain.item import ScanItem
 from services.ingest.domain.recipe import Recipe
-from services.ingest.doors import scans, webhooks
+from services.ingest.doors import reading, scans, webhooks
 from services.ingest.doors.gate import Gate, Intakes
 from services.ingest.intake import Intake, RecipeBook, Target
 from services.ingest.keyring import Keyring
@@ -35,13 +35,14 @@ log = structlog.get_logger()
 FOLLOW_SECONDS: Final = 5.0
 
 
-def build(settings: IngestSettings, gate: Gate, readiness: Readiness) -> FastAPI:
+def build(settings: IngestSettings, gate: Gate, more: APIRouter, readiness: Readiness) -> FastAPI:
     """The HTTP app of ingest."""
     app = FastAPI(title="Buuta ingest", version=__version__, summary="Carriers report scans here.")
     problems.install(app)
     # First, since most requests are of one report, and routes are tried in their order.
     app.router.routes.insert(0, webhooks.route(gate))
     app.include_router(scans.router(gate, settings.ingest_body_bytes, settings.ingest_items))
+    app.include_router(more)
     rules = ",".join(f"{each.format}-{each.version}" for each in gate.recipes.values())
     app.include_router(operations("ingest", readiness, rules))
     app.openapi = lambda: _openapi(app, gate.recipes)  # type: ignore[method-assign]
@@ -88,7 +89,7 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         work = (spool.run(), shelter.run(), _follow(pool, book, keyring))
         tasks = [asyncio.create_task(each) for each in work]
         try:
-            yield build(settings, gate, readiness), failed
+            yield build(settings, gate, reading.router(gate, pool, vault), readiness), failed
         finally:
             for task in tasks:
                 task.cancel()

@@ -1,0 +1,68 @@
+"""A carrier asks with its own key what we received, how each was mapped, and what waits."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+
+from buuta.model.times import VIETNAM
+from buuta.settings import SharedSettings
+from tests.integration.doors import Door
+from tests.integration.parts import chunk, worker
+from tests.scans import scan
+from tests.unit.test_carriers import GHN
+
+
+async def ask(door: Door, path: str, carrier: str = "ghn", **query: str) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {door.secrets[carrier][0]}"}
+    return await door.client.get(path, params=query, headers=headers)
+
+
+def lines(answer: httpx.Response) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+async def test_what_was_received_today_and_how_it_was_mapped(
+    door: Door, settings: SharedSettings, pool: Any
+) -> None:
+    now = datetime.now(VIETNAM)
+    today = round(now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000)
+    first = scan("accepted", received_at=today, reason=None, raw_code="picked")
+    second = scan("attempt_failed", 1, received_at=today + 1, reason="no_contact", provisional=True)
+    yesterday = scan("info_received", received_at=today - 1)
+    others = scan("accepted", received_at=today)._replace(carrier="vnp", event_id="a" * 32)
+    async with worker(settings, pool) as tracker:
+        await tracker.handle(chunk(settings, 0, [second, first, yesterday, others]))
+    answer = await ask(door, "/v1/scans/received")
+    assert [(each["event_id"], each["status"]) for each in lines(answer)] == [
+        (first.event_id, "accepted"), (second.event_id, "attempt_failed"),
+    ]  # fmt: skip
+    assert lines(answer)[0].keys().isdisjoint({"reason", "provisional", "corrects"})
+    assert lines(answer)[0]["code"] == "picked"
+    assert (lines(answer)[1]["reason"], lines(answer)[1]["provisional"]) == ("no_contact", True)
+    since = (now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(hours=1)).isoformat()
+    wider = await ask(door, "/v1/scans/received", **{"from": since})
+    assert len(lines(wider)) == 3
+    assert [each["number"] for each in lines(await ask(door, "/v1/scans/received", "vnp"))] == ["Z82BS"]
+
+
+async def test_no_more_than_a_day_at_once(door: Door) -> None:
+    days = {"from": "2026-11-01T00:00:00Z", "to": "2026-11-03T00:00:00Z"}
+    answer = await ask(door, "/v1/scans/received", **days)
+    assert (answer.status_code, answer.json()["code"]) == (400, "span_too_long")
+    assert (await ask(door, "/v1/scans/received", **{"from": "yesterday"})).status_code == 422
+
+
+async def test_what_waits_in_quarantine_is_the_carriers_own_and_without_personal_fields(door: Door) -> None:
+    for _ in range(2):
+        await door.webhook("ghn", json={**GHN, "Type": "switch_status", "Status": "handed_over"})
+    await door.scans([{"number": "N1", "code": "odd", "occurred_at": "2026-11-24T09:30:00Z"}])
+    [row] = (await ask(door, "/v1/quarantine")).json()
+    assert (row["reason"], row["code"], row["reports"]) == ("unknown_code", "handed_over", 2)
+    reports = (await ask(door, "/v1/quarantine/handed_over")).json()
+    assert len(reports) == 2
+    assert json.loads(reports[0]["report"])["OrderCode"] == "Z82BS"
+    assert "Description" not in json.loads(reports[0]["report"])
+    assert len((await ask(door, "/v1/quarantine/handed_over", after=str(reports[0]["number"]))).json()) == 1
+    assert (await ask(door, "/v1/quarantine/odd")).json() == []
