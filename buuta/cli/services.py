@@ -26,7 +26,7 @@ from services.ingest.doors.sheets import opened
 from services.ingest.held import hold, mapped
 from services.ingest.intake import Intake, RecipeBook, Target
 from services.ingest.settings import IngestSettings
-from services.ingest.storage import Carrier, carrier_of
+from services.ingest.storage import Carrier, carrier_of, keep_facts
 from services.notifier.app import wire as wire_notifier
 from services.notifier.settings import NotifierSettings
 from services.portal.app import wire as wire_portal
@@ -85,6 +85,7 @@ async def _take(path: Path, code: str, taking: Callable[..., Awaitable[Summary]]
             Target(
                 partial(producer.send_keyed, settings.events_topic),
                 partial(hold, pool),
+                partial(keep_facts, pool),
                 codec,
                 RecipeBook(recipes),
             ),

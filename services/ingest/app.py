@@ -30,6 +30,7 @@ from services.ingest.keyring import Keyring
 from services.ingest.settings import IngestSettings
 from services.ingest.shelter import Shelter, Topic
 from services.ingest.spool import Spool
+from services.ingest.storage import keep_facts
 
 log = structlog.get_logger()
 FOLLOW_SECONDS: Final = 5.0
@@ -82,8 +83,8 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         shelter = Shelter(pool, vault, Topic(settings.quarantine_topic, settings.kafka, producer))
         book, keyring = RecipeBook(recipes), Keyring(pool, vault)
         intakes = Intakes(
-            Intake(Target(spool.put, shelter.keep, codec, book), pool, vault),
-            Intake(Target(_nowhere, _nowhere, codec, book), pool, vault),
+            Intake(Target(spool.put, shelter.keep, partial(keep_facts, pool), codec, book), pool, vault),
+            Intake(Target(_nowhere, _nowhere, _nowhere, codec, book), pool, vault),
         )
         gate = Gate(intakes, keyring, settings.ingest_inside_bytes)
         work = (spool.run(), shelter.run(), _follow(pool, book, keyring))

@@ -74,6 +74,7 @@ class Target:
 
     put: Put
     keep: Keep
+    put_facts: Callable[[Sequence[Any]], Awaitable[None]]
     codec: Codec
     book: RecipeBook = field(default_factory=RecipeBook)
 
@@ -139,6 +140,23 @@ class Intake:
             return Answer(Result.DUPLICATE, scan.event_id)
         scans[scan.event_id] = scan
         return Answer(Result.ACCEPTED, scan.event_id)
+
+    async def keep_facts(self, recipe: Recipe, receipt: Receipt, payload: Any) -> None:
+        """Keep what a payload says of money; what it says wrongly is set aside.
+
+        Raises:
+            OSError, asyncpg.PostgresError: PostgreSQL is away; the vendor must send it again.
+        """
+        if recipe.facts is None:
+            return
+        try:
+            found = recipe.facts(payload, receipt)
+        except BadItem as bad:
+            kept = without_personal(payload, recipe.personal)
+            await self._target.keep([self._sealed(receipt, kept, bad.code, "")])
+            return
+        if found:
+            await self._target.put_facts(found)
 
     async def keep(self, receipt: Receipt, body: bytes, code: str) -> None:
         """Set a body aside that cannot be read at all."""

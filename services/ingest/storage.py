@@ -1,16 +1,19 @@
 """What ingest reads and writes in PostgreSQL: carriers, and how far files are."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+
+from services.ingest.domain.facts import Fact
 
 BEGIN_FILE: Final = """
 insert into files (carrier, content_hash, name) values ($1, $2, $3)
 on conflict (carrier, content_hash) do update set name = excluded.name
 returning lines_done, report_bytes, counts, finished_at
 """
+KEEP_FACT: Final = "insert into facts values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing"
 ADVANCE_FILE: Final = """
 update files set lines_done = $3, report_bytes = $4, counts = $5 where carrier = $1 and content_hash = $2
 """
@@ -63,6 +66,11 @@ async def finish_file(con: Any, carrier: str, content_hash: bytes) -> None:
         carrier,
         content_hash,
     )
+
+
+async def keep_facts(con: Any, facts: Sequence[Fact]) -> None:
+    """Keep facts, each once."""
+    await con.executemany(KEEP_FACT, facts)
 
 
 async def add_carrier(con: Any, carrier: Carrier) -> None:

@@ -13,7 +13,7 @@ from buuta.streaming.producer import Producer
 from services.ingest.held import hold
 from services.ingest.intake import Intake, Target
 from services.ingest.locksmith import Locksmith
-from services.ingest.storage import Carrier
+from services.ingest.storage import Carrier, keep_facts
 from tests.integration.parts import everything
 
 GOOD = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30:00+07:00"}
@@ -22,7 +22,9 @@ GOOD = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30
 def intake_on(settings: SharedSettings, producer: Producer, pool: Any) -> Intake:
     """Intake without doors, straight into the log."""
     put = partial(producer.send_keyed, settings.events_topic)
-    return Intake(Target(put, partial(hold, pool), Codec()), pool, Vault(bytes(32)))
+    return Intake(
+        Target(put, partial(hold, pool), partial(keep_facts, pool), Codec()), pool, Vault(bytes(32))
+    )
 
 
 async def add_carrier(pool: Any, carrier: Carrier) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from services.ingest.storage import Carrier
 from tests.golden import PAIRS, WEBHOOK_PAIRS, Pair, named
 from tests.integration.doors import add_carrier, intake_on, log, ready
 from tests.integration.parts import producer_on
+from tests.unit.test_carriers import GHN
 from tests.waiting import until
 
 
@@ -246,3 +247,35 @@ async def test_a_wrong_file_is_withdrawn_by_the_same_file(
     assert summary.counts["accepted"] == 1
     [first, second] = await log(settings)
     assert (second["corrects_event_id"], second["correction_kind"]) == (first["event_id"], "did_not_occur")
+
+
+async def test_money_is_kept_as_facts_of_its_own_and_is_no_movement(
+    client: httpx.AsyncClient, settings: SharedSettings, pool: Any
+) -> None:
+    _, ghn = await add_carrier(pool, Carrier("ghn", "GHN", "ghn"))
+    _, ghtk = await add_carrier(pool, Carrier("ghtk", "GHTK", "ghtk"))
+    update = {**GHN, "Type": "Update_cod", "CODAmount": 250_000}
+    for report in (update, update, {**GHN, "Type": "update_fee", "TotalFee": 71_400}):
+        answer = await client.post(f"/v1/webhooks/{ghn}/ghn", json=report)
+        assert answer.json()["result"] == "ignored"
+    for status in ("6", "11"):
+        form = f"label_id=S1.A1&action_time=2016-11-02T12:18:39+07:00&status_id={status}&pick_money=100000"
+        assert (await client.post(f"/v1/webhooks/{ghtk}/ghtk", content=form)).status_code == 200
+    rows = await pool.fetch("select carrier, number, kind, amount from facts order by 1, 3")
+    assert [tuple(row) for row in rows] == [
+        ("ghn", "Z82BS", "cod_amount", 250_000), ("ghn", "Z82BS", "fee", 71_400),
+        ("ghtk", "S1.A1", "cod_settled", 100_000), ("ghtk", "S1.A1", "return_settled", 100_000),
+    ]  # fmt: skip
+    assert await log(settings) == []
+
+
+async def test_an_amount_that_is_none_is_set_aside_and_the_movement_comes_in(
+    client: httpx.AsyncClient, settings: SharedSettings, pool: Any
+) -> None:
+    _, ghn = await add_carrier(pool, Carrier("ghn", "GHN", "ghn"))
+    answer = await client.post(f"/v1/webhooks/{ghn}/ghn", json={**GHN, "CODAmount": "a lot"})
+    assert answer.json()["result"] == "accepted"
+    assert [row["reason"] for row in await pool.fetch("select reason from quarantine")] == [
+        "amount_invalid"
+    ]
+    assert len(await log(settings)) == 1

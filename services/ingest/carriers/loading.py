@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from buuta.errors import BadSettings
 from buuta.model.statuses import DeliveryMode, Reason, Status
+from services.ingest.domain.facts import FactKind, FactRule, Facts, facts_by
 from services.ingest.domain.recipe import IDENTITY, CodeRow, Recipe, Webhook
 from services.ingest.domain.table import OPTIONAL, REQUIRED, Table
 
@@ -43,6 +44,15 @@ class WebhookTable(Strict):
     never_refuse: bool = False
 
 
+class FactTable(Strict):
+    """As `FactRule`."""
+
+    kind: FactKind
+    field: str
+    values: frozenset[str]
+    amount: str
+
+
 class RecipeTable(Strict):
     """A `recipe.toml`."""
 
@@ -54,6 +64,7 @@ class RecipeTable(Strict):
     webhook: WebhookTable | None = None
     file: bool = False
     personal: frozenset[str] = frozenset()
+    facts: tuple[FactTable, ...] = ()
 
     @model_validator(mode="after")
     def known_names(self) -> "RecipeTable":
@@ -118,6 +129,7 @@ def _recipe(folder: Path, package: str | None) -> Recipe:
         webhook=None if table.webhook is None else Webhook(**table.webhook.model_dump()),
         columns=tuple(table.fields[name] for name in REQUIRED) if table.file else (),
         personal=frozenset(name.casefold() for name in table.personal),
+        facts=_facts(table) if table.facts else None,
     )
 
 
@@ -139,6 +151,14 @@ def _by_table(table: RecipeTable) -> Parse:
     # The date cells of a spreadsheet come as ISO.
     forms = (*table.times.forms, *(("iso",) if table.file else ()))
     return Table(table.fields, forms, table.times.assumed_minutes).parse
+
+
+def _facts(table: RecipeTable) -> Facts:
+    rules = [
+        FactRule(each.kind, each.field, frozenset(map(str.casefold, each.values)), each.amount)
+        for each in table.facts
+    ]
+    return facts_by(rules, _by_table(table))
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -89,7 +89,8 @@ class Recipe:
     """One format: its code tables, its parser, its doors, and the columns that make an event's identity.
 
     `columns` are those that a file of this format must have; without any, files have Buuta's own.
-    `personal` are names of fields that are dropped before a payload is kept.
+    `personal` are names of fields that are dropped before a payload is kept. `facts` reads what a payload says of
+    money (`domain/facts.py`).
     """
 
     format: str
@@ -102,6 +103,7 @@ class Recipe:
     webhook: Webhook | None = None
     columns: Sequence[Sequence[str]] = ()
     personal: frozenset[str] = frozenset()
+    facts: Callable[[Mapping[str, Any], "Receipt"], Sequence[Any]] | None = None
 
 
 PERSONAL: Final = re.compile(r"\d{7}|@")

@@ -77,6 +77,8 @@ async def _taken(intake: Intake, carrier: Carrier, recipe: Recipe, sent: Sent) -
         return _refused(webhook, bad)
     [answer] = await intake.take(carrier, receipt, [payload], recipe.parse)
     if answer.result is not Result.REJECTED:
+        await intake.keep_facts(recipe, receipt, payload)
+    if answer.result is not Result.REJECTED:
         return JSONResponse(answer.as_json() if webhook.reply is None else _reply(webhook.reply, payload))
     await intake.keep_rejected(carrier, receipt, [payload], [answer])
     problem = Problem(400, answer.code or "", answer.message or "")
