@@ -23,6 +23,7 @@ from services.ingest.keyring import Caller
 from services.ingest.storage import Carrier
 
 DOOR: Final = "api"
+_as_json: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class ItemAnswer(BaseModel):
@@ -103,4 +104,4 @@ async def _answers(intake: Intake, carrier: Carrier, items: Sequence[Any], parse
     receipt = Receipt(carrier.code, DOOR, now_ms())
     answers = await intake.take(carrier, receipt, items, parse)
     await intake.keep_rejected(carrier, receipt, items, answers)
-    return json.dumps([answer.as_json() for answer in answers]).encode()
+    return _as_json([answer.as_json() for answer in answers]).encode()
