@@ -16,6 +16,7 @@ from buuta.audit.preview import Preview, preview
 from buuta.cli.admin import with_database
 from buuta.cli.connect import connected
 from buuta.contracts import registry
+from buuta.contracts.codec import Codec
 from buuta.errors import BadItem, KafkaAway
 from buuta.model.identifiers import parcel_key
 from buuta.model.scan import Scan
@@ -30,7 +31,7 @@ from services.ingest import held
 from services.ingest.carriers import all_recipes
 from services.ingest.domain.recipe import CodeRow
 from services.ingest.held import HeldReport, Wanted
-from services.ingest.replay import Reread, reread
+from services.ingest.replay import Keys, Reread, reread
 from services.ingest.settings import IngestSettings
 from services.notifier.chunks import ChunkPlan
 from services.tracker.chunks import ChunkFold
@@ -205,13 +206,13 @@ async def _replayed(wanted: Wanted, mapping: NewCode | None, dry_run: bool) -> N
 async def _reread(desk: Desk, wanted: Wanted, mapping: NewCode | None) -> Reread:
     recipes = await held.mapped(desk.con, all_recipes(desk.settings.ingest_recipes))
     formats = dict(await desk.con.fetch("select code, format from carriers"))
-    found, after = Reread(), 0
+    found, after, codec = Reread(), 0, Codec()
     while page := await held.waiting(desk.con, wanted, after):
         after = page[-1].number
         meant = [
             each for each in page if mapping is None or formats.get(each.carrier) == mapping.format_name
         ]
-        part = reread(meant, recipes, formats, desk.vault)
+        part = reread(meant, recipes, formats, Keys(desk.vault, codec))
         found.scans += part.scans
         found.settled += part.settled
         found.still += part.still

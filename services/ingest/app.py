@@ -25,6 +25,7 @@ from services.ingest.domain.item import ScanItem
 from services.ingest.domain.recipe import Recipe
 from services.ingest.doors import reading, scans, webhooks
 from services.ingest.doors.gate import Gate, Intakes
+from services.ingest.doors.kafka import KafkaDoor
 from services.ingest.intake import Intake, RecipeBook, Target
 from services.ingest.keyring import Keyring
 from services.ingest.settings import IngestSettings
@@ -87,7 +88,10 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
             Intake(Target(_nowhere, _nowhere, _nowhere, codec, book), pool, vault),
         )
         gate = Gate(intakes, keyring, settings.ingest_inside_bytes)
-        work = (spool.run(), shelter.run(), _follow(pool, book, keyring))
+        kafka_door = KafkaDoor(settings.kafka, intakes.real, codec)
+        work = [spool.run(), shelter.run(), _follow(pool, book, keyring)]
+        if settings.ingest_kafka_door:
+            work.append(kafka_door.run())
         tasks = [asyncio.create_task(each) for each in work]
         try:
             yield build(settings, gate, reading.router(gate, pool, vault), readiness), failed

@@ -9,13 +9,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cryptography.exceptions import InvalidTag
+
+from buuta.contracts.codec import Codec
 from buuta.errors import BadItem
 from buuta.model.scan import Scan
 from buuta.storage.vault import Vault
 from services.ingest.domain.recipe import Receipt, Recipe, to_scan
-from services.ingest.doors import file, webhooks
+from services.ingest.doors import file, kafka, webhooks
 from services.ingest.doors.batch import read_report
 from services.ingest.held import HeldReport
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What opens a payload and reads a record."""
+
+    vault: Vault
+    codec: Codec
 
 
 @dataclass
@@ -28,13 +39,13 @@ class Reread:
 
 
 def reread(
-    reports: Iterable[HeldReport], recipes: Mapping[str, Recipe], formats: Mapping[str, str], vault: Vault
+    reports: Iterable[HeldReport], recipes: Mapping[str, Recipe], formats: Mapping[str, str], keys: Keys
 ) -> Reread:
     """Read reports once more; `formats` says which format a carrier speaks."""
     found = Reread()
     for report in reports:
         try:
-            scan = _scan(report, recipes[formats[report.carrier]], vault)
+            scan = _scan(report, _recipe(report, recipes, formats), keys)
         except BadItem as bad:
             found.still.append((report.number, f"{bad.code}: {bad}"))
             continue
@@ -44,18 +55,32 @@ def reread(
     return found
 
 
-def _scan(report: HeldReport, recipe: Recipe, vault: Vault) -> Scan | None:
+def _recipe(report: HeldReport, recipes: Mapping[str, Recipe], formats: Mapping[str, str]) -> Recipe:
+    if report.carrier not in formats:
+        raise BadItem(
+            "carrier_unknown", f"there is no carrier {report.carrier}: buuta carrier add makes one"
+        )
+    return recipes[formats[report.carrier]]
+
+
+def _scan(report: HeldReport, recipe: Recipe, keys: Keys) -> Scan | None:
     receipt = Receipt(report.carrier, report.door, round(report.received_at.timestamp() * 1000))
     try:
-        payload = json.loads(vault.open_payload(report.payload))
-    except ValueError:
-        raise BadItem("body_not_json", "the body is no JSON, and no code makes it so") from None
-    read = _parse(report.door, recipe, payload)
+        plain = keys.vault.open_payload(report.payload)
+    except InvalidTag:
+        raise BadItem(
+            "key_other", "it was encrypted with another master key than BUUTA_MASTER_KEY"
+        ) from None
+    read = kafka.read(keys.codec, plain) if report.door == kafka.DOOR else _read(report.door, recipe, plain)
     return None if read is None else to_scan(recipe, read, receipt)
 
 
-def _parse(door: str, recipe: Recipe, payload: Any) -> Any:
+def _read(door: str, recipe: Recipe, plain: bytes) -> Any:
     """As the door reads it."""
+    try:
+        payload = json.loads(plain)
+    except ValueError:
+        raise BadItem("body_not_json", "the body is no JSON, and no code makes it so") from None
     if door == webhooks.DOOR:
         return recipe.parse(payload)
     if door == file.DOOR and isinstance(payload, dict):

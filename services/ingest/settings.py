@@ -18,6 +18,9 @@ class IngestSettings(SharedSettings):
     ingest_spool: int = Field(
         10_000_000, ge=0, description="Most scans in the spool; beyond, carriers hear 503."
     )
+    ingest_kafka_door: bool = Field(
+        False, description="Whether carriers' own topics, carrier.CODE.scans, are taken in."
+    )
     ingest_recipes: Path | None = Field(
         None,
         description="A folder with more formats, a folder each: tables alone. Same names take precedence.",

@@ -8,7 +8,7 @@ import httpx
 
 from buuta.contracts.codec import Codec
 from buuta.settings import SharedSettings
-from buuta.storage.vault import Vault
+from buuta.storage.vault import Vault, read_master_key
 from buuta.streaming.producer import Producer
 from services.ingest.held import hold
 from services.ingest.intake import Intake, Target
@@ -21,10 +21,11 @@ GOOD = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30
 
 def intake_on(settings: SharedSettings, producer: Producer, pool: Any) -> Intake:
     """Intake without doors, straight into the log."""
-    put = partial(producer.send_keyed, settings.events_topic)
-    return Intake(
-        Target(put, partial(hold, pool), partial(keep_facts, pool), Codec()), pool, Vault(bytes(32))
+    put, vault = (
+        partial(producer.send_keyed, settings.events_topic),
+        Vault(read_master_key(settings.master_key)),
     )
+    return Intake(Target(put, partial(hold, pool), partial(keep_facts, pool), Codec()), pool, vault)
 
 
 async def add_carrier(pool: Any, carrier: Carrier) -> tuple[str, str]:

@@ -1,0 +1,97 @@
+"""Carriers that have Kafka produce to a topic of their own; who they are follows from the topic."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from pydantic import SecretStr
+
+from buuta.contracts.codec import Codec
+from buuta.settings import SharedSettings
+from services.ingest.app import wire
+from services.ingest.doors.kafka import KafkaDoor
+from services.ingest.settings import IngestSettings
+from services.ingest.storage import Carrier
+from tests.integration.command import buuta
+from tests.integration.doors import add_carrier, intake_on, log
+from tests.integration.parts import producer_on
+from tests.scans import registration, scan
+from tests.waiting import until
+
+SCAN = scan("delivered", 1, raw_code="delivered", delivery_mode="address", facility="BC1")
+
+
+def encoded(**more: Any) -> bytes:
+    return Codec().encode("ScanEvent", SCAN._replace(**more)._asdict())
+
+
+@pytest.fixture
+async def kafka_door(settings: SharedSettings, pool: Any) -> AsyncIterator[KafkaDoor]:
+    await add_carrier(pool, Carrier("vnp", "VNPost", "buuta"))
+    async with producer_on(settings) as producer:
+        yield KafkaDoor(settings.kafka, intake_on(settings, producer, pool), Codec())
+
+
+async def test_carrier_id_receipt_and_status_are_ours_whatever_the_record_says(
+    kafka_door: KafkaDoor, settings: SharedSettings
+) -> None:
+    lies = encoded(
+        carrier="ghn", event_id="f" * 32, status="lost", received_at=1, door="api", mapping_version="x"
+    )
+    await kafka_door.take("vnp", [lies, encoded()])
+    [event] = await log(settings)
+    assert (event["carrier"], event["door"], event["status"]) == ("vnp", "kafka", "delivered")
+    assert (event["delivery_mode"], event["facility"], event["mapping_version"]) == (
+        "address",
+        "BC1",
+        "buuta-1",
+    )
+    assert event["received_at"] > SCAN.received_at - 86_400_000
+    assert event["event_id"] not in ("f" * 32, SCAN.event_id)
+
+
+async def test_what_cannot_be_taken_is_set_aside_and_costs_its_neighbours_nothing(
+    kafka_door: KafkaDoor, settings: SharedSettings, pool: Any
+) -> None:
+    foreign = Codec().encode("ParcelRegistration", registration()._asdict())
+    await kafka_door.take(
+        "vnp", [b"junk", foreign, encoded(raw_code="teleported"), encoded(occurred_at=1), encoded(), b""]
+    )
+    await kafka_door.take("nobody", [encoded()])
+    assert len(await log(settings)) == 1
+    rows = await pool.fetch("select carrier, reason, raw_code from quarantine order by reason, carrier")
+    assert [tuple(row) for row in rows] == [
+        ("nobody", "carrier_unknown", ""), ("vnp", "record_not_scan", ""), ("vnp", "record_undecodable", ""),
+        ("vnp", "record_undecodable", ""), ("vnp", "time_out_of_range", ""), ("vnp", "unknown_code", "teleported"),
+    ]  # fmt: skip
+    mapped = await buuta(settings, "quarantine", "map", "buuta", "teleported", "--status", "lost")
+    assert "1 sent on, 0 wait on." in mapped.said
+    assert [event["status"] for event in await log(settings)] == ["delivered", "lost"]
+
+
+async def test_what_another_master_key_sealed_waits_on(
+    kafka_door: KafkaDoor, settings: SharedSettings
+) -> None:
+    await kafka_door.take("vnp", [b"junk"])
+    other = settings.model_copy(update={"master_key": SecretStr("22" * 32)})
+    assert "0 sent on, 1 wait on." in (await buuta(other, "quarantine", "replay", "--carrier", "vnp")).said
+
+
+async def test_a_carriers_topic_is_taken_in_by_a_running_ingest(
+    settings: SharedSettings, pool: Any
+) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    await admin.start()
+    code = f"c{settings.events_topic[-10:]}"
+    await admin.create_topics([NewTopic(f"carrier.{code}.scans", 1, 1)])
+    await admin.close()
+    await add_carrier(pool, Carrier(code, "Its own topic", "buuta"))
+    async with producer_on(settings) as producer:
+        await producer.send(f"carrier.{code}.scans", b"Z82BS", encoded())
+
+    async def there() -> bool:
+        return any(event["carrier"] == code for event in await log(settings))
+
+    async with wire(IngestSettings(**settings.model_dump() | {"ingest_kafka_door": True})):
+        await until(there, "the scan is in the log", 40)
