@@ -1,8 +1,9 @@
 """The services as subcommands, and files through ingest."""
 
 import asyncio
+import contextlib
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +22,7 @@ from buuta.telemetry.health import Readiness
 from buuta.telemetry.service import main
 from services.ingest.app import wire as wire_ingest
 from services.ingest.carriers import all_recipes
+from services.ingest.doors.drop import DropFolder
 from services.ingest.doors.file import Summary, take_file, withdraw_file
 from services.ingest.doors.sheets import opened
 from services.ingest.held import hold, mapped
@@ -68,41 +70,59 @@ def file(
         sys.exit(1)
 
 
-async def _take(path: Path, code: str, taking: Callable[..., Awaitable[Summary]]) -> Summary:
+@ingest.command("watch")
+def watch(
+    folder: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, help="It holds a folder a carrier.")
+    ],
+) -> None:
+    """Take in what carriers put into FOLDER/CODE/, until Ctrl-C; it lies in `done` or `refused` afterwards.
+
+    Refused lines are in done/FILE.rejected.csv, why a whole file was refused in refused/FILE.error.txt.
+    """
+
+    async def run() -> None:
+        async with _intake() as intake:
+            await DropFolder(folder, intake).run()
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(run())
+
+
+@contextlib.asynccontextmanager
+async def _intake() -> AsyncIterator[Intake]:
+    """Intake without HTTP doors, straight into the log."""
     settings = load(IngestSettings)
     vault = Vault(read_master_key(settings.master_key))
-    with opened(path) as sheet:
-        lines = sum(1 for _ in sheet.rows)
     producer = Producer(settings, Readiness())
     async with connected(settings) as pool, registry.opened(settings.schema_registry_url) as codec:
-        carrier: Carrier | None = await carrier_of(pool, code)
-        if carrier is None:
-            raise Forbidden(f"there is no carrier {code!r}: buuta carrier list shows them")
         await producer.start()
         await producer.connected()
-        recipes = await mapped(pool, all_recipes(settings.ingest_recipes))
-        intake = Intake(
-            Target(
-                partial(producer.send_keyed, settings.events_topic),
-                partial(hold, pool),
-                partial(keep_facts, pool),
-                codec,
-                RecipeBook(recipes),
-            ),
-            pool,
-            vault,
-        )
+        book = RecipeBook(await mapped(pool, all_recipes(settings.ingest_recipes)))
+        put = partial(producer.send_keyed, settings.events_topic)
+        try:
+            yield Intake(
+                Target(put, partial(hold, pool), partial(keep_facts, pool), codec, book), pool, vault
+            )
+        finally:
+            await producer.stop()
+
+
+async def _take(path: Path, code: str, taking: Callable[..., Awaitable[Summary]]) -> Summary:
+    with opened(path) as sheet:
+        lines = sum(1 for _ in sheet.rows)
+    async with _intake() as intake:
+        carrier: Carrier | None = await carrier_of(intake.pool, code)
+        if carrier is None:
+            raise Forbidden(f"there is no carrier {code!r}: buuta carrier list shows them")
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.completed}/{task.total}"),
         )
-        try:
-            with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
-                task = progress.add_task(path.name, total=lines)
-                return await taking(intake, carrier, path, lambda done: progress.advance(task, done))
-        finally:
-            await producer.stop()
+        with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+            task = progress.add_task(path.name, total=lines)
+            return await taking(intake, carrier, path, lambda done: progress.advance(task, done))
 
 
 def tracker() -> None:

@@ -1,0 +1,105 @@
+"""The drop folder: files that carriers put into `FOLDER/CODE/` are taken in, and then lie in `done` or `refused`.
+
+A file is taken when two looks in a row find it the same, since who copies it may not be finished. A process that is
+killed takes it up again where it stopped; one that is killed before the move finds it done already.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from buuta.errors import BadItem, Retry
+from buuta.storage.faults import is_away
+from services.ingest.doors.file import take_file
+from services.ingest.intake import Intake
+from services.ingest.storage import carrier_of
+
+log = structlog.get_logger()
+ENDINGS: Final = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm")
+REPORT: Final = ".rejected.csv"
+LOOK_SECONDS: Final = 2.0
+Look = tuple[int, int]
+"""Size and time of a file's last change."""
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A file of a carrier's."""
+
+    carrier: str
+    path: Path
+
+
+class DropFolder:
+    """Watches a folder; `look` is one look."""
+
+    def __init__(self, folder: Path, intake: Intake) -> None:
+        self._folder = folder
+        self._intake = intake
+        self._seen: dict[Path, Look] = {}
+
+    async def run(self) -> None:
+        """Watch for ever; what is away now is tried again at the next look."""
+        while True:
+            try:
+                await self.look()
+            except Exception as why:
+                if not (isinstance(why, Retry) or is_away(why)):
+                    raise
+                log.warning("drop_retried", error=type(why).__name__)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> list[Path]:
+        """Take in what has not changed since the last look; returns where each file lies now."""
+        found = {each.path: _state(each.path) for each in self._files()}
+        steady = [each for each in self._files() if self._seen.get(each.path) == found.get(each.path)]
+        self._seen = found
+        return [await self._take(each) for each in steady]
+
+    def _files(self) -> Iterator[Dropped]:
+        for own in sorted(path for path in self._folder.iterdir() if path.is_dir()):
+            for path in sorted(own.iterdir()):
+                name = path.name.lower()
+                wanted = name.endswith(ENDINGS) and not name.endswith(REPORT) and not name.startswith(".")
+                if wanted and path.is_file():
+                    yield Dropped(own.name, path)
+
+    async def _take(self, dropped: Dropped) -> Path:
+        carrier = await carrier_of(self._intake.pool, dropped.carrier)
+        if carrier is None:
+            return _refused(dropped.path, f"there is no carrier {dropped.carrier!r}")
+        try:
+            summary = await take_file(self._intake, carrier, dropped.path, lambda _: None)
+        except BadItem as bad:
+            return _refused(dropped.path, str(bad))
+        counts = {name: count for name, count in summary.counts.items() if count}
+        log.info("file_taken", carrier=carrier.code, file=dropped.path.name, **counts)
+        if summary.report is not None:
+            _moved(summary.report, "done")
+        return _moved(dropped.path, "done")
+
+
+def _state(path: Path) -> Look:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+def _refused(path: Path, why: str) -> Path:
+    moved = _moved(path, "refused")
+    moved.with_name(f"{moved.name}.error.txt").write_text(f"{why}\n", encoding="utf-8")
+    log.warning("file_refused", file=path.name, why=why)
+    return moved
+
+
+def _moved(path: Path, place: str) -> Path:
+    """The file in `place` beside it, under a name that nothing there has."""
+    folder = path.parent / place
+    folder.mkdir(exist_ok=True)
+    target, number = folder / path.name, 1
+    while target.exists():
+        target, number = folder / f"{path.stem}-{number}{path.suffix}", number + 1
+    return path.rename(target)
