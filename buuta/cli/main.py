@@ -11,6 +11,7 @@ from buuta.cli import (
     admin,
     carriers,
     dead_letters,
+    facilities,
     findings,
     look,
     moves,
@@ -34,6 +35,7 @@ admin.add_to(app)
 carriers.add_to(app)
 look.add_to(app)
 moves.add_to(app)
+facilities.add_to(app)
 findings.add_to(app)
 dead_letters.add_to(app)
 quarantine.add_to(app)

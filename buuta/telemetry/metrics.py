@@ -31,6 +31,9 @@ INGEST_REFUSED = Counter(
     "Requests of known carriers that were refused, and why.",
     ["carrier", "why"],
 )
+INGEST_UNKNOWN_FACILITIES = Counter(
+    "buuta_ingest_unknown_facilities_total", "Scans whose facility nobody has registered.", ["carrier"]
+)
 INGEST_SPOOLED = Counter(
     "buuta_ingest_spooled_total", "Scans that PostgreSQL took while Kafka did not acknowledge."
 )

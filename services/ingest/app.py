@@ -26,6 +26,7 @@ from services.ingest.domain.recipe import Recipe
 from services.ingest.doors import reading, scans, webhooks
 from services.ingest.doors.gate import Gate, Intakes
 from services.ingest.doors.kafka import KafkaDoor
+from services.ingest.facilities import Facilities
 from services.ingest.intake import Intake, RecipeBook, Target
 from services.ingest.keyring import Keyring
 from services.ingest.settings import IngestSettings
@@ -82,14 +83,18 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         recipes = all_recipes(settings.ingest_recipes)
         spool = Spool(pool, partial(producer.send_keyed, settings.events_topic), settings.ingest_spool)
         shelter = Shelter(pool, vault, Topic(settings.quarantine_topic, settings.kafka, producer))
-        book, keyring = RecipeBook(recipes), Keyring(pool, vault)
+        book, keyring, facilities = RecipeBook(recipes), Keyring(pool, vault), Facilities(pool)
         intakes = Intakes(
-            Intake(Target(spool.put, shelter.keep, partial(keep_facts, pool), codec, book), pool, vault),
+            Intake(
+                Target(spool.put, shelter.keep, partial(keep_facts, pool), codec, book, facilities.placed),
+                pool,
+                vault,
+            ),
             Intake(Target(_nowhere, _nowhere, _nowhere, codec, book), pool, vault),
         )
         gate = Gate(intakes, keyring, settings.ingest_inside_bytes)
         kafka_door = KafkaDoor(settings.kafka, intakes.real, codec)
-        work = [spool.run(), shelter.run(), _follow(pool, book, keyring)]
+        work = [spool.run(), shelter.run(), _follow(pool, book, keyring, facilities)]
         if settings.ingest_kafka_door:
             work.append(kafka_door.run())
         tasks = [asyncio.create_task(each) for each in work]
@@ -105,7 +110,7 @@ async def _nowhere(_: Sequence[Any]) -> None:
     """Where goes what is sent by a sandbox key."""
 
 
-async def _follow(pool: Any, book: RecipeBook, keyring: Keyring) -> None:
+async def _follow(pool: Any, book: RecipeBook, keyring: Keyring, facilities: Facilities) -> None:
     """Read the codes that people map, say how much waits for them, write down what keys were used for.
 
     Without PostgreSQL what was read last holds.
@@ -116,6 +121,7 @@ async def _follow(pool: Any, book: RecipeBook, keyring: Keyring) -> None:
             book.recipes = await held.mapped(pool, recipes)
             await held.measure(pool)
             await keyring.write_down()
+            await facilities.refresh()
         except Exception as why:
             if not is_away(why):
                 log.exception("following_failed")

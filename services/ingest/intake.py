@@ -70,6 +70,7 @@ class Target:
     """Where scans go, how they are written, and which formats are read.
 
     `put` returns when scans are safe and `keep` when reports are that are set aside, or they raise KafkaAway.
+    `placed` gives scans the place of their facility.
     """
 
     put: Put
@@ -77,6 +78,7 @@ class Target:
     put_facts: Callable[[Sequence[Any]], Awaitable[None]]
     codec: Codec
     book: RecipeBook = field(default_factory=RecipeBook)
+    placed: Callable[[Collection[Scan]], Collection[Scan]] = list
 
 
 class Intake:
@@ -115,7 +117,7 @@ class Intake:
         ]
         if held:
             await self._target.keep(held)
-        await self._publish(scans.values())
+        await self._publish(self._target.placed(scans.values()))
         for result, count in Counter(answer.result for answer in answers).items():
             metrics.INGEST_ITEMS.labels(carrier.code, receipt.door, result.value).inc(count)
         return answers

@@ -1,0 +1,88 @@
+"""The registry of facilities: service points, hubs and lockers of the carriers."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from buuta.cli.admin import with_database
+from buuta.cli.connect import connected
+from buuta.errors import BadItem, Forbidden
+from buuta.settings import SharedSettings, load
+from services.ingest.domain.facility import COLUMNS, Facility, read_facility
+from services.ingest.doors.report import Report
+from services.ingest.doors.sheets import opened
+from services.ingest.facilities import provinces, register
+from services.ingest.storage import carrier_of
+
+console = Console()
+facility = typer.Typer(help="Service points, hubs and lockers.", no_args_is_help=True)
+REQUIRED = ("code", "name", "commune")
+UNKNOWN = """
+select split_part(parcel_key, ':', 1) as carrier, facility, count(*) as scans from scans s
+where facility is not null and received_at > (extract(epoch from now()) * 1000)::bigint - 86400000
+  and not exists (select from facilities f where f.carrier = split_part(s.parcel_key, ':', 1) and f.code = facility)
+group by 1, 2 order by 3 desc limit 100
+"""
+
+
+@facility.command("import")
+def import_(
+    path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV or XLSX file.")],
+    carrier: Annotated[str, typer.Option(help="Whose facilities these are.")],
+) -> None:
+    """Register a carrier's facilities, or change them: columns code, name, commune, and others.
+
+    Refused lines are written to FILE.rejected.csv with the reason. Exit code 1 if there are some.
+    """
+    with opened(path) as sheet, Report(path, sheet.columns, 0) as report:
+        missing = [name for name in REQUIRED if name not in sheet.columns]
+        unknown = [name for name in sheet.columns if name not in COLUMNS]
+        if missing or unknown:
+            raise BadItem(
+                "header_invalid",
+                f"missing: {', '.join(missing) or 'none'}; not known: {', '.join(unknown) or 'none'}; "
+                f"possible: {', '.join(COLUMNS)}",
+            )
+        good: list[Facility] = []
+        for number, cells, surplus in sheet.rows:
+            try:
+                good.append(read_facility(cells, provinces()))
+            except BadItem as bad:
+                report.write(number, (bad.code, str(bad)), [*cells.values(), *surplus])
+        refused = report.path
+    asyncio.run(_register(carrier, good))
+    console.print(f"{len(good)} registered.")
+    if refused is not None:
+        console.print(f"The refused lines and their reasons are in {refused}", markup=False)
+        raise typer.Exit(1)
+
+
+async def _register(code: str, facilities: list[Facility]) -> None:
+    async with connected(load(SharedSettings)) as pool:
+        if await carrier_of(pool, code) is None:
+            raise Forbidden(f"there is no carrier {code!r}: buuta carrier list shows them")
+        async with pool.acquire() as con, con.transaction():
+            await register(con, code, facilities)
+
+
+@facility.command("unknown")
+def unknown() -> None:
+    """Show facilities of the last day's scans that nobody has registered."""
+
+    async def work(pool: Any) -> Any:
+        return await pool.fetch(UNKNOWN)
+
+    rows = with_database(work)
+    table = Table("carrier", "facility", "scans")
+    for row in rows:
+        table.add_row(row["carrier"], row["facility"], str(row["scans"]))
+    console.print(table if rows else "All are registered.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the tools to the command."""
+    app.add_typer(facility, name="facility")

@@ -1,0 +1,63 @@
+"""A facility as a carrier registers it: a service point, a hub or a locker, with its unit since 1 July 2025."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from buuta.errors import BadItem
+
+Empty = BeforeValidator(lambda raw: None if raw == "" else raw)
+Unit = Annotated[str, Field(pattern="^[0-9]{2,5}$")]
+Degrees = Annotated[float | None, Empty]
+
+
+class FacilityKind(StrEnum):
+    """What is done there."""
+
+    SERVICE_POINT = "service_point"
+    HUB = "hub"
+    LOCKER = "locker"
+
+
+class Facility(BaseModel):
+    """A line of the registry; without a province that of the commune is taken."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    code: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./-]{1,40}$")]
+    kind: FacilityKind = FacilityKind.SERVICE_POINT
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    commune: Unit
+    province: Annotated[Unit | None, Empty] = None
+    latitude: Annotated[Degrees, Field(ge=-90, le=90)] = None
+    longitude: Annotated[Degrees, Field(ge=-180, le=180)] = None
+    connected: bool = True
+    opening_hours: Annotated[str | None, Empty, Field(max_length=200)] = None
+
+
+COLUMNS = tuple(Facility.model_fields)
+
+
+def read_facility(line: Mapping[str, Any], provinces: Mapping[str, str]) -> Facility:
+    """Check a line; `provinces` has the province of every commune.
+
+    Raises:
+        BadItem: names the column and says what to fix.
+    """
+    given = {
+        name: value for name, value in line.items() if value != "" or name in ("code", "name", "commune")
+    }
+    try:
+        read = Facility.model_validate(given)
+    except ValidationError as wrong:
+        first = wrong.errors(include_input=False, include_url=False)[0]
+        column = ".".join(map(str, first["loc"]))
+        raise BadItem("facility_invalid", f"{column}: {first['msg'].lower()}", column) from None
+    province = provinces.get(read.commune)
+    if province is None:
+        raise BadItem("commune_unknown", "no commune has this code since 1 July 2025", "commune")
+    if read.province not in (None, province):
+        raise BadItem("province_wrong", f"the commune lies in province {province}", "province")
+    return read.model_copy(update={"province": province})

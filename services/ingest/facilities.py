@@ -1,0 +1,86 @@
+"""The facilities in PostgreSQL and at the doors: what is registered gives a scan its province and commune."""
+
+import json
+import time
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
+from typing import Any, Final
+
+import vietnam_provinces
+
+from buuta.model.scan import Scan
+from buuta.storage.faults import is_away
+from buuta.telemetry import metrics
+from services.ingest.domain.facility import Facility
+
+FRESH_SECONDS: Final = 60.0
+SELECT: Final = "select carrier, code, province, commune from facilities"
+STAGE: Final = "create temporary table staged (like facilities including defaults) on commit drop"
+UPSERT: Final = """
+insert into facilities select * from staged on conflict (carrier, code) do update set kind = excluded.kind,
+  name = excluded.name, province = excluded.province, commune = excluded.commune, latitude = excluded.latitude,
+  longitude = excluded.longitude, connected = excluded.connected, opening_hours = excluded.opening_hours,
+  units = excluded.units, updated_at = now()
+"""
+COLUMNS: Final = (
+    "carrier", "code", "kind", "name", "province", "commune", "latitude", "longitude", "connected",
+    "opening_hours", "units",
+)  # fmt: skip
+Place = tuple[str, str]
+"""Province and commune."""
+
+
+@cache
+def provinces() -> Mapping[str, str]:
+    """The province of every commune, by the codes of the Statistics Office."""
+    nested = json.loads(vietnam_provinces.NESTED_DIVISIONS_JSON_PATH.read_text(encoding="utf-8"))
+    return {f"{ward['code']:05}": f"{each['code']:02}" for each in nested for ward in each["wards"]}
+
+
+async def register(con: Any, carrier: str, facilities: Sequence[Facility]) -> None:
+    """Register facilities, or change them; in the caller's transaction."""
+    units = f"vietnam-provinces {version('vietnam-provinces')}"
+    rows = [
+        (carrier, each.code, each.kind.value, each.name, each.province, each.commune, each.latitude,
+         each.longitude, each.connected, each.opening_hours, units)
+        for each in {each.code: each for each in facilities}.values()
+    ]  # fmt: skip
+    await con.execute(STAGE)
+    await con.copy_records_to_table("staged", records=rows, columns=COLUMNS)
+    await con.execute(UPSERT)
+
+
+class Facilities:
+    """All facilities' places in memory, read anew every minute; without PostgreSQL the last ones hold."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self._places: dict[tuple[str, str], Place] = {}
+        self._read_at = -FRESH_SECONDS
+
+    async def refresh(self) -> None:
+        """Read them if it is time."""
+        if time.monotonic() - self._read_at < FRESH_SECONDS:
+            return
+        try:
+            rows = await self._pool.fetch(SELECT)
+        except Exception as why:
+            if not is_away(why):
+                raise
+            return
+        self._read_at = time.monotonic()
+        self._places = {(carrier, code): (province, commune) for carrier, code, province, commune in rows}
+
+    def placed(self, scans: Collection[Scan]) -> list[Scan]:
+        """The scans with the place of their facility, where they say none; unknown facilities are counted."""
+        return [self._placed(scan) if scan.facility is not None else scan for scan in scans]
+
+    def _placed(self, scan: Scan) -> Scan:
+        place = self._places.get((scan.carrier, scan.facility or ""))
+        if place is None:
+            metrics.INGEST_UNKNOWN_FACILITIES.labels(scan.carrier).inc()
+            return scan
+        if scan.province is not None or scan.commune is not None:
+            return scan
+        return scan._replace(province=place[0], commune=place[1])
