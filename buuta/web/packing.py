@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from backports import zstd
 
@@ -21,45 +21,32 @@ def unpacked(body: bytes, encoding: str, limit: int) -> bytes:
     name = encoding.strip().lower()
     if name in ("", "identity"):
         return body
-    unpack = UNPACKERS.get(name)
-    if unpack is None:
+    new = UNPACKERS.get(name)
+    if new is None:
         raise Problem(415, "encoding_unknown", f"pack by one of {', '.join(UNPACKERS)}, or not at all")
     try:
-        return unpack(body, limit)
+        return _unpack(new, body, limit)
     except (zlib.error, zstd.ZstdError, EOFError) as wrong:
         raise Problem(400, "body_not_packed", f"the body is not {name}: {wrong}") from None
 
 
-def _gzip(body: bytes, limit: int) -> bytes:
+def _unpack(new: Callable[[], Any], body: bytes, limit: int) -> bytes:
     parts: list[bytes] = []
-    left = limit
     while body:
-        member = zlib.decompressobj(GZIP_WINDOW)
-        parts.append(member.decompress(body, left + 1))
-        left = _room(left, parts[-1])
+        member = new()
+        parts.append(member.decompress(body, limit + 1))
+        if len(parts[-1]) > limit:
+            raise Problem(
+                413, "body_too_large", "the body unpacks to more than is taken at once; send less"
+            )
+        limit -= len(parts[-1])
         if not member.eof:
             raise EOFError("it ends before its end")
         body = member.unused_data
     return b"".join(parts)
 
 
-def _zstd(body: bytes, limit: int) -> bytes:
-    parts: list[bytes] = []
-    left = limit
-    while body:
-        frame = zstd.ZstdDecompressor()
-        parts.append(frame.decompress(body, left + 1))
-        left = _room(left, parts[-1])
-        if not frame.eof:
-            raise EOFError("it ends before its end")
-        body = frame.unused_data
-    return b"".join(parts)
-
-
-def _room(left: int, part: bytes) -> int:
-    if len(part) > left:
-        raise Problem(413, "body_too_large", "the body unpacks to more than is taken at once; send less")
-    return left - len(part)
-
-
-UNPACKERS: Final[Mapping[str, Callable[[bytes, int], bytes]]] = {"gzip": _gzip, "zstd": _zstd}
+UNPACKERS: Final[Mapping[str, Callable[[], Any]]] = {
+    "gzip": lambda: zlib.decompressobj(GZIP_WINDOW),
+    "zstd": zstd.ZstdDecompressor,
+}
