@@ -1,9 +1,11 @@
 """Idea 8 of design.md: time enters as a record; deadlines survive restarts, fire once, are taken back."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from aiokafka.errors import KafkaTimeoutError
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ from services.tracker.domain.epochs import Papers
 from services.tracker.domain.fold import fold
 from services.tracker.domain.invitations import GOES_BACK
 from services.tracker.domain.rules import STALE_MS
-from tests.integration.parts import EMPTY, chunk, everything, milestones, worker
+from tests.integration.parts import EMPTY, FakeLog, chunk, everything, milestones, worker
 from tests.scans import HOUR, MORNING, corrected_journeys, papers, registration, scan
 
 LATER = MORNING + 40 * HOUR
@@ -119,3 +121,22 @@ async def test_the_sweep_finds_what_the_domain_implies(
 
 
 pytestmark = pytest.mark.timeout(120)
+
+
+async def test_a_broker_that_does_not_tell_the_end_of_the_log_does_not_end_the_tracker(
+    settings: SharedSettings, pool: Any
+) -> None:
+    asked = asyncio.Event()
+
+    class Away(FakeLog):
+        async def behind(self, positions: Mapping[int, int]) -> dict[int, int]:
+            asked.set()
+            raise KafkaTimeoutError("Failed to get offsets by times in 30000 ms")
+
+    async with worker(settings, pool) as tracker:
+        tracker.log = Away()
+        sweeping = asyncio.create_task(Timekeeper(tracker, settings.events_topic, 60, lambda: 0).run())
+        await asyncio.wait_for(asked.wait(), 10)
+        await asyncio.sleep(0)
+        assert not sweeping.done()
+        sweeping.cancel()
