@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
@@ -49,13 +48,6 @@ def _quantile(observed: list[tuple[float, float]], wanted: float) -> float:
             return lower if bound == float("inf") else lower + (bound - lower) * share
         lower, below = bound, count
     return float("nan")
-
-
-@dataclass
-class Track:
-    """Samples of one partition: (seconds, position, end of the log)."""
-
-    samples: list[tuple[float, int, int]] = field(default_factory=list)
 
 
 class Watch:

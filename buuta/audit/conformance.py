@@ -15,20 +15,19 @@ from buuta.errors import BadItem
 from buuta.model.identifiers import s10_flag
 from buuta.model.scan import Scan
 from buuta.model.statuses import OffsetSource, Status
-from buuta.model.steering import FUTURE_MS, OLDEST_MS
+from buuta.model.steering import out_of_range
 from buuta.web.bodies import parse_json
 from buuta.web.problems import Problem
 from services.ingest.domain.recipe import Receipt, Recipe, UnknownCode, shown_code, to_scan
-from services.ingest.doors.batch import BadLine, read_report
+from services.ingest.doors.batch import read_line, read_report
 from services.ingest.doors.file import parse_of
-from services.ingest.doors.sheets import opened
+from services.ingest.doors.sheets import TABLES, opened
 from services.ingest.doors.webhooks import form_or_json
 from services.ingest.intake import Parse
 from services.tracker.domain.findings import FINDINGS
 from services.tracker.domain.fold import fold
 from services.tracker.domain.parcel import Parcel
 
-SHEETS: Final = (".csv", ".tsv", ".xlsx", ".xlsm")
 MINUTE_MS: Final = 60_000
 
 
@@ -90,7 +89,7 @@ def read_samples(recipe: Recipe, path: Path) -> Iterator[Sample]:
     Raises:
         BadItem: a spreadsheet that cannot be read.
     """
-    if path.suffix.lower() in SHEETS:
+    if path.suffix.lower() in TABLES:
         with opened(path) as sheet:
             parse = parse_of(recipe, sheet.columns)
             for number, cells, _ in sheet.rows:
@@ -107,18 +106,9 @@ def _payloads(text: bytes) -> Iterator[Any]:
     except Problem:
         for line in text.splitlines():
             if line.strip():
-                yield _line(line)
+                yield read_line(line.strip(), form_or_json)
         return
     yield from whole if isinstance(whole, list) else [whole]
-
-
-def _line(line: bytes) -> Any:
-    try:
-        return form_or_json(line.strip())
-    except Problem as wrong:
-        bad = BadLine(line)
-        bad.why = wrong.detail
-        return bad
 
 
 def _parse(recipe: Recipe, payload: Any) -> Parse:
@@ -178,7 +168,7 @@ def _notes(scans: Iterable[Scan], now_ms: int) -> Iterator[str]:
     assumed = sum(scan.offset_source == OffsetSource.ASSUMED.value for scan in every)
     if assumed:
         yield f"{assumed} times have no offset; that of the recipe is assumed"
-    odd = sum(not -FUTURE_MS <= now_ms - scan.occurred_at <= OLDEST_MS for scan in every)
+    odd = sum(out_of_range(scan.occurred_at, now_ms) for scan in every)
     if odd:
         yield f"{odd} times lie in the future or more than a year ago: such scans are kept and do not steer"
     flagged = sorted({scan.number for scan in every if s10_flag(scan.number)})

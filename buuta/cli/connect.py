@@ -1,13 +1,15 @@
-"""A short-lived pool for a command."""
+"""A short-lived pool or producer for a command."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from buuta.errors import DatabaseAway
+from buuta.errors import DatabaseAway, KafkaAway
 from buuta.settings import SharedSettings
 from buuta.storage.faults import is_away
 from buuta.storage.pool import open_pool
+from buuta.streaming.producer import Producer
 from buuta.telemetry.health import Readiness
 
 
@@ -27,3 +29,23 @@ async def connected(settings: SharedSettings) -> AsyncIterator[Any]:
         raise DatabaseAway(
             f"PostgreSQL does not answer ({type(error).__name__}): is BUUTA_DATABASE right?"
         ) from error
+
+
+@contextlib.asynccontextmanager
+async def producing(settings: SharedSettings) -> AsyncIterator[Producer]:
+    """A connected producer.
+
+    Raises:
+        KafkaAway: no broker answers in time.
+    """
+    producer = Producer(settings, Readiness())
+    await producer.start()
+    try:
+        try:
+            async with asyncio.timeout(settings.kafka_timeout):
+                await producer.connected()
+        except TimeoutError:
+            raise KafkaAway("no broker answers; nothing was sent") from None
+        yield producer
+    finally:
+        await producer.stop()

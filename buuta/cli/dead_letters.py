@@ -9,11 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from buuta.cli.admin import with_database
-from buuta.errors import BadItem, KafkaAway
+from buuta.cli.connect import producing
+from buuta.errors import BadItem
 from buuta.settings import SharedSettings, load
 from buuta.streaming.dead_letters import Letter, letters, replay, settle, settled
-from buuta.streaming.producer import Producer
-from buuta.telemetry.health import Readiness
 
 console = Console()
 dead_letters = typer.Typer(
@@ -107,18 +106,9 @@ async def _one(number: int) -> Letter:
 
 
 async def _replay(chosen: Sequence[Letter]) -> None:
-    settings = load(SharedSettings)
-    producer = Producer(settings, Readiness())
-    await producer.start()
-    try:
-        async with asyncio.timeout(settings.kafka_timeout):
-            await producer.connected()
+    async with producing(load(SharedSettings)) as producer:
         for each in chosen:
             await replay(producer, each)
-    except TimeoutError:
-        raise KafkaAway("no broker answers") from None
-    finally:
-        await producer.stop()
 
 
 def add_to(app: typer.Typer) -> None:

@@ -14,23 +14,21 @@ from rich.table import Table
 
 from buuta.audit.preview import Preview, preview
 from buuta.cli.admin import with_database
-from buuta.cli.connect import connected
+from buuta.cli.connect import connected, producing
 from buuta.contracts import registry
 from buuta.contracts.codec import Codec
-from buuta.errors import BadItem, KafkaAway
-from buuta.model.identifiers import parcel_key
+from buuta.errors import BadItem
 from buuta.model.scan import Scan
 from buuta.model.statuses import DeliveryMode, Reason, Status
 from buuta.model.times import DAY_MS
 from buuta.settings import load
 from buuta.storage.vault import Vault, read_master_key
-from buuta.streaming.producer import Producer
 from buuta.telemetry.clock import now_ms
-from buuta.telemetry.health import Readiness
 from services.ingest import held
 from services.ingest.carriers import all_recipes
 from services.ingest.domain.recipe import CodeRow
 from services.ingest.held import HeldReport, Wanted
+from services.ingest.intake import records_of
 from services.ingest.replay import Keys, Reread, reread
 from services.ingest.settings import IngestSettings
 from services.notifier.chunks import ChunkPlan
@@ -237,21 +235,11 @@ def _print_preview(seen: Preview, found: Reread) -> None:
 
 async def _send(desk: Desk, found: Reread) -> None:
     """Into the log first and then out of the quarantine: killed in between, it is sent again and counts once."""
-    producer = Producer(desk.settings, Readiness())
-    async with registry.opened(desk.settings.schema_registry_url) as codec:
-        await producer.start()
-        try:
-            async with asyncio.timeout(desk.settings.kafka_timeout):
-                await producer.connected()
-            pairs = [
-                (parcel_key(each.carrier, each.number).encode(), codec.encode("ScanEvent", each._asdict()))
-                for each in found.scans
-            ]
-            await producer.send_keyed(desk.settings.events_topic, pairs)
-        except TimeoutError:
-            raise KafkaAway("no broker answers; nothing was sent, and all waits on") from None
-        finally:
-            await producer.stop()
+    async with (
+        registry.opened(desk.settings.schema_registry_url) as codec,
+        producing(desk.settings) as producer,
+    ):
+        await producer.send_keyed(desk.settings.events_topic, records_of(codec, found.scans))
     await held.settle(desk.con, found.settled, "replayed", "read once more")
 
 

@@ -72,10 +72,19 @@ def parse_epoch(raw: str, unit_ms: int, assumed_minutes: int = VIETNAM_MINUTES) 
     text = raw.strip()
     if not (text.isascii() and text.isdigit()):
         raise BadItem("time_invalid", "the time is not a count since 1970", "occurred_at")
-    ms = int(text[:20]) * unit_ms
+    ms = in_range(int(text[:20]) * unit_ms)
+    return BusinessTime(ms, assumed_minutes, OffsetSource.ASSUMED)
+
+
+def in_range(ms: int) -> int:
+    """The same UTC millisecond, if its year can be.
+
+    Raises:
+        BadItem: `time_out_of_range`.
+    """
     if not EARLIEST.timestamp() * 1000 <= ms < LATEST.timestamp() * 1000:
         raise BadItem("time_out_of_range", "the year must lie in 2000 to 2099", "occurred_at")
-    return BusinessTime(ms, assumed_minutes, OffsetSource.ASSUMED)
+    return ms
 
 
 def _business_time(moment: datetime, assumed_minutes: int) -> BusinessTime:

@@ -62,12 +62,13 @@ def _array(body: bytes, most: int) -> Sequence[Any]:
 
 def _lines(body: bytes, most: int) -> Sequence[Any]:
     lines = (line for line in body.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip())
-    return [_line(line) for line in islice(lines, most + 1)]
+    return [read_line(line, parse_json) for line in islice(lines, most + 1)]
 
 
-def _line(line: bytes) -> Any:
+def read_line(line: bytes, read: Callable[[bytes], Any]) -> Any:
+    """What `read` makes of a line, or the line with what is wrong with it."""
     try:
-        return parse_json(line)
+        return read(line)
     except Problem as wrong:
         bad = BadLine(line)
         bad.why = wrong.detail

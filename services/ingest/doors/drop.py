@@ -15,12 +15,13 @@ import structlog
 from buuta.errors import BadItem, Retry
 from buuta.storage.faults import is_away
 from services.ingest.doors.file import take_file
+from services.ingest.doors.report import SUFFIX
+from services.ingest.doors.sheets import TABLES
 from services.ingest.intake import Intake
 from services.ingest.storage import carrier_of
 
 log = structlog.get_logger()
-ENDINGS: Final = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm")
-REPORT: Final = ".rejected.csv"
+ENDINGS: Final = (*TABLES, ".txt")
 LOOK_SECONDS: Final = 2.0
 Look = tuple[int, int]
 """Size and time of a file's last change."""
@@ -55,8 +56,9 @@ class DropFolder:
 
     async def look(self) -> list[Path]:
         """Take in what has not changed since the last look; returns where each file lies now."""
-        found = {each.path: _state(each.path) for each in self._files()}
-        steady = [each for each in self._files() if self._seen.get(each.path) == found.get(each.path)]
+        files = list(self._files())
+        found = {each.path: _state(each.path) for each in files}
+        steady = [each for each in files if self._seen.get(each.path) == found[each.path]]
         self._seen = found
         return [await self._take(each) for each in steady]
 
@@ -64,7 +66,7 @@ class DropFolder:
         for own in sorted(path for path in self._folder.iterdir() if path.is_dir()):
             for path in sorted(own.iterdir()):
                 name = path.name.lower()
-                wanted = name.endswith(ENDINGS) and not name.endswith(REPORT) and not name.startswith(".")
+                wanted = name.endswith(ENDINGS) and not name.endswith(SUFFIX) and not name.startswith(".")
                 if wanted and path.is_file():
                     yield Dropped(own.name, path)
 

@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 from buuta.contracts.codec import Codec
 from buuta.errors import BadItem, Retry, Undecodable
 from buuta.model.statuses import CorrectionKind, DeliveryMode, OffsetSource, Reason
-from buuta.model.times import EARLIEST, LATEST, BusinessTime
+from buuta.model.times import BusinessTime, in_range
 from buuta.storage.faults import is_away
 from buuta.telemetry.clock import now_ms
 from services.ingest.domain.recipe import Receipt, Report
@@ -97,9 +97,7 @@ def read(codec: Codec, value: Any) -> Report:
         raise BadItem("record_undecodable", str(wrong)) from None
     if name != "ScanEvent":
         raise BadItem("record_not_scan", f"a {name} does not belong in this topic")
-    at = said["occurred_at"]
-    if not EARLIEST.timestamp() * 1000 <= at < LATEST.timestamp() * 1000:
-        raise BadItem("time_out_of_range", "the year must lie in 2000 to 2099", "occurred_at")
+    at = in_range(said["occurred_at"])
     corrects, kind = said["corrects_event_id"], said["correction_kind"]
     return Report(
         number=said["number"], raw_code=said["raw_code"],

@@ -4,7 +4,9 @@ import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
+
+SUFFIX: Final = ".rejected.csv"
 
 
 class Report:
@@ -14,7 +16,7 @@ class Report:
     """
 
     def __init__(self, source: Path, columns: Sequence[str], kept: int) -> None:
-        self.target = source.with_name(f"{source.name}.rejected.csv")
+        self.target = source.with_name(f"{source.name}{SUFFIX}")
         self._columns = columns
         self._kept = kept
         self._file: TextIO | None = None

@@ -15,6 +15,8 @@ from buuta.errors import BadItem
 
 DELIMITERS: Final = ",;\t"
 """What spreadsheets put between cells, by country."""
+WORKBOOKS: Final = (".xlsx", ".xlsm")
+TABLES: Final = (".csv", ".tsv", *WORKBOOKS)
 MOST_UNPACKED_BYTES: Final = 2_000_000_000
 Row = tuple[int, dict[str, str], Sequence[str]]
 """Line number, cells by column, and cells beyond the columns."""
@@ -35,7 +37,7 @@ def opened(path: Path) -> Iterator[Sheet]:
     Raises:
         BadItem: no file of that kind, or one that unpacks to too much.
     """
-    if path.suffix.lower() in (".xlsx", ".xlsm"):
+    if path.suffix.lower() in WORKBOOKS:
         yield _workbook(path)
         return
     with path.open(encoding="utf-8-sig", newline="", errors="surrogateescape") as source:
