@@ -8,7 +8,7 @@ PostgreSQL, where position and state are committed together, and not Kafka.
 
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final
 
 import faust
@@ -17,6 +17,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from buuta.errors import KafkaAway
 from buuta.streaming.chunk import Chunk, chunk_of
 from buuta.streaming.origin import Bounds
 
@@ -69,8 +70,9 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
         return positions
 
     async def _bounds(self, partitions: list[TP]) -> dict[int, Bounds]:
-        first = await self.earliest_offsets(*partitions)
-        ends = await self.highwaters(*partitions)
+        with _answering():
+            first = await self.earliest_offsets(*partitions)
+            ends = await self.highwaters(*partitions)
         return {tp.partition: (first[tp], ends[tp]) for tp in partitions}
 
     def owns(self, chunk: Chunk) -> bool:
@@ -79,7 +81,8 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def behind(self, positions: Mapping[int, int]) -> dict[int, int]:
         """How many records lie behind these positions, of the partitions that are assigned to us."""
-        ends = await self.highwaters(*self.assignment()) if self.assignment() else {}
+        with _answering():
+            ends = await self.highwaters(*self.assignment()) if self.assignment() else {}
         return {
             tp.partition: end - positions[tp.partition]
             for tp, end in ends.items()
@@ -112,6 +115,19 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
 
     def _new_consumer_thread(self) -> "ChunkConsumerThread":
         return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+
+@contextlib.contextmanager
+def _answering() -> Iterator[None]:
+    """A broker that does not say where its log begins or ends is away, which is waited for.
+
+    Raises:
+        KafkaAway: instead of Kafka's own error.
+    """
+    try:
+        yield
+    except driver.KafkaError as away:
+        raise KafkaAway(f"the log's bounds are not told: {type(away).__name__}") from away
 
 
 def _as_parsed(_: TP, record: Any) -> Any:

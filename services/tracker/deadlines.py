@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import structlog
-from aiokafka.errors import KafkaError
 
 from buuta.contracts.columns import encode_rows
 from buuta.errors import Retry
@@ -66,8 +65,7 @@ class Timekeeper:
                 for partition in await self._worker.caught_up(BEHIND):
                     await self.sweep(partition)
             except Exception as why:
-                # Kafka's own errors too: asked for the end of the log, a broker that is away is no reason to end.
-                if not (isinstance(why, Retry | KafkaError) or is_away(why)):
+                if not (isinstance(why, Retry) or is_away(why)):
                     self._worker.fail(why)
                     return
                 log.warning("sweep_retried", error=type(why).__name__)

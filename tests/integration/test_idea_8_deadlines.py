@@ -1,11 +1,12 @@
 """Idea 8 of design.md: time enters as a record; deadlines survive restarts, fire once, are taken back."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaTimeoutError
+from faust.types import TP
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -13,13 +14,14 @@ from hypothesis import strategies as st
 from buuta.contracts.codec import Codec
 from buuta.model.scan import DeadlinePassed, Registration, Scan
 from buuta.settings import SharedSettings
+from buuta.streaming.transport import ChunkConsumer
 from services.tracker.deadlines import DUE, MOST, Timekeeper
 from services.tracker.domain.deadlines import Passed, running
 from services.tracker.domain.epochs import Papers
 from services.tracker.domain.fold import fold
 from services.tracker.domain.invitations import GOES_BACK
 from services.tracker.domain.rules import STALE_MS
-from tests.integration.parts import EMPTY, FakeLog, chunk, everything, milestones, worker
+from tests.integration.parts import EMPTY, chunk, everything, milestones, worker
 from tests.scans import HOUR, MORNING, corrected_journeys, papers, registration, scan
 
 LATER = MORNING + 40 * HOUR
@@ -128,8 +130,14 @@ async def test_a_broker_that_does_not_tell_the_end_of_the_log_does_not_end_the_t
 ) -> None:
     asked = asyncio.Event()
 
-    class Away(FakeLog):
-        async def behind(self, positions: Mapping[int, int]) -> dict[int, int]:
+    class Away(ChunkConsumer):
+        def __init__(self) -> None:
+            """Without a thread: nothing is asked of Kafka but the ends of its log."""
+
+        def assignment(self) -> set[TP]:
+            return {TP(settings.events_topic, 0)}
+
+        async def highwaters(self, *_: TP) -> dict[TP, int]:
             asked.set()
             raise KafkaTimeoutError("Failed to get offsets by times in 30000 ms")
 
