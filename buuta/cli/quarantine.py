@@ -31,7 +31,8 @@ from services.ingest.held import HeldReport, Wanted
 from services.ingest.intake import records_of
 from services.ingest.replay import Keys, Reread, reread
 from services.ingest.settings import IngestSettings
-from services.notifier.chunks import ChunkPlan
+from services.notifier.chunks import HOUR_MS, ChunkPlan
+from services.notifier.settings import NotifierSettings
 from services.tracker.chunks import ChunkFold
 
 console = Console()
@@ -220,7 +221,8 @@ async def _reread(desk: Desk, wanted: Wanted, mapping: NewCode | None) -> Reread
 async def _previewed(desk: Desk, scans: Sequence[Scan]) -> Preview:
     async with registry.opened(desk.settings.schema_registry_url) as codec:
         fold = ChunkFold(codec, desk.settings.epoch_gap_days * DAY_MS)
-        return await preview(desk.con, fold, ChunkPlan(desk.vault), scans, now_ms())
+        plan = ChunkPlan(desk.vault, load(NotifierSettings).tell_within_hours * HOUR_MS)
+        return await preview(desk.con, fold, plan, scans, now_ms())
 
 
 def _print_preview(seen: Preview, found: Reread) -> None:
