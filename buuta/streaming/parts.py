@@ -1,6 +1,6 @@
 """What a chunk worker stands on."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,6 +13,9 @@ from buuta.streaming.producer import Producer
 from buuta.streaming.progress import ProgressRows
 from buuta.telemetry.health import Readiness
 
+AskBounds = Callable[[], Awaitable[Mapping[int, Bounds]]]
+"""Asks Kafka for first position and end of some partitions."""
+
 
 class Log(Protocol):
     """What the worker asks of the consumer behind it."""
@@ -23,7 +26,7 @@ class Log(Protocol):
     async def behind(self, positions: Mapping[int, int]) -> dict[int, int]:
         """How many records lie behind these positions, of the partitions that are ours."""
 
-    async def bounds(self, chunk: Chunk) -> Bounds:
+    async def bounds(self, chunk: Chunk) -> Mapping[int, Bounds]:
         """First position and end of the chunk's partition in the log."""
 
     async def reread(self, chunk: Chunk, position: int) -> None:

@@ -20,12 +20,13 @@ from faust.types.tuples import ConsumerMessage
 from buuta.errors import KafkaAway
 from buuta.streaming.chunk import Chunk, chunk_of
 from buuta.streaming.origin import Bounds
+from buuta.streaming.parts import AskBounds
 
 HINT_SECONDS: Final = 2.0
 TAKEN_AWAY: Final = (AssertionError, IllegalStateError)
 """What aiokafka says of a partition that the group has taken away meanwhile: its thread knows it first."""
-TakeOver = Callable[[Mapping[int, Bounds]], Awaitable[Mapping[int, int]]]
-"""Given first position and end of each partition now assigned, the position to read it from."""
+TakeOver = Callable[[AskBounds], Awaitable[Mapping[int, int]]]
+"""Given how to ask for first position and end of each partition now assigned, the position to read it from."""
 
 
 class ChunkSchema(faust.Schema):  # type: ignore[misc]
@@ -64,7 +65,7 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
         assigned = list(self.assignment())
         if not assigned:
             return {}
-        taken = await self.app.take_over(await self._bounds(assigned))
+        taken = await self.app.take_over(lambda: self._bounds(assigned))
         positions = {tp: taken[tp.partition] for tp in assigned if tp.partition in taken}
         await self.seek_wait(positions)
         return positions
@@ -89,10 +90,9 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
             if tp.partition in positions
         }
 
-    async def bounds(self, chunk: Chunk) -> Bounds:
+    async def bounds(self, chunk: Chunk) -> dict[int, Bounds]:
         """First position and end of the chunk's partition, as the broker has them now."""
-        tp = TP(chunk.topic, chunk.partition)
-        return (await self._bounds([tp]))[chunk.partition]
+        return await self._bounds([TP(chunk.topic, chunk.partition)])
 
     async def reread(self, chunk: Chunk, position: int) -> None:
         """Fetch the chunk's partition again from `position`, if it is still ours."""

@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -23,7 +24,7 @@ from buuta.streaming.burial import Burial
 from buuta.streaming.chunk import Chunk
 from buuta.streaming.limit import Dead, run_after
 from buuta.streaming.origin import Bounds, Origin, checksum
-from buuta.streaming.parts import Log, Parts
+from buuta.streaming.parts import AskBounds, Log, Parts
 from buuta.streaming.patience import partition_part, until_reached
 from buuta.streaming.poison import Trial
 from buuta.streaming.producer import Pair
@@ -75,10 +76,10 @@ class ChunkWorker:
         async with self.parts.pool.acquire() as con:
             await progress.claim(con, partitions)
 
-    async def take_over(self, bounds: Mapping[int, Bounds]) -> dict[int, int]:
+    async def take_over(self, ask_bounds: AskBounds) -> dict[int, int]:
         """Own these partitions: fence others off, tell what they left pending, return positions."""
         try:
-            return await self._take_over(bounds)
+            return await self._take_over(await self._until_reached(ask_bounds))
         except Stop as why:
             self.fail(why)
             raise
@@ -134,13 +135,14 @@ class ChunkWorker:
         """Own a partition again whose fence was raised by one who had no right to it.
 
         A member that was slow to learn of its loss may fence the new owner off. It knows by the end
-        of a session; whoever still owns the partition then is the owner.
+        of a session; whoever still owns the partition then is the owner. So does an owner that has not taken
+        its partition over, since Faust waits for that only so long.
         """
-        lost = self._fences[chunk.partition]
+        lost = self._fences.get(chunk.partition)
         await asyncio.sleep(self.parts.session)
         assert self.log is not None
-        if self._fences[chunk.partition] == lost and self.log.owns(chunk):
-            taken = await self.take_over({chunk.partition: await self.log.bounds(chunk)})
+        if self._fences.get(chunk.partition) == lost and self.log.owns(chunk):
+            taken = await self.take_over(partial(self.log.bounds, chunk))
             await self.log.reread(chunk, taken[chunk.partition])
             log.warning("partition_taken_back", partition=chunk.partition)
 
@@ -160,7 +162,9 @@ class ChunkWorker:
         return await until_reached(self.parts.readiness, lambda: self._count("retried"), attempt)
 
     async def _step(self, chunk: Chunk) -> None:
-        position = self._positions[chunk.partition]
+        position = self._positions.get(chunk.partition)
+        if position is None:
+            raise Fenced(f"partition {chunk.partition} is not taken over yet")
         self._origin.compare(chunk)
         chunk = self._trimmed(chunk, position)
         if not chunk.records:
@@ -226,7 +230,8 @@ class ChunkWorker:
     async def _within(self, chunk: Chunk, position: int) -> None:
         """A log that ends before our position, or begins after it, is another log."""
         assert self.log is not None
-        self._origin.within(chunk.partition, position, await self.log.bounds(chunk))
+        bounds = await self.log.bounds(chunk)
+        self._origin.within(chunk.partition, position, bounds[chunk.partition])
 
     async def _reread(self, chunk: Chunk, position: int) -> None:
         """Seek back; a gap that is still there at the second reading is the log's own."""

@@ -6,6 +6,7 @@
 import argparse
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import Any, Final
 import asyncpg
 import httpx
 
-from buuta.demo.stack import Stack, running
+from buuta.demo.stack import Broker, Stack, running
+from buuta.embedded.apache import ApacheKafka
 from buuta.embedded.broker import EmbeddedBroker
 from buuta.embedded.processes import free_port
 from tests.chaos.proxy import Proxy
@@ -75,14 +77,26 @@ async def kill_ingest(stack: Stack) -> None:
     stack.start("ingest")
 
 
-async def outage(seconds: float, rate: float) -> dict[str, Any]:
+def embedded(folder: Path, port: int, advertised: int) -> Broker:
+    """The broker that starts in no time."""
+    return EmbeddedBroker(folder, port=port, advertised=advertised)
+
+
+def apache(folder: Path, port: int, advertised: int) -> Broker:
+    """Apache Kafka, which holds an hour."""
+    return ApacheKafka(folder, behind=(port, advertised))
+
+
+async def outage(
+    seconds: float, rate: float, broker: Callable[[Path, int, int], Broker] = embedded
+) -> dict[str, Any]:
     """Kafka is away for so long; returns what was sent and what arrived."""
     broker_port = free_port()
     to_broker = Proxy(broker_port)
     await to_broker.start()
 
-    def kafka(folder: Path) -> EmbeddedBroker:
-        return EmbeddedBroker(folder, port=broker_port, advertised=to_broker.port)
+    def kafka(folder: Path) -> Broker:
+        return broker(folder, broker_port, to_broker.port)
 
     async with (
         running(("ingest", "tracker"), durable=False, kafka=kafka, preferred={}) as stack,
@@ -124,7 +138,7 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=3600)
     arguments.add_argument("--rate", type=float, default=500)
     asked = arguments.parse_args()
-    found = asyncio.run(outage(asked.seconds, asked.rate))
+    found = asyncio.run(outage(asked.seconds, asked.rate, apache))
     print(json.dumps(found))
     lost = found["answered"] - found["distinct"]
     doubled = found["in_history"] - found["distinct"]

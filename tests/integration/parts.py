@@ -16,7 +16,7 @@ from buuta.streaming.chunk import Chunk, chunk_of
 from buuta.streaming.dead_letters import DeadLetters
 from buuta.streaming.limit import DeadLimit
 from buuta.streaming.origin import Bounds
-from buuta.streaming.parts import Parts
+from buuta.streaming.parts import AskBounds, Parts
 from buuta.streaming.producer import Producer
 from buuta.streaming.progress import ProgressRows
 from buuta.streaming.worker import Apply, ChunkWorker
@@ -56,14 +56,23 @@ class FakeLog:
     async def behind(self, positions: Mapping[int, int]) -> dict[int, int]:
         return dict.fromkeys(positions, 0)
 
-    async def bounds(self, chunk: Chunk) -> tuple[int, int]:
-        return self.first, self.end
+    async def bounds(self, chunk: Chunk) -> dict[int, Bounds]:
+        return {chunk.partition: (self.first, self.end)}
 
     async def reread(self, chunk: Chunk, position: int) -> None:
         self.rereads.append(position)
 
     async def hint(self, chunk: Chunk) -> int:
         return 0
+
+
+def asked(bounds: Mapping[int, Bounds]) -> AskBounds:
+    """Answers what a worker asks when it takes partitions over."""
+
+    async def ask() -> Mapping[int, Bounds]:
+        return bounds
+
+    return ask
 
 
 def encode(record: Scan | Registration | bytes | None) -> bytes | None:
@@ -124,7 +133,7 @@ async def worker(
         parts = replace(tracker_parts(settings, pool, producer, session=0.01), readiness=readiness)
         made = ChunkWorker(parts, apply or ChunkFold(Codec()).apply, failed)
         made.log = FakeLog(*bounds)
-        await made.take_over(dict.fromkeys(range(partitions), bounds))
+        await made.take_over(asked(dict.fromkeys(range(partitions), bounds)))
         yield made
         await made.stop()
     if failed.done():

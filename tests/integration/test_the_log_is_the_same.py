@@ -1,13 +1,15 @@
 """A log that is not the one that the state was built from stops the worker; nothing is skipped."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from buuta.errors import LogChanged
+from buuta.errors import KafkaAway, LogChanged
 from buuta.settings import SharedSettings
 from buuta.streaming.chunk import Chunk
-from tests.integration.parts import FakeLog, chunk, worker
+from buuta.streaming.origin import Bounds
+from tests.integration.parts import FakeLog, asked, chunk, worker
 from tests.scans import scan
 
 JOURNEY = [scan("accepted", 0), scan("in_transit", 1), scan("out_for_delivery", 2), scan("delivered", 3)]
@@ -50,7 +52,7 @@ async def test_the_heir_reads_one_record_back_and_knows_a_topic_that_was_made_an
 ) -> None:
     await applied(settings, pool)
     async with worker(settings, pool) as heir:
-        assert await heir.take_over({0: (0, 8)}) == {0: 3}
+        assert await heir.take_over(asked({0: (0, 8)})) == {0: 3}
     with pytest.raises(LogChanged, match="position 3 is not the one that was applied"):
         await read(settings, pool, (0, 8), chunk(settings, 3, OTHERS[3:]))
     assert await history(pool) == (4, 4)
@@ -88,3 +90,31 @@ async def test_another_number_of_partitions_is_refused(settings: SharedSettings,
         await pool.execute("update logs set partitions = partitions * 2")
         with pytest.raises(LogChanged, match="would lead to another partition"):
             await tracker.claim()
+
+
+async def test_a_broker_that_does_not_say_where_its_log_ends_is_waited_for(
+    settings: SharedSettings, pool: Any
+) -> None:
+    answers: list[Mapping[int, Bounds] | KafkaAway] = [KafkaAway("away"), KafkaAway("away"), {0: (0, 8)}]
+
+    async def bounds() -> Mapping[int, Bounds]:
+        answer = answers.pop(0)
+        if isinstance(answer, KafkaAway):
+            raise answer
+        return answer
+
+    async with worker(settings, pool) as tracker:
+        assert await tracker.take_over(bounds) == {0: 0}
+
+
+async def test_a_partition_that_was_not_taken_over_in_time_is_taken_over_at_its_first_chunk(
+    settings: SharedSettings, pool: Any
+) -> None:
+    """Faust waits for the taking over only so long, and then lets the partition's records come."""
+    log = FakeLog()
+    async with worker(settings, pool, partitions=0) as tracker:
+        tracker.log = log
+        await tracker.handle(chunk(settings, 0, JOURNEY))
+        assert log.rereads == [0]
+        await tracker.handle(chunk(settings, 0, JOURNEY))
+    assert await history(pool) == (4, 4)

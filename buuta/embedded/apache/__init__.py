@@ -33,6 +33,9 @@ num.network.threads=2
 num.io.threads=2
 """
 
+Behind = tuple[int, int]
+"""The port of a broker, and that of the proxy before it, to which clients are sent."""
+
 
 @dataclass(frozen=True)
 class NodeSpec:
@@ -98,16 +101,19 @@ class Node:
 
 
 class ApacheKafka:
-    """One broker; `address` is its bootstrap server."""
+    """One broker; `address` is its bootstrap server, at the port of a proxy before it if there is one."""
 
-    def __init__(self, folder: Path, memory: str = "1g", first_rebalance_ms: int = 0) -> None:
-        port, controller = free_port(), free_port()
-        self.address = f"127.0.0.1:{port}"
+    def __init__(
+        self, folder: Path, memory: str = "1g", first_rebalance_ms: int = 0, behind: Behind | None = None
+    ) -> None:
+        controller = free_port()
+        port, advertised = behind or (free_port(),) * 2
+        self.address = f"127.0.0.1:{advertised}"
         self.settings: dict[str, Any] = {}
         properties = {
             "voters": f"1@127.0.0.1:{controller}", "copies": 1, "in_sync": 1, "delay": first_rebalance_ms,
         }  # fmt: skip
-        self._node = Node(folder, NodeSpec(1, port, controller, port), memory, properties)
+        self._node = Node(folder, NodeSpec(1, port, controller, advertised), memory, properties)
         self._node.format(uuid.uuid4().hex[:22])
         self.start()
 
