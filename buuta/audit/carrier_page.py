@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from services.ingest.capture import FORMAT
 from services.ingest.carriers.loading import golden
+from services.ingest.domain.contexts import GS1
 from services.ingest.domain.recipe import CodeRow, Recipe, Webhook
 
 
@@ -35,6 +37,14 @@ def _doors(recipe: Recipe) -> Iterator[str]:
     if recipe.webhook is not None:
         yield "By its webhook:"
         yield _fenced(_webhook(recipe, recipe.webhook))
+    if recipe.format == FORMAT:
+        yield (
+            "By GS1's own capture interface; `Location` names the job, which tells what is wrong with which "
+            "event. One wrong event keeps all out, unless you send `GS1-Capture-Error-Behaviour: proceed`. "
+            "A bag's events are events of the parcels in it, by its AggregationEvents, whichever come first."
+        )
+        yield _fenced(_document(recipe))
+        yield "As a file: `buuta ingest file events.json --carrier CODE`."
     yield "As an item of a batch (a JSON array, NDJSON or an Avro container; gzip or zstd), an answer for each:"
     code = next(code for code, row in recipe.codes.items() if row.status is not None)
     item = {"number": "EJ012345678VN", "code": code, "occurred_at": "2026-11-24T09:30:00+07:00"}
@@ -59,6 +69,18 @@ def _webhook(recipe: Recipe, webhook: Webhook) -> str:
     return (
         f"curl -s $INGEST/v1/webhooks/$TOKEN/{recipe.format} -H 'Content-Type: application/json'{headers} \\\n"
         f"  -d '{body}'"
+    )
+
+
+def _document(recipe: Recipe) -> str:
+    events = [pair["payload"] for pair in golden(recipe.format) if "scan" in pair]
+    document = {
+        "@context": [GS1], "type": "EPCISDocument", "schemaVersion": "2.0",
+        "creationDate": "2026-11-24T03:00:00Z", "epcisBody": {"eventList": events[:1]},
+    }  # fmt: skip
+    return (
+        "curl -si $INGEST/epcis/capture -H \"Authorization: Bearer $KEY\" -H 'Content-Type: application/json' \\\n"
+        f"  -d '{json.dumps(document, ensure_ascii=False)}'"
     )
 
 

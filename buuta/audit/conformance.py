@@ -18,7 +18,9 @@ from buuta.model.statuses import OffsetSource, Status
 from buuta.model.steering import out_of_range
 from buuta.web.bodies import parse_json
 from buuta.web.problems import Problem
+from services.ingest.domain.epcis import read_document
 from services.ingest.domain.recipe import Receipt, Recipe, UnknownCode, shown_code, to_scan
+from services.ingest.domain.single import apart
 from services.ingest.doors.batch import read_line, read_report
 from services.ingest.doors.file import parse_of
 from services.ingest.doors.sheets import TABLES, opened
@@ -87,7 +89,7 @@ def read_samples(recipe: Recipe, path: Path) -> Iterator[Sample]:
     """The samples of a file: JSON (one, or an array), a JSON text a line, a form a line, CSV or XLSX.
 
     Raises:
-        BadItem: a spreadsheet that cannot be read.
+        BadItem: a spreadsheet, or a document of EPCIS, that cannot be read.
     """
     if path.suffix.lower() in TABLES:
         with opened(path) as sheet:
@@ -108,7 +110,10 @@ def _payloads(text: bytes) -> Iterator[Any]:
             if line.strip():
                 yield read_line(line.strip(), form_or_json)
         return
-    yield from whole if isinstance(whole, list) else [whole]
+    if isinstance(whole, Mapping) and "epcisBody" in whole:
+        yield from apart(read_document(whole))
+    else:
+        yield from whole if isinstance(whole, list) else [whole]
 
 
 def _parse(recipe: Recipe, payload: Any) -> Parse:

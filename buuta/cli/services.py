@@ -22,12 +22,14 @@ from buuta.telemetry.health import Readiness
 from buuta.telemetry.service import main
 from services.ingest.app import wire as wire_ingest
 from services.ingest.carriers import all_recipes
-from services.ingest.doors.drop import DropFolder
-from services.ingest.doors.file import Summary, take_file, withdraw_file
+from services.ingest.doors.drop import DropFolder, take_any
+from services.ingest.doors.events import ENDINGS, read_events
+from services.ingest.doors.file import Summary, withdraw_file
 from services.ingest.doors.sheets import opened
 from services.ingest.held import hold, mapped
 from services.ingest.intake import Intake, RecipeBook, Target
 from services.ingest.settings import IngestSettings
+from services.ingest.spool import Spool
 from services.ingest.storage import Carrier, carrier_of, keep_facts
 from services.notifier.app import wire as wire_notifier
 from services.notifier.settings import NotifierSettings
@@ -49,7 +51,9 @@ def run_ingest(context: typer.Context) -> None:
 
 @ingest.command("file")
 def file(
-    path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV or XLSX file.")],
+    path: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="A CSV or XLSX file, or EPCIS in JSON.")
+    ],
     carrier: Annotated[str, typer.Option(help="The carrier whose scans these are.")],
     withdraw: Annotated[
         bool, typer.Option("--withdraw", help="The file was wrong: its lines did not occur.")
@@ -60,7 +64,7 @@ def file(
     Refused lines are written to FILE.rejected.csv with the reason, in your own columns. After a kill the
     same command goes on where it stopped. Exit code 1 if lines were refused.
     """
-    summary = asyncio.run(_take(path, carrier, withdraw_file if withdraw else take_file))
+    summary = asyncio.run(_take(path, carrier, withdraw_file if withdraw else take_any))
     if summary.taken_in_at is not None:
         console.print(f"This content was taken in already, at {summary.taken_in_at:%Y-%m-%d %H:%M:%S %Z}.")
     for result, count in summary.counts.items():
@@ -100,17 +104,22 @@ async def _intake() -> AsyncIterator[Intake]:
         await producer.connected()
         book = RecipeBook(await mapped(pool, all_recipes(settings.ingest_recipes)))
         put = partial(producer.send_keyed, settings.events_topic)
+        spool = Spool(pool, put, settings.ingest_spool)
+        sending = asyncio.create_task(spool.run())
         try:
             yield Intake(
                 Target(put, partial(hold, pool), partial(keep_facts, pool), codec, book), pool, vault
             )
         finally:
+            sending.cancel()
+            await asyncio.wait([sending])
+            while await spool.drain():
+                pass
             await producer.stop()
 
 
 async def _take(path: Path, code: str, taking: Callable[..., Awaitable[Summary]]) -> Summary:
-    with opened(path) as sheet:
-        lines = sum(1 for _ in sheet.rows)
+    lines = _lines(path)
     async with _intake() as intake:
         carrier: Carrier | None = await carrier_of(intake.pool, code)
         if carrier is None:
@@ -123,6 +132,14 @@ async def _take(path: Path, code: str, taking: Callable[..., Awaitable[Summary]]
         with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
             task = progress.add_task(path.name, total=lines)
             return await taking(intake, carrier, path, lambda done: progress.advance(task, done))
+
+
+def _lines(path: Path) -> int:
+    """How many lines or events a file has."""
+    if path.suffix.lower() in ENDINGS:
+        return len(read_events(path).events)
+    with opened(path) as sheet:
+        return sum(1 for _ in sheet.rows)
 
 
 def tracker() -> None:

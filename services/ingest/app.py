@@ -19,11 +19,11 @@ from buuta.streaming.producer import Producer
 from buuta.telemetry.health import Readiness
 from buuta.telemetry.routes import operations
 from buuta.web import problems
-from services.ingest import held
+from services.ingest import capture, held
 from services.ingest.carriers import all_recipes
 from services.ingest.domain.item import ScanItem
 from services.ingest.domain.recipe import Recipe
-from services.ingest.doors import reading, scans, webhooks
+from services.ingest.doors import epcis, reading, scans, webhooks
 from services.ingest.doors.gate import Gate, Intakes
 from services.ingest.doors.kafka import KafkaDoor
 from services.ingest.facilities import Facilities
@@ -99,7 +99,17 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
             work.append(kafka_door.run())
         tasks = [asyncio.create_task(each) for each in work]
         try:
-            yield build(settings, gate, reading.router(gate, pool, vault), readiness), failed
+            more = APIRouter()
+            more.include_router(reading.router(gate, pool, vault))
+            more.include_router(
+                epcis.router(
+                    gate,
+                    capture.earnest(intakes.real, spool.put_within),
+                    capture.sandbox(intakes.sandbox),
+                    epcis.Limits(settings.ingest_body_bytes, settings.ingest_items),
+                )
+            )
+            yield build(settings, gate, more, readiness), failed
         finally:
             for task in tasks:
                 task.cancel()

@@ -58,6 +58,15 @@ class Answer(NamedTuple):
 
 
 @dataclass
+class Reading:
+    """What payloads say: an answer each, in their order, the scans by their ids, and what is set aside."""
+
+    answers: list[Answer] = field(default_factory=list)
+    scans: dict[str, Scan] = field(default_factory=dict)
+    held: list[Held] = field(default_factory=list)
+
+
+@dataclass
 class RecipeBook:
     """The formats by name, as they are at this moment: people map codes while ingest runs."""
 
@@ -108,36 +117,48 @@ class Intake:
             KafkaAway: not all were acknowledged; the sender must send them all again, and none will
                 count twice.
         """
-        recipe = self.recipes[carrier.format]
-        scans: dict[str, Scan] = {}
-        held: list[Held] = []
-        answers = [self._one(recipe, receipt, payload, parse, scans, held) for payload in payloads]
-        if held:
-            await self._target.keep(held)
-        await self._publish(self._target.placed(scans.values()))
-        for result, count in Counter(answer.result for answer in answers).items():
-            metrics.INGEST_ITEMS.labels(carrier.code, receipt.door, result.value).inc(count)
-        return answers
+        reading = self.read(carrier, receipt, payloads, parse)
+        if reading.held:
+            await self._target.keep(reading.held)
+        if reading.scans:
+            await self._target.put(self.records(reading))
+        self.count(receipt, reading)
+        return reading.answers
 
-    def _one(  # noqa: PLR0913 - one item, and the two collections that it may join
-        self, recipe: Recipe, receipt: Receipt, payload: Any, parse: Parse,
-        scans: dict[str, Scan], held: list[Held],
-    ) -> Answer:  # fmt: skip
+    def read(self, carrier: Carrier, receipt: Receipt, payloads: Sequence[Any], parse: Parse) -> Reading:
+        """Read and map payloads, and keep nothing yet."""
+        recipe, reading = self.recipes[carrier.format], Reading()
+        for payload in payloads:
+            reading.answers.append(self._one(recipe, receipt, payload, parse, reading))
+        return reading
+
+    def records(self, reading: Reading) -> list[Pair]:
+        """The scans as they lie in the log, with the place of their facility."""
+        return records_of(self._target.codec, self._target.placed(reading.scans.values()))
+
+    def count(self, receipt: Receipt, reading: Reading) -> None:
+        """Count what became of the payloads, once that is for good."""
+        for result, count in Counter(answer.result for answer in reading.answers).items():
+            metrics.INGEST_ITEMS.labels(receipt.carrier, receipt.door, result.value).inc(count)
+
+    def _one(
+        self, recipe: Recipe, receipt: Receipt, payload: Any, parse: Parse, reading: Reading
+    ) -> Answer:
         try:
             report = parse(payload)
             scan = None if report is None else to_scan(recipe, report, receipt)
         except UnknownCode as unknown:
             kept = without_personal(payload, recipe.personal)
-            held.append(self._sealed(receipt, kept, unknown.code, unknown.raw_code))
+            reading.held.append(self.sealed(receipt, kept, unknown.code, unknown.raw_code))
             _count_unknown(receipt.carrier, unknown.raw_code)
             return Answer(Result.QUARANTINED, None, unknown.code, unknown.field, str(unknown))
         except BadItem as bad:
             return Answer(Result.REJECTED, None, bad.code, bad.field, str(bad))
         if scan is None:
             return Answer(Result.IGNORED, message="known to be no movement")
-        if scan.event_id in scans:
+        if scan.event_id in reading.scans:
             return Answer(Result.DUPLICATE, scan.event_id)
-        scans[scan.event_id] = scan
+        reading.scans[scan.event_id] = scan
         return Answer(Result.ACCEPTED, scan.event_id)
 
     async def keep_facts(self, recipe: Recipe, receipt: Receipt, payload: Any) -> None:
@@ -152,14 +173,14 @@ class Intake:
             found = recipe.facts(payload, receipt)
         except BadItem as bad:
             kept = without_personal(payload, recipe.personal)
-            await self._target.keep([self._sealed(receipt, kept, bad.code, "")])
+            await self._target.keep([self.sealed(receipt, kept, bad.code, "")])
             return
         if found:
             await self._target.put_facts(found)
 
     async def keep(self, receipt: Receipt, body: bytes, code: str) -> None:
         """Set a body aside that cannot be read at all."""
-        await self._target.keep([self._sealed(receipt, body, code, "")])
+        await self._target.keep([self.sealed(receipt, body, code, "")])
 
     async def keep_rejected(
         self, carrier: Carrier, receipt: Receipt, payloads: Sequence[Any], answers: Sequence[Answer]
@@ -167,22 +188,18 @@ class Intake:
         """Set the rejected ones aside: a sender that is a machine may never read our answers."""
         personal = self.recipes[carrier.format].personal
         rejected = [
-            self._sealed(receipt, without_personal(payload, personal), answer.code or "", "")
+            self.sealed(receipt, without_personal(payload, personal), answer.code or "", "")
             for payload, answer in zip(payloads, answers, strict=True)
             if answer.result is Result.REJECTED
         ]
         if rejected:
             await self._target.keep(rejected)
 
-    def _sealed(self, receipt: Receipt, payload: Any, reason: str, raw_code: str) -> Held:
+    def sealed(self, receipt: Receipt, payload: Any, reason: str, raw_code: str) -> Held:
         """A report for the quarantine; what it says may be personal, so it is encrypted."""
         plain = payload if isinstance(payload, bytes) else _bytes(payload)
         sealed = self._vault.seal_payload(plain)
         return Held(receipt.carrier, receipt.door, reason, raw_code[:100], receipt.received_at, sealed)
-
-    async def _publish(self, scans: Collection[Scan]) -> None:
-        if scans:
-            await self._target.put(records_of(self._target.codec, scans))
 
 
 def records_of(codec: Codec, scans: Collection[Scan]) -> list[Pair]:

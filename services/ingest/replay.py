@@ -15,6 +15,7 @@ from buuta.contracts.codec import Codec
 from buuta.errors import BadItem
 from buuta.model.scan import Scan
 from buuta.storage.vault import Vault
+from services.ingest.domain.epcis import is_event
 from services.ingest.domain.recipe import Receipt, Recipe, to_scan
 from services.ingest.doors import file, kafka, webhooks
 from services.ingest.doors.batch import read_report
@@ -85,4 +86,5 @@ def _read(door: str, recipe: Recipe, plain: bytes) -> Any:
         return recipe.parse(payload)
     if door == file.DOOR and isinstance(payload, dict):
         return file.parse_of(recipe, list(payload))(payload)
-    return read_report(payload)
+    # The item of a batch, or an event of the EPCIS door, whose carriers have no other payloads.
+    return recipe.parse(payload) if is_event(payload) else read_report(payload)

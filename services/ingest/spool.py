@@ -31,6 +31,13 @@ insert into spool (key, value) select * from unnest($1::bytea[], $2::bytea[])
 OLDEST: Final = "select id, key, value from spool order by id limit $1"
 Send = Callable[[Sequence[Pair]], Awaitable[None]]
 """Sends records to the partitions of their keys; raises KafkaAway."""
+Enqueue = Callable[[Any, Sequence[Pair]], Awaitable[None]]
+"""Puts records into the spool in a transaction that is given."""
+
+
+async def enqueue(con: Any, pairs: Sequence[Pair]) -> None:
+    """Put records into the spool; committed when this returns, or with the caller's transaction."""
+    await con.execute(SPOOL, *map(list, zip(*pairs, strict=True)))
 
 
 class Spool:
@@ -58,12 +65,22 @@ class Spool:
             if not await self._spooled(pairs):
                 raise
 
+    async def put_within(self, con: Any, pairs: Sequence[Pair]) -> None:
+        """Put records into the spool in the caller's transaction: what is committed together leaves soon after.
+
+        Raises:
+            KafkaAway: there is no room.
+        """
+        if await self._full():
+            raise KafkaAway("the spool is full")
+        await enqueue(con, pairs)
+
     async def _spooled(self, pairs: Sequence[Pair]) -> bool:
         """Whether PostgreSQL has taken them."""
         try:
             if await self._full():
                 return False
-            await self._pool.execute(SPOOL, *map(list, zip(*pairs, strict=True)))
+            await enqueue(self._pool, pairs)
         except Exception as why:
             if not is_away(why):
                 raise

@@ -30,7 +30,8 @@ class Report(NamedTuple):
     """A carrier's report after parsing and before mapping: raw code, times and places read.
 
     `place` is the carrier's text for where; it takes part in the event id and goes no further,
-    since couriers type into it. `facility` is a code.
+    since couriers type into it. `facility` is a code. A `correction` without `corrects` is of what the report
+    itself says.
     """
 
     number: str
@@ -146,6 +147,8 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
         BadItem: a number that cannot be one.
     """
     number = normalise_number(report.number)
+    if report.correction is not None and report.corrects is None:
+        report = taken_back(recipe, report, receipt.carrier)
     row = recipe.codes.get(report.raw_code)
     if row is None:
         raise UnknownCode(report.raw_code, recipe.format)

@@ -5,7 +5,7 @@ killed takes it up again where it stopped; one that is killed before the move fi
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,14 +14,15 @@ import structlog
 
 from buuta.errors import BadItem, Retry
 from buuta.storage.faults import is_away
-from services.ingest.doors.file import take_file
+from services.ingest.doors import events
+from services.ingest.doors.file import Summary, take_file
 from services.ingest.doors.report import SUFFIX
 from services.ingest.doors.sheets import TABLES
 from services.ingest.intake import Intake
-from services.ingest.storage import carrier_of
+from services.ingest.storage import Carrier, carrier_of
 
 log = structlog.get_logger()
-ENDINGS: Final = (*TABLES, ".txt")
+ENDINGS: Final = (*TABLES, ".txt", *events.ENDINGS)
 LOOK_SECONDS: Final = 2.0
 Look = tuple[int, int]
 """Size and time of a file's last change."""
@@ -75,7 +76,7 @@ class DropFolder:
         if carrier is None:
             return _refused(dropped.path, f"there is no carrier {dropped.carrier!r}")
         try:
-            summary = await take_file(self._intake, carrier, dropped.path, lambda _: None)
+            summary = await take_any(self._intake, carrier, dropped.path, lambda _: None)
         except BadItem as bad:
             return _refused(dropped.path, str(bad))
         counts = {name: count for name, count in summary.counts.items() if count}
@@ -83,6 +84,12 @@ class DropFolder:
         if summary.report is not None:
             _moved(summary.report, "done")
         return _moved(dropped.path, "done")
+
+
+async def take_any(intake: Intake, carrier: Carrier, path: Path, advance: Callable[[int], None]) -> Summary:
+    """Take a file in by its ending: EPCIS events, or a table."""
+    take = events.take_events if path.suffix.lower() in events.ENDINGS else take_file
+    return await take(intake, carrier, path, advance)
 
 
 def _state(path: Path) -> Look:

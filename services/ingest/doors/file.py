@@ -75,8 +75,7 @@ async def take_file(
         BadItem: no CSV or XLSX, or a header that lacks a column.
         KafkaAway: not acknowledged; start the file again, nothing counts twice.
     """
-    content_hash = _content_hash(path, way.__name__)
-    begun = await storage.begin_file(intake.pool, carrier.code, content_hash, path.name)
+    begun = await storage.begin_file(intake.pool, carrier.code, content_hash(path, way.__name__), path.name)
     summary = Summary()
     summary.counts.update(begun.counts)
     with opened(path) as sheet:
@@ -96,8 +95,8 @@ async def take_file(
     return summary
 
 
-def _content_hash(path: Path, way: str) -> bytes:
-    """Knows a file again, and which way it was taken."""
+def content_hash(path: Path, way: str) -> bytes:
+    """What knows a file again, and which way it was taken."""
     with path.open("rb") as source:
         return hashlib.sha256(hashlib.file_digest(source, "sha256").digest() + way.encode()).digest()
 

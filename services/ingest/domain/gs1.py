@@ -1,0 +1,96 @@
+"""GS1 identifiers as EPCIS writes them: what an event happened to, and where (GS1 General Specifications, TDS 2.0).
+
+A parcel is an SSCC or, where the carrier numbers by itself, `urn:buuta:parcel:NUMBER`. Whatever else can be
+packed into (a roll cage's GRAI, a bag's own URI) is no parcel, but may hold some.
+"""
+
+import re
+from typing import Final, NamedTuple
+from urllib.parse import unquote
+
+from buuta.errors import BadItem
+from buuta.model.identifiers import normalise_number
+
+PARCEL: Final = "urn:buuta:parcel:"
+FACILITY: Final = "urn:buuta:facility:"
+SSCC_URN: Final = re.compile(r"urn:epc:id:sscc:(\d{6,12})\.(\d)(\d{4,10})")
+SSCC_LINK: Final = re.compile(r"https?://[^/]+(?:/[^?#]*)?/00/(\d{18})/?(?:[?#].*)?")
+SGLN_URN: Final = re.compile(r"urn:epc:id:sgln:(\d{6,12})\.(\d{0,6})\.([!-~]{1,40})")
+SGLN_LINK: Final = re.compile(
+    r"https?://[^/]+(?:/[^?#]*)?/414/(\d{13})(?:/254/([^/?#]{1,60}))?/?(?:[?#].*)?"
+)
+FACILITY_CODE: Final = re.compile(r"[\w./-]{1,40}", re.ASCII)
+LONGEST: Final = 200
+
+
+class Thing(NamedTuple):
+    """What an event happened to: a name to know it by, and whether it may be a parcel or hold some."""
+
+    name: str
+    is_parcel: bool
+    may_hold: bool
+
+
+def check_digit(digits: str) -> int:
+    """The check digit of GS1 keys: weights 3, 1, 3 ... from the right, and what is missing to the next ten."""
+    total = sum(int(digit) * (1 if place % 2 else 3) for place, digit in enumerate(reversed(digits)))
+    return -total % 10
+
+
+def thing_of(uri: str) -> Thing:
+    """What a URI of an `epcList` names.
+
+    Raises:
+        BadItem: an SSCC of a wrong length or check digit, a number that cannot be one, a URI that is too long.
+    """
+    if uri.startswith(PARCEL):
+        return Thing(normalise_number(unquote(uri.removeprefix(PARCEL))), is_parcel=True, may_hold=False)
+    sscc = _sscc(uri)
+    if sscc is not None:
+        return Thing(sscc, is_parcel=True, may_hold=True)
+    if len(uri) > LONGEST:
+        raise BadItem("epc_invalid", f"an EPC has at most {LONGEST} characters", "epcList")
+    return Thing(uri, is_parcel=False, may_hold=True)
+
+
+def _sscc(uri: str) -> str | None:
+    """The 18 digits of an SSCC, None where it is none."""
+    if urn := SSCC_URN.fullmatch(uri):
+        company, extension, serial = urn.groups()
+        if len(company) + len(serial) != 16:
+            raise BadItem("epc_invalid", "the parts of an SSCC have 17 digits together", "epcList")
+        digits = f"{extension}{company}{serial}"
+        return f"{digits}{check_digit(digits)}"
+    if uri.startswith("urn:epc:id:sscc:"):
+        raise BadItem("epc_invalid", "an SSCC is urn:epc:id:sscc:COMPANY.SERIAL, of digits", "epcList")
+    link = SSCC_LINK.fullmatch(uri)
+    if link is None:
+        return None
+    digits = link.group(1)
+    wanted = check_digit(digits[:17])
+    if int(digits[17]) != wanted:
+        raise BadItem("epc_invalid", f"the SSCC's check digit is not {wanted}, as it must be", "epcList")
+    return digits
+
+
+def facility_of(uri: str) -> str | None:
+    """The facility's code in a location's URI: a GLN with its extension, or a code of the carrier's own."""
+    if uri.startswith(FACILITY):
+        return _code(unquote(uri.removeprefix(FACILITY)))
+    if urn := SGLN_URN.fullmatch(uri):
+        company, location, extension = urn.groups()
+        if len(company) + len(location) != 12:
+            return None
+        gln = f"{company}{location}"
+        return _code(_with(f"{gln}{check_digit(gln)}", unquote(extension)))
+    if link := SGLN_LINK.fullmatch(uri):
+        return _code(_with(link.group(1), unquote(link.group(2) or "0")))
+    return None
+
+
+def _with(gln: str, extension: str) -> str:
+    return gln if extension == "0" else f"{gln}/{extension}"
+
+
+def _code(raw: str) -> str | None:
+    return raw if FACILITY_CODE.fullmatch(raw) else None

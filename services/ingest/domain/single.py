@@ -1,0 +1,95 @@
+"""An EPCIS event as it concerns one thing: what is told of it, kept of it, and known it by."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from buuta.errors import BadItem
+from buuta.model.times import BusinessTime, parse_iso
+from services.ingest.domain.effects import Change
+from services.ingest.domain.epcis import EXTENSION, Document, Event, read_event
+from services.ingest.domain.gs1 import PARCEL
+
+DECLARED: Final = {"declarationTime": "1970-01-01T00:00:00Z"}
+"""Says in a payload of ours that an event is taken back."""
+
+
+def things_of(event: Event) -> Sequence[str]:
+    """The URIs of what moved: the objects of an event, or what was packed; other types tell of no movement."""
+    if event.type == "ObjectEvent":
+        return event.epcs or ()
+    return event.children or () if event.type == "AggregationEvent" else ()
+
+
+def id_of(event: Event) -> str:
+    """The event's own id; without one, what its fields amount to, so that the same event again is the same."""
+    if event.event_id is not None:
+        return event.event_id
+    places = [place.id if place else None for place in (event.read_point, event.biz_location)]
+    what = [
+        event.type,
+        time_of(event).ms,
+        event.action,
+        event.biz_step,
+        event.disposition,
+        event.parent,
+        *places,
+    ]
+    return f"urn:buuta:event:{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]}"
+
+
+def time_of(event: Event) -> BusinessTime:
+    """When it happened; the offset of the place is a field of its own (EPCIS 2.0, 7.4.1).
+
+    Raises:
+        BadItem: no time there is, or one out of range.
+    """
+    sign = -1 if event.offset[0] == "-" else 1
+    minutes = sign * (int(event.offset[1:3]) * 60 + int(event.offset[4:]))
+    return replace(parse_iso(event.event_time), offset_minutes=minutes)
+
+
+def payload_of(event: Event) -> dict[str, Any]:
+    """What is kept of an event: the fields that are read, and no others, since they may be personal."""
+    places = {name: {"id": place.id} for name, place in
+              (("readPoint", event.read_point), ("bizLocation", event.biz_location)) if place}  # fmt: skip
+    plain = {
+        "type": "ObjectEvent", "eventID": id_of(event), "eventTime": event.event_time,
+        "eventTimeZoneOffset": event.offset, "action": "OBSERVE", "bizStep": event.biz_step,
+        "disposition": event.disposition, f"{EXTENSION}reason": event.reason, f"{EXTENSION}attempt": event.attempt,
+        "errorDeclaration": DECLARED if event.error else None,
+    }  # fmt: skip
+    if event.type == "AggregationEvent":
+        plain |= {"type": event.type, "action": event.action, "parentID": event.parent}
+    return {name: value for name, value in plain.items() if value is not None} | places
+
+
+def of_one(event: Event, uri: str) -> dict[str, Any]:
+    """The event of one of its things alone."""
+    return {**payload_of(event), _things_field(event.type): [uri]}
+
+
+def apart(document: Document) -> Iterator[Any]:
+    """The events of a document, one for each of their things; what is wrong stays as it came."""
+    for raw in document.events:
+        try:
+            event = read_event(raw, document.prefixes)
+        except BadItem:
+            yield raw
+        else:
+            yield from (of_one(event, uri) for uri in things_of(event))
+
+
+def of_change(payload: Mapping[str, Any], change: Change) -> dict[str, Any]:
+    """The event as it concerns one thing, told for the so-manieth time, or taken back."""
+    plain = {name: value for name, value in payload.items() if name != "errorDeclaration"}
+    turn = {f"{EXTENSION}turn": change.turn} if change.turn else {}
+    declared = {"errorDeclaration": DECLARED} if change.takes_back else {}
+    uri = change.thing if ":" in change.thing else f"{PARCEL}{change.thing}"
+    return {**plain, **turn, **declared, _things_field(payload["type"]): [uri]}
+
+
+def _things_field(kind: str) -> str:
+    return "childEPCs" if kind == "AggregationEvent" else "epcList"

@@ -1,0 +1,132 @@
+"""`POST /epcis/capture`: GS1 EPCIS 2.0 for carriers whose format it is (EPCIS 2.0, REST bindings)."""
+
+import json
+import uuid
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from buuta.telemetry.clock import now_ms
+from buuta.web.bearer import scheme
+from buuta.web.bodies import parse_json, read_body
+from buuta.web.packing import unpacked
+from buuta.web.problems import Problem, problems
+from services.ingest import capture, epcis_rows
+from services.ingest.capture import FORMAT, Behaviour
+from services.ingest.domain.epcis import Document, read_document
+from services.ingest.domain.keys import Scope
+from services.ingest.domain.recipe import Receipt
+from services.ingest.doors.gate import Gate
+from services.ingest.keyring import Caller
+
+DOOR: Final = "api"
+"""What scans say of it, as of all that carriers send with their keys."""
+MEDIA_TYPES: Final = ("application/json", "application/ld+json")
+VERSIONS: Final = {"GS1-EPCIS-Version": "2.0.0", "GS1-CBV-Version": "2.0.0"}
+MOST_JOBS: Final = 100
+Asked = Annotated[
+    Behaviour,
+    Header(alias="GS1-Capture-Error-Behaviour", description="What one wrong event means for the others."),
+]
+JobId = Annotated[uuid.UUID, Path(description="The `captureID` of a job of yours.")]
+PerPage = Annotated[int, Query(alias="perPage", ge=1, le=MOST_JOBS)]
+
+
+class Limits:
+    """How much a document may be: bytes, and events."""
+
+    def __init__(self, most_bytes: int, most_events: int) -> None:
+        self.most_bytes = most_bytes
+        self.most_events = most_events
+        self.headers = {
+            **VERSIONS,
+            "GS1-EPCIS-Capture-Limit": str(most_events),
+            "GS1-EPCIS-Capture-File-Size-Limit": str(most_bytes),
+        }
+
+
+def router(gate: Gate, real: capture.Parts, trial: capture.Parts, limits: Limits) -> APIRouter:
+    """The EPCIS door; `trial` is for sandbox keys."""
+    routes = APIRouter(prefix="/epcis", tags=["epcis"], dependencies=[Depends(scheme)])
+    document = {"content": {kind: {"schema": {"type": "object"}} for kind in MEDIA_TYPES}, "required": True}
+
+    @routes.post(
+        "/capture",
+        status_code=202,
+        summary="Capture EPCIS events",
+        response_class=Response,
+        responses=problems(400, 401, 403, 413, 415, 422, 429, 503),
+        openapi_extra={"requestBody": document},
+    )
+    async def capture_events(request: Request, asked: Asked = Behaviour.ROLLBACK) -> Response:
+        """Capture the events of an EPCISDocument; `Location` names the job, which is finished by then.
+
+        A bag's events are events of the parcels in it, by the aggregations that came or will come. The same event
+        again counts once. An event with an `errorDeclaration` takes back what it repeats.
+        """
+        caller = await _caller(gate, request, Scope.REPORT)
+        packed = await read_body(request, limits.most_bytes)
+        gate.check_signature(caller, request, packed)
+        body = unpacked(packed, request.headers.get("content-encoding", ""), limits.most_bytes)
+        read = _document(request, body, limits.most_events)
+        gate.admit(caller, len(read.events))
+        receipt = Receipt(caller.carrier.code, DOOR, now_ms())
+        parts = trial if caller.key.sandbox else real
+        with gate.room(len(body), DOOR):
+            job = await capture.capture(parts, caller.carrier, receipt, read, asked)
+        where = {"Location": f"/epcis/capture/{job.id}"}
+        return Response(status_code=202, headers={**limits.headers, **gate.left(caller), **where})
+
+    @routes.get("/capture", summary="Capture jobs", responses=problems(401, 403, 422, 503))
+    async def jobs(request: Request, per_page: PerPage = 30) -> JSONResponse:
+        """Your jobs, the latest first."""
+        caller = await _caller(gate, request, Scope.REPORT)
+        rows = await epcis_rows.jobs(real.intake.pool, caller.carrier.code, per_page)
+        return JSONResponse([_said(row) for row in rows], headers=limits.headers)
+
+    @routes.get("/capture/{job_id}", summary="A capture job", responses=problems(401, 403, 404, 422, 503))
+    async def job(request: Request, job_id: JobId) -> JSONResponse:
+        """What became of a document: whether all was captured, and what is wrong with which event."""
+        caller = await _caller(gate, request, Scope.REPORT)
+        rows = await epcis_rows.jobs(real.intake.pool, caller.carrier.code, 1, job_id)
+        if not rows:
+            raise Problem(404, "capture_unknown", "you have no capture job of this id")
+        return JSONResponse(_said(rows[0]), headers=limits.headers)
+
+    return routes
+
+
+async def _caller(gate: Gate, request: Request, scope: Scope) -> Caller:
+    caller = await gate.caller(request, scope)
+    if caller.carrier.format != FORMAT:
+        raise Problem(
+            403,
+            "format_other",
+            f"this carrier's format is {caller.carrier.format}; EPCIS is for format {FORMAT}",
+        )
+    return caller
+
+
+def _document(request: Request, body: bytes, most_events: int) -> Document:
+    kind = request.headers.get("content-type", MEDIA_TYPES[0]).partition(";")[0].strip().lower()
+    if kind not in MEDIA_TYPES:
+        raise Problem(415, "media_type_unknown", f"send one of {', '.join(MEDIA_TYPES)}")
+    read = read_document(parse_json(body))
+    if len(read.events) > most_events:
+        raise Problem(413, "too_many_events", f"send at most {most_events} events at once")
+    return read
+
+
+def _said(row: Any) -> dict[str, Any]:
+    """A job as the standard words it; the place of an event, the first being 0, is an extension of ours."""
+    moment = row["created_at"].isoformat()
+    return {
+        "captureID": str(row["id"]), "createdAt": moment, "finishedAt": moment, "running": False,
+        "success": row["success"], "captureErrorBehaviour": row["behaviour"],
+        "errors": [
+            {"type": "epcisException:ValidationException", "title": each["code"].replace("_", " "), "status": 400,
+             "code": each["code"], "detail": each["message"], "event": each["place"]}
+            for each in json.loads(row["errors"])
+        ],
+    }  # fmt: skip

@@ -1,0 +1,88 @@
+"""Files of EPCIS events: captured in batches, resumable after a kill; what is wrong goes to a report."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from buuta.errors import BadItem
+from buuta.telemetry.clock import now_ms
+from buuta.web.bodies import parse_json
+from buuta.web.problems import Problem
+from services.ingest import storage
+from services.ingest.capture import Behaviour, Job, capture, earnest
+from services.ingest.domain.epcis import Document, read_document
+from services.ingest.domain.recipe import Receipt
+from services.ingest.doors.file import DOOR, Summary, content_hash
+from services.ingest.doors.report import Report
+from services.ingest.intake import Intake, Result
+from services.ingest.spool import enqueue
+from services.ingest.storage import BegunFile, Carrier, FileProgress
+
+ENDINGS: Final = (".json", ".jsonld")
+BATCH: Final = 500
+MOST_BYTES: Final = 500_000_000
+
+
+def read_events(path: Path) -> Document:
+    """The document of a file.
+
+    Raises:
+        BadItem: no document of EPCIS 2.0 in JSON, or one that is too large.
+    """
+    if path.stat().st_size > MOST_BYTES:
+        raise BadItem("file_too_large", f"the file has more than {MOST_BYTES} bytes; split it")
+    try:
+        return read_document(parse_json(path.read_bytes()))
+    except Problem as wrong:
+        raise BadItem(wrong.code, wrong.detail) from None
+
+
+async def take_events(
+    intake: Intake, carrier: Carrier, path: Path, advance: Callable[[int], None]
+) -> Summary:
+    """Capture the events of a file; what is wrong does not keep the others out. `advance` hears how many were done.
+
+    Raises:
+        BadItem: as `read_events`.
+    """
+    document = read_events(path)
+    begun = await storage.begin_file(intake.pool, carrier.code, content_hash(path, "events"), path.name)
+    summary = Summary()
+    summary.counts.update(begun.counts)
+    if begun.finished_at is not None:
+        summary.taken_in_at = begun.finished_at
+        return summary
+    with Report(path, ["event"], begun.report_bytes) as report:
+        for first in range(begun.lines_done, len(document.events), BATCH):
+            part = document._replace(events=document.events[first : first + BATCH])
+            await _take_part(intake, carrier, begun, (first, part), (summary, report))
+            advance(len(part.events))
+        summary.report = report.path
+    await storage.finish_file(intake.pool, carrier.code, begun.content_hash)
+    return summary
+
+
+async def _take_part(
+    intake: Intake,
+    carrier: Carrier,
+    begun: BegunFile,
+    part: tuple[int, Document],
+    ends: tuple[Summary, Report],
+) -> None:
+    (first, document), (summary, report) = part, ends
+    receipt = Receipt(carrier.code, DOOR, now_ms())
+    job = await capture(earnest(intake, enqueue), carrier, receipt, document, Behaviour.PROCEED)
+    for answer in job.reading.answers:
+        summary.counts[answer.result] += 1
+    summary.counts[Result.REJECTED] += len(job.wrong)
+    _report(job, first, document, report)
+    done = FileProgress(first + len(document.events), report.committed(), summary.counts)
+    await storage.advance_file(intake.pool, carrier.code, begun.content_hash, done)
+
+
+def _report(job: Job, first: int, document: Document, report: Report) -> None:
+    """What is wrong, by the number of the event in the file, the first being 1."""
+    for each in job.wrong:
+        event = json.dumps(document.events[each.place], ensure_ascii=False)
+        report.write(first + each.place + 1, (each.code, each.message), [event])
