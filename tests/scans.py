@@ -68,6 +68,7 @@ def journeys(most: int = 12) -> st.SearchStrategy[list[Scan]]:
             distance_bucket=st.sampled_from([None, None, "within_50_m", "beyond_1_km"]),
             proof_present=st.sampled_from([None, True]),
             province=st.sampled_from([None, "01", "01", "24", "79"]),
+            reporter=st.sampled_from([None, None, None, "laopost", "vnpost"]),
         ),
         max_size=most,
     )

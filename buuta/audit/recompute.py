@@ -31,6 +31,7 @@ from services.tracker.domain.rules import (
     BEFORE_ACCEPTANCE,
     DELIVERED_AS,
     ENDED_AS,
+    LAST_MILE,
     NEXT_EXPECTED_MS,
     RULES,
     STOPS_CLOCK,
@@ -192,7 +193,7 @@ def _load(con: Any, table: str, contract: str, archived: Path) -> None:
         con.execute(f"create table {table} as select *, 0 as partition, 0::bigint as position from nothing")  # noqa: S608
         return
     con.execute(f"""
-      create table {table} as select log.* from read_parquet('{source}/*.parquet') as log
+      create table {table} as select log.* from read_parquet('{source}/*.parquet', union_by_name = true) as log
       join applied on log.partition = applied.partition and log.position < applied.position
       anti join dead on log.partition = dead.partition and log.position = dead.position
     """)  # noqa: S608 - names and paths of our own
@@ -208,6 +209,7 @@ def _rules(con: Any) -> None:
     _fill(con, "moving", "status varchar", moving)
     bounds = [*LATENESS_MINUTES, LATER_MINUTES]
     _fill(con, "late_bounds", "minutes bigint", [(bound,) for bound in bounds])
+    _fill(con, "last_mile", "status varchar", [(status,) for status in sorted(LAST_MILE)])
     _fill(con, "stopping", "status varchar, reason varchar", STOPS_CLOCK)
     _fill(con, "opening", "status varchar", [(status,) for status in sorted(OPENS)])
     _fill(con, "ended", "status varchar", [(status,) for status in RULES if status not in NEXT_EXPECTED_MS])

@@ -2,7 +2,7 @@
 -- parcels, rounds instead of steps. Round n takes the n-th scan of every parcel at once (DuckDB).
 -- Given: scans, registrations (Parquet of the archive, up to the positions under audit), voided
 -- (scans that a correction takes back), and the tracker's tables: ranks, barred, moving, ended_as,
--- delivered_as, opening, ended, stopping, late_bounds.
+-- delivered_as, opening, ended, stopping, late_bounds, last_mile.
 
 create table first_copies as
 select *, carrier || ':' || number as parcel_key from scans
@@ -11,7 +11,7 @@ qualify row_number() over (
 ) = 1;
 
 create table lateness as
-select carrier,
+select coalesce(reporter, carrier) as carrier,
   (date '1970-01-01' + least(greatest((received_at + 25200000) // 86400000, 0), $last_day)::integer)::date as day,
   (select min(minutes) from late_bounds where received_at - occurred_at <= minutes * 60000 or minutes = $later)
     as minutes
@@ -22,7 +22,7 @@ with first_received as (
   select * from first_copies
   qualify row_number() over (partition by parcel_key order by received_at, event_id) <= $most_scans
 )
-select parcel_key, event_id, status, reason, delivery_mode, distance_bucket, proof_present, attempt, occurred_at,
+select parcel_key, event_id, status, reason, delivery_mode, distance_bucket, proof_present, attempt, occurred_at, reporter,
   row_number() over (partition by parcel_key order by occurred_at, rank, event_id) as n
 from first_received join ranks using (status)
 where not provisional
@@ -35,7 +35,7 @@ with recursive walk as (
   select parcel_key, 0::bigint as n, null::varchar as status, false as went_out, null::varchar as mode,
     null::varchar as outcome, null::bigint as accepted_at, null::bigint as moved_at, 0 as attempts,
     null::bigint as delivered_at, 1 as epoch, null::bigint as last_at,
-    null::bigint as stopped_at, 0::bigint as stopped_ms
+    null::bigint as stopped_at, 0::bigint as stopped_ms, null::varchar as credited, false as near
   from (select distinct parcel_key from steering)
   union all
   select parcel_key, n, coalesce(taken, before), went_out or coalesce(taken = 'out_for_delivery', false),
@@ -59,7 +59,11 @@ with recursive walk as (
       ) then occurred_at end,
     case when taken is null then stopped_ms
       when taken = 'accepted' and accepted_at is null then 0
-      else stopped_ms + coalesce(occurred_at - stopped_at, 0) end
+      else stopped_ms + coalesce(occurred_at - stopped_at, 0) end,
+    case when taken is not null and reporter is not null and (not near or (
+        taken in (select l.status from last_mile l) and taken is distinct from before
+      )) then reporter else credited end,
+    near or coalesce(taken in (select l.status from last_mile l), false)
   from (
     select *, coalesce(moved_at, case when taken in (select status from moving) then occurred_at end) as now_moved,
       case when taken = 'delivered' and (found <> 'unknown' or mode is null) then found else mode end as now_mode
@@ -77,7 +81,7 @@ with recursive walk as (
         end as found
       from (
         -- A scan that begins the next epoch finds nothing before it.
-        select parcel_key, n, said, said_why, occurred_at, delivery_mode, distance_bucket, proof_present, status,
+        select parcel_key, n, reporter, said, said_why, occurred_at, delivery_mode, distance_bucket, proof_present, status,
           epoch + begins::integer as epoch, case when not begins then before end as before,
           not begins and went_out as went_out, case when not begins then mode end as mode,
           case when not begins then outcome end as outcome,
@@ -87,9 +91,10 @@ with recursive walk as (
           case when not begins then delivered_at end as delivered_at,
           case when not begins then last_at end as last_at,
           case when not begins then stopped_at end as stopped_at,
-          case when begins then 0 else stopped_ms end as stopped_ms
+          case when begins then 0 else stopped_ms end as stopped_ms,
+          case when not begins then credited end as credited, not begins and near as near
         from (
-          select w.* exclude (n, status), w.status as before, s.n, s.attempt as said, s.reason as said_why, s.occurred_at,
+          select w.* exclude (n, status), w.status as before, s.n, s.attempt as said, s.reason as said_why, s.occurred_at, s.reporter,
             s.delivery_mode, s.distance_bucket, s.proof_present, s.status,
             coalesce(w.status in (select status from ended) and s.status in (select status from opening)
               and s.occurred_at - w.last_at >= $gap_ms, false) as begins
@@ -120,7 +125,7 @@ with endings as (
     partition by parcel_key, epoch order by version desc, registered_at, registration_id desc
   ) = 1
 )
-select parcel_key, epoch, split_part(parcel_key, ':', 1) as carrier,
+select parcel_key, epoch, coalesce(credited, split_part(parcel_key, ':', 1)) as carrier,
   coalesce(nullif(service, ''), 'unknown') as service, coalesce(nullif(province, ''), 'unknown') as province, coalesce(nullif(commune, ''), 'unknown') as commune,
   (date '1970-01-01' + ((coalesce(accepted_at, moved_at) + 25200000) // 86400000)::integer)::date as day,
   outcome, case when outcome like 'delivered%'

@@ -17,7 +17,7 @@ from buuta.cli.admin import with_database
 from buuta.cli.conformance import carrier_check
 from buuta.cli.connect import connected
 from buuta.errors import BadItem
-from buuta.model.identifiers import CARRIER
+from buuta.model.identifiers import CARRIER, SHARED
 from buuta.settings import load
 from buuta.storage.vault import Vault, read_master_key
 from services.ingest.carriers import RECIPES, all_recipes
@@ -52,15 +52,21 @@ def carrier_add(
     code: Annotated[str, typer.Argument(help="Short code, lower case, such as ghn.")],
     name: Annotated[str, typer.Option(help="Name for people.")],
     format: Annotated[str, typer.Option(help="The format it speaks: `buuta carrier formats`.")] = "buuta",
+    post: Annotated[
+        bool, typer.Option("--post", help="A post: it shares parcels with S10 numbers with other posts.")
+    ] = False,
 ) -> None:
     """Add a carrier; its API key and webhook token are shown once and kept as hashes."""
-    if not CARRIER.fullmatch(code):
-        raise BadItem("carrier_invalid", "a carrier code has 2 to 16 lower-case letters and digits")
+    if not CARRIER.fullmatch(code) or code == SHARED:
+        raise BadItem(
+            "carrier_invalid",
+            f"a carrier code has 2 to 16 lower-case letters and digits, and is not {SHARED}",
+        )
     known = all_recipes(load(IngestSettings).ingest_recipes)
     if format not in known:
         raise BadItem("format_unknown", f"no such format; there are {', '.join(known)}")
     try:
-        secret, token = with_locksmith(lambda smith: smith.add_carrier(Carrier(code, name, format)))
+        secret, token = with_locksmith(lambda smith: smith.add_carrier(Carrier(code, name, format, post)))
     except asyncpg.UniqueViolationError:
         raise BadItem("carrier_known", f"carrier {code} exists; rotate its key if it was lost") from None
     console.print(f"API key        {secret}\nwebhook token  {token}\nThey are not shown again.")

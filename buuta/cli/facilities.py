@@ -22,9 +22,10 @@ console = Console()
 facility = typer.Typer(help="Service points, hubs and lockers.", no_args_is_help=True)
 REQUIRED = ("code", "name", "commune")
 UNKNOWN = """
-select split_part(parcel_key, ':', 1) as carrier, facility, count(*) as scans from scans s
+select coalesce(reporter, split_part(parcel_key, ':', 1)) as carrier, facility, count(*) as scans from scans s
 where facility is not null and received_at > (extract(epoch from now()) * 1000)::bigint - 86400000
-  and not exists (select from facilities f where f.carrier = split_part(s.parcel_key, ':', 1) and f.code = facility)
+  and not exists (select from facilities f where f.code = facility
+    and f.carrier = coalesce(s.reporter, split_part(s.parcel_key, ':', 1)))
 group by 1, 2 order by 3 desc limit 100
 """
 

@@ -29,7 +29,7 @@ from services.ingest.carriers import all_recipes
 from services.ingest.domain.recipe import CodeRow
 from services.ingest.held import HeldReport, Wanted
 from services.ingest.intake import records_of
-from services.ingest.replay import Keys, Reread, reread
+from services.ingest.replay import Keys, Reread, read_waiting
 from services.ingest.settings import IngestSettings
 from services.notifier.chunks import HOUR_MS, ChunkPlan
 from services.notifier.settings import NotifierSettings
@@ -204,18 +204,8 @@ async def _replayed(wanted: Wanted, mapping: NewCode | None, dry_run: bool) -> N
 
 async def _reread(desk: Desk, wanted: Wanted, mapping: NewCode | None) -> Reread:
     recipes = await held.mapped(desk.con, all_recipes(desk.settings.ingest_recipes))
-    formats = dict(await desk.con.fetch("select code, format from carriers"))
-    found, after, codec = Reread(), 0, Codec()
-    while page := await held.waiting(desk.con, wanted, after):
-        after = page[-1].number
-        meant = [
-            each for each in page if mapping is None or formats.get(each.carrier) == mapping.format_name
-        ]
-        part = reread(meant, recipes, formats, Keys(desk.vault, codec))
-        found.scans += part.scans
-        found.settled += part.settled
-        found.still += part.still
-    return found
+    format_name = None if mapping is None else mapping.format_name
+    return await read_waiting(desk.con, wanted, recipes, Keys(desk.vault, Codec()), format_name)
 
 
 async def _previewed(desk: Desk, scans: Sequence[Scan]) -> Preview:

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 import fastavro
 
-from buuta.contracts.schemas import Schema, by_fingerprint, schema
+from buuta.contracts.schemas import Schema, by_fingerprint, defaults, schema
 from buuta.errors import Undecodable
 
 SINGLE_OBJECT: Final = b"\xc3\x01"
@@ -125,7 +125,7 @@ def decode_datum(written: Schema, datum: bytes) -> dict[str, Any]:
         # fastavro raises what its reader stumbled over: EOFError, IndexError, struct.error, ...
         raise Undecodable(f"not a {written.name}: {type(broken).__name__}") from broken
     assert isinstance(record, dict)
-    return record
+    return defaults(written.name) | record
 
 
 @cache

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyruhvro
 
 from buuta.contracts.codec import Codec, decode_datum
-from buuta.contracts.schemas import NAMES, Schema, schema
+from buuta.contracts.schemas import NAMES, Schema, defaults, schema
 from buuta.errors import Undecodable
 
 INT64: Final = pa.int64()
@@ -65,8 +65,22 @@ def decode_chunk(
         if batch is None:
             batch, places = _slow(written, datums, places, decoded.dead)
         if places:
-            decoded.groups.append(Group(written.name, places, batch))
+            decoded.groups.append(Group(written.name, places, _completed(written.name, batch)))
     return decoded
+
+
+def _completed(name: str, batch: Any) -> Any:
+    """With the fields that an older writer did not know, at their defaults."""
+    missing = {field: value for field, value in defaults(name).items() if field not in batch.schema.names}
+    if not missing:
+        return batch
+    types = _arrow_schema(_reader_schema(schema(name).text))
+    more = [
+        pa.repeat(pa.scalar(value, types.field(field).type), batch.num_rows)
+        for field, value in missing.items()
+    ]
+    whole = pa.record_batch([*batch.columns, *more], names=[*batch.schema.names, *missing])
+    return _with_plain_times(whole.select([field.name for field in types]))
 
 
 def _by_schema(

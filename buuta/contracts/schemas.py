@@ -63,8 +63,23 @@ def _folder() -> Path:
 
 @cache
 def by_fingerprint() -> dict[bytes, Schema]:
-    """Every schema we know, by fingerprint: readers look the writer's schema up here."""
-    return {schema(name).fingerprint: schema(name) for name in NAMES}
+    """Every schema we know, released ones too, by fingerprint: readers look the writer's schema up here."""
+    released = [
+        parse(path.read_text(encoding="utf-8")) for path in sorted(_folder().glob("released/*.avsc"))
+    ]
+    return {each.fingerprint: each for each in (*released, *map(schema, NAMES))}
+
+
+@cache
+def defaults(name: str) -> dict[str, Any]:
+    """What fields of the current schema are where an older writer did not know them."""
+    if name not in NAMES:
+        return {}
+    return {
+        each["name"]: each["default"]
+        for each in json.loads(schema(name).text)["fields"]
+        if "default" in each
+    }
 
 
 def folder() -> Path:

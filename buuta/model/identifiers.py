@@ -11,6 +11,8 @@ from buuta.errors import BadItem
 NUMBER: Final = re.compile(r"[A-Z0-9][A-Z0-9._/-]{2,49}")
 CARRIER: Final = re.compile(r"[a-z][a-z0-9]{1,15}")
 S10: Final = re.compile(r"[A-Z]{2}\d{9}[A-Z]{2}")
+SHARED: Final = "s10"
+"""The name under which posts share parcels; no carrier has this code."""
 S10_WEIGHTS: Final = (8, 6, 4, 2, 3, 5, 9, 7)
 
 
@@ -52,6 +54,17 @@ def event_id(carrier: str, identity: Sequence[str]) -> str:
     """
     text = _as_json([carrier, *identity])
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def owner_of(carrier: str, number: str, is_post: bool) -> tuple[str, str | None]:  # noqa: FBT001 - the registry's word
+    """Under whose name a parcel is kept, and who reports it where that is another.
+
+    Posts hand items with S10 numbers over to each other, and the UPU gives no number twice within a year: such an
+    item is one parcel, `s10:NUMBER`, whichever post reports it. Nobody else's scans come near it.
+    """
+    if is_post and S10.fullmatch(number):
+        return SHARED, carrier
+    return carrier, None
 
 
 def s10_check_digit(serial: str) -> int:

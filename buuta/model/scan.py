@@ -8,6 +8,7 @@ class Scan(NamedTuple):
 
     Enumerated fields hold the plain symbol (`buuta.model.statuses` names them): 10,000 scans a
     second leave no time for enum look-ups. Times are UTC milliseconds. Nothing here is personal.
+    `reporter` is the post that reports a parcel which posts share; then `carrier` is `identifiers.SHARED`.
     """
 
     event_id: str
@@ -32,6 +33,7 @@ class Scan(NamedTuple):
     raw_code: str
     door: str
     mapping_version: str
+    reporter: str | None = None
 
 
 SCAN_FIELDS: Final = Scan._fields

@@ -77,9 +77,10 @@ class Facilities:
         return [self._placed(scan) if scan.facility is not None else scan for scan in scans]
 
     def _placed(self, scan: Scan) -> Scan:
-        place = self._places.get((scan.carrier, scan.facility or ""))
+        carrier = scan.reporter or scan.carrier
+        place = self._places.get((carrier, scan.facility or ""))
         if place is None:
-            metrics.INGEST_UNKNOWN_FACILITIES.labels(scan.carrier).inc()
+            metrics.INGEST_UNKNOWN_FACILITIES.labels(carrier).inc()
             return scan
         if scan.province is not None or scan.commune is not None:
             return scan

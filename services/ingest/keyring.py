@@ -21,10 +21,10 @@ FRESH_SECONDS: Final = 5.0
 MISS_SECONDS: Final = 1.0
 SELECT: Final = """
 select k.id, k.kind, k.hash, k.sealed, k.scopes, k.addresses, k.sandbox, k.scans_per_second, k.scans_per_day,
-  k.expires_at, c.code, c.name, c.format, coalesce(u.scans, 0) as used
+  k.expires_at, c.code, c.name, c.format, c.is_post, coalesce(u.scans, 0) as used
 from carrier_keys k join carriers c on c.code = k.carrier
 left join key_usage u on u.key_id = k.id and u.day = $1
-where k.expires_at is null or k.expires_at > now()
+where (k.expires_at is null or k.expires_at > now()) and c.status = 'active'
 """
 USED: Final = """
 insert into key_usage as u (key_id, day, requests, scans, refused, last_at) values ($1, $2, $3, $4, $5, now())
@@ -119,4 +119,4 @@ class Keyring:
             Limits(row["scans_per_second"], row["scans_per_day"]), row["expires_at"],
         )  # fmt: skip
         secret = self._vault.open_payload(row["sealed"]).decode() if row["sealed"] else ""
-        return Caller(Carrier(row["code"], row["name"], row["format"]), key, secret)
+        return Caller(Carrier(row["code"], row["name"], row["format"], row["is_post"]), key, secret)

@@ -15,11 +15,14 @@ from buuta.contracts.codec import Codec
 from buuta.errors import BadItem
 from buuta.model.scan import Scan
 from buuta.storage.vault import Vault
+from services.ingest import held
 from services.ingest.domain.epcis import is_event
-from services.ingest.domain.recipe import Receipt, Recipe, to_scan
+from services.ingest.domain.recipe import Recipe, to_scan
 from services.ingest.doors import file, kafka, webhooks
 from services.ingest.doors.batch import read_report
-from services.ingest.held import HeldReport
+from services.ingest.facilities import Facilities
+from services.ingest.held import HeldReport, Wanted
+from services.ingest.storage import Carrier, carriers_of
 
 
 @dataclass(frozen=True)
@@ -39,14 +42,41 @@ class Reread:
     still: list[tuple[int, str]] = field(default_factory=list)
 
 
-def reread(
-    reports: Iterable[HeldReport], recipes: Mapping[str, Recipe], formats: Mapping[str, str], keys: Keys
+async def read_waiting(
+    con: Any, wanted: Wanted, recipes: Mapping[str, Recipe], keys: Keys, format_name: str | None = None
 ) -> Reread:
-    """Read reports once more; `formats` says which format a carrier speaks."""
+    """Read what waits once more, of carriers that speak this format, or of all; a facility gives its place."""
+    carriers, facilities = await carriers_of(con), Facilities(con)
+    await facilities.refresh()
+    found, after = Reread(), 0
+    while page := await held.waiting(con, wanted, after):
+        after = page[-1].number
+        part = reread(
+            (each for each in page if _speaks(each, carriers, format_name)), recipes, carriers, keys
+        )
+        found.scans += facilities.placed(part.scans)
+        found.settled += part.settled
+        found.still += part.still
+    return found
+
+
+def _speaks(report: HeldReport, carriers: Mapping[str, Carrier], format_name: str | None) -> bool:
+    carrier = carriers.get(report.carrier)
+    return format_name is None or (carrier is not None and carrier.format == format_name)
+
+
+def reread(
+    reports: Iterable[HeldReport],
+    recipes: Mapping[str, Recipe],
+    carriers: Mapping[str, Carrier],
+    keys: Keys,
+) -> Reread:
+    """Read reports once more, of these carriers."""
     found = Reread()
     for report in reports:
         try:
-            scan = _scan(report, _recipe(report, recipes, formats), keys)
+            carrier = _carrier(report, carriers)
+            scan = _scan(report, carrier, recipes[carrier.format], keys)
         except BadItem as bad:
             found.still.append((report.number, f"{bad.code}: {bad}"))
             continue
@@ -56,16 +86,16 @@ def reread(
     return found
 
 
-def _recipe(report: HeldReport, recipes: Mapping[str, Recipe], formats: Mapping[str, str]) -> Recipe:
-    if report.carrier not in formats:
+def _carrier(report: HeldReport, carriers: Mapping[str, Carrier]) -> Carrier:
+    if report.carrier not in carriers:
         raise BadItem(
             "carrier_unknown", f"there is no carrier {report.carrier}: buuta carrier add makes one"
         )
-    return recipes[formats[report.carrier]]
+    return carriers[report.carrier]
 
 
-def _scan(report: HeldReport, recipe: Recipe, keys: Keys) -> Scan | None:
-    receipt = Receipt(report.carrier, report.door, round(report.received_at.timestamp() * 1000))
+def _scan(report: HeldReport, carrier: Carrier, recipe: Recipe, keys: Keys) -> Scan | None:
+    receipt = carrier.receipt(report.door, round(report.received_at.timestamp() * 1000))
     try:
         plain = keys.vault.open_payload(report.payload)
     except InvalidTag:

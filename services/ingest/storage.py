@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from services.ingest.domain.facts import Fact
+from services.ingest.domain.recipe import Receipt
 
 BEGIN_FILE: Final = """
 insert into files (carrier, content_hash, name) values ($1, $2, $3)
@@ -26,6 +27,11 @@ class Carrier:
     code: str
     name: str
     format: str
+    is_post: bool = False
+
+    def receipt(self, door: str, received_at: int) -> Receipt:
+        """The receipt of a report of theirs by a door, at a UTC millisecond."""
+        return Receipt(self.code, door, received_at, self.is_post)
 
 
 @dataclass(frozen=True)
@@ -76,14 +82,21 @@ async def keep_facts(con: Any, facts: Sequence[Fact]) -> None:
 async def add_carrier(con: Any, carrier: Carrier) -> None:
     """Add a carrier; it gets keys from the locksmith."""
     await con.execute(
-        "insert into carriers (code, name, format) values ($1, $2, $3)",
+        "insert into carriers (code, name, format, is_post) values ($1, $2, $3, $4)",
         carrier.code,
         carrier.name,
         carrier.format,
+        carrier.is_post,
     )
+
+
+async def carriers_of(con: Any) -> dict[str, Carrier]:
+    """All carriers by their codes."""
+    rows = await con.fetch("select code, name, format, is_post from carriers")
+    return {row["code"]: Carrier(*row) for row in rows}
 
 
 async def carrier_of(con: Any, code: str) -> Carrier | None:
     """The carrier of that code."""
-    row = await con.fetchrow("select code, name, format from carriers where code = $1", code)
+    row = await con.fetchrow("select code, name, format, is_post from carriers where code = $1", code)
     return None if row is None else Carrier(*row)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from buuta.contracts.codec import Codec
-from buuta.model.identifiers import parcel_key
+from buuta.model.identifiers import owner_of, parcel_key
 from buuta.storage import contacts, outbox
 from buuta.storage.contacts import Contact
 from buuta.storage.vault import Vault
@@ -47,7 +47,7 @@ class Registrar:
         Raises:
             Problem: 404 for a carrier that we do not know, 409 for a parcel that is registered.
         """
-        if not await con.fetchval("select true from carriers where code = $1", new.carrier):
+        if await self._owner(con, new.carrier, new.number) is None:
             raise Problem(404, "carrier_unknown", "no carrier has this code; GET /v1/carriers lists them")
         same = await con.fetchrow(LOCK_SAME, shipper, new.carrier, new.number)
         if same is not None and not same["withdrawn"]:
@@ -116,6 +116,11 @@ class Registrar:
             raise Problem(404, "registration_unknown", "you have no registration of this id")
         return dict(row)
 
+    async def _owner(self, con: Any, carrier: str, number: str) -> str | None:
+        """Under whose name a parcel is kept: posts share theirs. None for a carrier that we do not know."""
+        is_post = await con.fetchval("select is_post from carriers where code = $1", carrier)
+        return None if is_post is None else owner_of(carrier, number, is_post)[0]
+
     async def _seal(self, con: Any, row: dict[str, Any], recipient: Recipient) -> None:
         contact = Contact(recipient.phone, recipient.email, recipient.language)
         person, sealed = await contacts.store(con, self._vault, row["shipper"], contact)
@@ -125,10 +130,11 @@ class Registrar:
     async def _write(self, con: Any, row: dict[str, Any], now_ms: int) -> Registered:
         row["version"] += 1
         await con.execute(WRITE, *(row[name.strip()] for name in COLUMNS.split(",")))
-        key = parcel_key(row["carrier"], row["number"])
+        owner = await self._owner(con, row["carrier"], row["number"]) or row["carrier"]
+        key = parcel_key(owner, row["number"])
         event = {
             "registration_id": str(row["registration_id"]), "version": row["version"],
-            "carrier": row["carrier"], "number": row["number"], "shipper": row["shipper"],
+            "carrier": owner, "number": row["number"], "shipper": row["shipper"],
             "province": row["province"], "commune": row["commune"],
             "promised_at": row["promised_at"], "language": row["language"],
             "channels": row.get("channels", []), "withdrawn": row["withdrawn"],

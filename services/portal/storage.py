@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from buuta.model.identifiers import parcel_key
+from buuta.model.identifiers import owner_of, parcel_key
 from buuta.model.steering import MOST_SCANS, Facts, steering
 from buuta.model.times import VIETNAM_MINUTES
 from buuta.storage.keys import new_secret, secret_hash
@@ -77,6 +77,7 @@ class Tracked:
 
     carrier: str
     number: str
+    key: str
     parcel: Any
     timeline: Sequence[Any]
 
@@ -93,14 +94,14 @@ class Tracked:
 
 async def find(con: Any, carrier: str, number: str) -> Tracked | None:
     """One carrier's parcel with its timeline, both read in one snapshot."""
-    key = parcel_key(carrier, number)
     async with con.transaction(isolation="repeatable_read", readonly=True):
+        key = await key_of(con, carrier, number)
         rows = await con.fetch(PARCEL, [key])
         if not rows:
             return None
         since = rows[0]["epoch_from"] or 0
         return Tracked(
-            carrier, number, rows[0], _steering(await con.fetch(TIMELINE, key, MOST_SCANS, since))
+            carrier, number, key, rows[0], _steering(await con.fetch(TIMELINE, key, MOST_SCANS, since))
         )
 
 
@@ -110,6 +111,13 @@ def _steering(scans: Sequence[Any]) -> list[Any]:
     return [scan for scan in scans if scan["event_id"] in ids]
 
 
+async def key_of(con: Any, carrier: str, number: str) -> str:
+    """The key of a carrier's parcel of this number; posts share theirs."""
+    is_post = bool(await con.fetchval("select is_post from carriers where code = $1", carrier))
+    owner, _ = owner_of(carrier, number, is_post)
+    return parcel_key(owner, number)
+
+
 async def carriers(con: Any) -> list[str]:
     """The codes of all carriers."""
     return [row["code"] for row in await con.fetch("select code from carriers order by code")]
@@ -117,9 +125,12 @@ async def carriers(con: Any) -> list[str]:
 
 async def carriers_with(con: Any, number: str) -> list[str]:
     """The carriers that have a parcel of this number."""
-    keys = {parcel_key(code, number): code for code in await carriers(con)}
-    rows = await con.fetch("select parcel_key from parcels where parcel_key = any($1)", list(keys))
-    return sorted(keys[row["parcel_key"]] for row in rows)
+    posts = dict(await con.fetch("select code, is_post from carriers order by code desc"))
+    keys = {parcel_key(owner_of(code, number, is_post)[0], number): code for code, is_post in posts.items()}
+    rows = await con.fetch(
+        "select parcel_key, credited from parcels where parcel_key = any($1)", list(keys)
+    )
+    return sorted(row["credited"] or keys[row["parcel_key"]] for row in rows)
 
 
 def version(parcel: Any) -> str:

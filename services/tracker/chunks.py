@@ -94,7 +94,7 @@ class ChunkFold:
         reused = [key for key, each in stored.items() if each.epoch > 1]
         past = await storage.load_past(con, reused)
         declared = await storage.load_declarations(
-            con, {*reused, *(key for key, each in stored.items() if each.registration_version is not None)}
+            con, [key for key, each in stored.items() if each.epoch > 1 or _has_papers(each)]
         )
         none = frozenset[Any]()
         return {
@@ -110,6 +110,11 @@ class ChunkFold:
         values = encode_rows(self._codec, "ParcelMilestone", told)
         keys = (parcel_key(each.carrier, each.number).encode() for each in told)
         return list(zip(keys, values, strict=True))
+
+
+def _has_papers(parcel: Parcel) -> bool:
+    """Whether anything was declared of it; what was withdrawn before its parcel began waits for a scan."""
+    return parcel.registration_version is not None or parcel.awaits_scan
 
 
 def _added(fast: Fast, slow: Slow) -> Any:

@@ -109,12 +109,12 @@ def _too_many(keys: Sequence[str], stored: Mapping[str, Parcel]) -> Iterator[str
 
 
 def _odd_rows(batch: Any) -> list[int]:
-    """Rows of corrections, and of scans whose time is out of range."""
+    """Rows of corrections, of parcels that posts share, and of scans whose time is out of range."""
     # As floats: the difference of two numbers that somebody made up must not wrap around.
     times = ("received_at", "occurred_at")
     age = pc.subtract(*(batch.column(name).cast(pa.float64(), safe=False) for name in times))
     odd = pc.or_(
-        pc.is_valid(batch.column("corrects_event_id")),
+        pc.or_(pc.is_valid(batch.column("corrects_event_id")), pc.is_valid(batch.column("reporter"))),
         pc.or_(pc.less(age, -FUTURE_MS), pc.greater(age, OLDEST_MS)),
     )
     rows: list[int] = pc.indices_nonzero(odd).to_pylist()

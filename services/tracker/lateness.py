@@ -24,7 +24,7 @@ Lateness = tuple[str, date, int]
 def lateness(batch: Any) -> Counter[Lateness]:
     """Counts of some scans' lateness; `batch` holds `ScanEvent` columns."""
     counts: Counter[Lateness] = Counter()
-    carriers = batch.column("carrier").dictionary_encode()
+    carriers = pc.coalesce(batch.column("reporter"), batch.column("carrier")).dictionary_encode()
     names = carriers.dictionary.to_pylist()
     day = pc.add(pc.multiply(carriers.indices.cast(pa.int64()), LAST_DAY + 1), _days(batch))
     for each in pc.value_counts(pc.add(pc.multiply(day, MINUTES), _minutes(batch))).to_pylist():

@@ -21,7 +21,7 @@ SCAN_COLUMNS: Final = (
     "parcel_key", "event_id", "status", "reason", "delivery_mode", "provisional",
     "corrects_event_id", "correction_kind", "occurred_at", "offset_minutes", "offset_source",
     "received_at", "facility", "province", "commune", "attempt", "distance_bucket",
-    "proof_present", "raw_code", "door", "mapping_version",
+    "proof_present", "raw_code", "door", "mapping_version", "reporter",
 )  # fmt: skip
 COUNTS: Final = (
     "accepted", "delivered_to_address", "delivered_at_point", "delivered_as_asked",

@@ -1,14 +1,16 @@
 """The column decoder against fastavro, the oracle."""
 
+import io
 from collections.abc import Iterable
 from typing import Any
 
+import fastavro
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from buuta.contracts.codec import Codec, SchemaIds
 from buuta.contracts.columns import decode_chunk, encode_rows
-from buuta.contracts.schemas import Schema, schema
+from buuta.contracts.schemas import Schema, folder, parse, schema
 from buuta.model.milestone import ParcelMilestone
 from buuta.model.scan import Scan
 from buuta.model.statuses import (
@@ -43,6 +45,7 @@ SCANS = st.builds(
     offset_source=symbols(OffsetSource), received_at=LONG, facility=maybe(TEXT), province=maybe(TEXT),
     commune=maybe(TEXT), attempt=maybe(INT), distance_bucket=maybe(symbols(DistanceBucket)),
     proof_present=maybe(st.booleans()), raw_code=TEXT, door=symbols(Door), mapping_version=TEXT,
+    reporter=maybe(TEXT),
 )  # fmt: skip
 codec = Codec()
 
@@ -118,3 +121,13 @@ def test_rows_are_encoded_as_single_records_are() -> None:
     row = ParcelMilestone("ghn:Z82BS#1", "ghn", "Z82BS", 1, "joined", "delivered", 1, "delivered", None,
                           "address", 5, 420, None, None, None, "e", 1, None, None)  # fmt: skip
     assert encode_rows(codec, "ParcelMilestone", [row]) == [codec.encode("ParcelMilestone", row._asdict())]
+
+
+def test_what_an_older_writer_wrote_is_read_with_defaults_for_what_it_did_not_know() -> None:
+    released = parse((folder() / "released" / "ScanEvent.avsc").read_text(encoding="utf-8"))
+    whole, buffer = scan("accepted"), io.BytesIO()
+    fastavro.schemaless_writer(buffer, released.parsed, whole._asdict())
+    old = b"\xc3\x01" + released.fingerprint + buffer.getvalue()
+    decoded = decode_chunk(codec, [old, encoded(whole)])
+    assert [list(group.rows(Scan._fields)) for group in decoded.groups] == [[tuple(whole)]] * 2
+    assert codec.decode(old)[1] == whole._asdict()

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from buuta.errors import BadItem
-from buuta.model.identifiers import event_id, normalise_number
+from buuta.model.identifiers import event_id, normalise_number, owner_of
 from buuta.model.scan import Scan
 from buuta.model.statuses import CorrectionKind, DeliveryMode, Reason, Status
 from buuta.model.times import BusinessTime
@@ -132,11 +132,12 @@ class UnknownCode(BadItem):
 
 @dataclass(frozen=True)
 class Receipt:
-    """Who sent a report, by which door, and when it reached us (UTC milliseconds)."""
+    """Who sent a report, by which door, and when it reached us (UTC milliseconds); `is_post` as in the registry."""
 
     carrier: str
     door: str
     received_at: int
+    is_post: bool = False
 
 
 def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
@@ -154,13 +155,14 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
         raise UnknownCode(report.raw_code, recipe.format)
     if row.status is None:
         return None
+    owner, reporter = owner_of(receipt.carrier, number, receipt.is_post)
     return Scan(
-        event_id(receipt.carrier, _identity(recipe, report, number)), receipt.carrier, number,
+        event_id(receipt.carrier, _identity(recipe, report, number)), owner, number,
         row.status.value, _text(_reason(recipe, report, row)), _text(report.mode or row.mode),
         report.provisional or row.provisional, report.corrects, _text(report.correction), report.time.ms,
         report.time.offset_minutes, report.time.source.value, receipt.received_at, report.facility,
         report.province, report.commune, report.attempt, report.distance_bucket,
-        report.proof_present, report.raw_code, receipt.door, f"{recipe.format}-{recipe.version}",
+        report.proof_present, report.raw_code, receipt.door, f"{recipe.format}-{recipe.version}", reporter,
     )  # fmt: skip
 
 

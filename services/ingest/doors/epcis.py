@@ -16,7 +16,6 @@ from services.ingest import capture, epcis_rows
 from services.ingest.capture import FORMAT, Behaviour
 from services.ingest.domain.epcis import Document, read_document
 from services.ingest.domain.keys import Scope
-from services.ingest.domain.recipe import Receipt
 from services.ingest.doors.gate import Gate
 from services.ingest.keyring import Caller
 
@@ -71,7 +70,7 @@ def router(gate: Gate, real: capture.Parts, trial: capture.Parts, limits: Limits
         body = unpacked(packed, request.headers.get("content-encoding", ""), limits.most_bytes)
         read = _document(request, body, limits.most_events)
         gate.admit(caller, len(read.events))
-        receipt = Receipt(caller.carrier.code, DOOR, now_ms())
+        receipt = caller.carrier.receipt(DOOR, now_ms())
         parts = trial if caller.key.sandbox else real
         with gate.room(len(body), DOOR):
             job = await capture.capture(parts, caller.carrier, receipt, read, asked)

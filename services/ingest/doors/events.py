@@ -12,7 +12,6 @@ from buuta.web.problems import Problem
 from services.ingest import storage
 from services.ingest.capture import Behaviour, Job, capture, earnest
 from services.ingest.domain.epcis import Document, read_document
-from services.ingest.domain.recipe import Receipt
 from services.ingest.doors.file import DOOR, Summary, content_hash
 from services.ingest.doors.report import Report
 from services.ingest.intake import Intake, Result
@@ -71,7 +70,7 @@ async def _take_part(
     ends: tuple[Summary, Report],
 ) -> None:
     (first, document), (summary, report) = part, ends
-    receipt = Receipt(carrier.code, DOOR, now_ms())
+    receipt = carrier.receipt(DOOR, now_ms())
     job = await capture(earnest(intake, enqueue), carrier, receipt, document, Behaviour.PROCEED)
     for answer in job.reading.answers:
         summary.counts[answer.result] += 1

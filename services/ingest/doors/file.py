@@ -12,7 +12,7 @@ from buuta.errors import BadItem
 from buuta.telemetry.clock import now_ms
 from services.ingest import storage
 from services.ingest.domain.item import ScanItem, read_item
-from services.ingest.domain.recipe import Receipt, Recipe, taken_back
+from services.ingest.domain.recipe import Recipe, taken_back
 from services.ingest.domain.recipe import Report as Reported
 from services.ingest.doors.report import Report
 from services.ingest.doors.sheets import Row, opened
@@ -104,7 +104,7 @@ def content_hash(path: Path, way: str) -> bytes:
 async def _take_batch(  # noqa: PLR0913 - one batch and where it goes
     intake: Intake, carrier: Carrier, batch: Sequence[Row], parse: Parse, summary: Summary, report: Report
 ) -> None:
-    receipt = Receipt(carrier.code, DOOR, now_ms())
+    receipt = carrier.receipt(DOOR, now_ms())
     answers = await intake.take(carrier, receipt, [_whole(row) for row in batch], parse)
     for (line, cells, surplus), answer in zip(batch, answers, strict=True):
         summary.counts[answer.result] += 1

@@ -74,8 +74,8 @@ class KafkaDoor:
         Raises:
             KafkaAway: not all are safe; they come again.
         """
-        receipt = Receipt(code, DOOR, now_ms())
         carrier: Carrier | None = await carrier_of(self._intake.pool, code)
+        receipt = Receipt(code, DOOR, now_ms()) if carrier is None else carrier.receipt(DOOR, now_ms())
         if carrier is None:
             for value in values:
                 await self._intake.keep(receipt, value, "carrier_unknown")

@@ -23,7 +23,8 @@ MOST_HOURS: Final = 25
 RECEIVED: Final = """
 select parcel_key, event_id, received_at, door, raw_code, status, reason, delivery_mode, provisional, occurred_at,
   offset_minutes, mapping_version, corrects_event_id, correction_kind
-from scans where received_at >= $2 and received_at < $3 and parcel_key >= $1 || ':' and parcel_key < $1 || ';'
+from scans where received_at >= $2 and received_at < $3 and (reporter = $1
+  or (parcel_key >= $1 || ':' and parcel_key < $1 || ';'))
 order by received_at, event_id
 """
 """A minute at a time: the index leads to the pages of a minute, and nothing is held open for a slow reader."""

@@ -14,7 +14,7 @@ from buuta.web.packing import unpacked
 from buuta.web.problems import problems
 from services.ingest.domain.item import ScanItem
 from services.ingest.domain.keys import Scope
-from services.ingest.domain.recipe import Receipt, Report, taken_back
+from services.ingest.domain.recipe import Report, taken_back
 from services.ingest.doors.batch import AVRO, JSON, NDJSON, read_batch, read_report
 from services.ingest.doors.gate import Gate
 from services.ingest.doors.once import Answered, IdempotencyKey
@@ -101,7 +101,7 @@ def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
 
 async def _answers(intake: Intake, carrier: Carrier, items: Sequence[Any], parse: Parse) -> bytes:
     """Take items in; returns the answer's body."""
-    receipt = Receipt(carrier.code, DOOR, now_ms())
+    receipt = carrier.receipt(DOOR, now_ms())
     answers = await intake.take(carrier, receipt, items, parse)
     await intake.keep_rejected(carrier, receipt, items, answers)
     return _as_json([answer.as_json() for answer in answers]).encode()

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from buuta.telemetry.clock import now_ms
 from buuta.web.bodies import parse_json, read_body
 from buuta.web.problems import PROBLEM_RESPONSE, Problem
-from services.ingest.domain.recipe import Receipt, Recipe, Webhook
+from services.ingest.domain.recipe import Recipe, Webhook
 from services.ingest.doors.gate import Gate
 from services.ingest.intake import Intake, Result
 from services.ingest.storage import Carrier
@@ -69,7 +69,7 @@ class Sent:
 async def _taken(intake: Intake, carrier: Carrier, recipe: Recipe, sent: Sent) -> JSONResponse:
     """One report. 200 when it is kept for good; a malformed one is kept too, and answered 400."""
     webhook = recipe.webhook or Webhook()
-    receipt = Receipt(carrier.code, DOOR, now_ms())
+    receipt = carrier.receipt(DOOR, now_ms())
     try:
         payload = _payload(webhook, sent)
     except Problem as bad:

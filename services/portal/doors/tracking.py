@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from buuta.errors import BadItem
-from buuta.model.identifiers import normalise_number, parcel_key, s10_flag
+from buuta.model.identifiers import normalise_number, s10_flag
 from buuta.model.statuses import DEADLINE_LETTER
 from buuta.model.times import iso_text
 from buuta.web.problems import Problem, problems
@@ -137,7 +137,7 @@ def router(pool: Any, board: LiveBoard) -> APIRouter:
         tracked = await lookup(carrier, number)
         if tracked is None:
             raise Problem(404, "parcel_unknown", "no such parcel; check carrier and number")
-        stream = _events(board, parcel_key(tracked.carrier, tracked.number))
+        stream = _events(board, tracked.key)
         return StreamingResponse(
             stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )

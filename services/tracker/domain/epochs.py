@@ -43,12 +43,14 @@ NO_PAPERS: Final = Papers()
 class Epoch(NamedTuple):
     """One parcel of a number: its scans in business order, the registration that holds, its beginning.
 
-    `since` is UTC milliseconds; None for the first parcel of a number.
+    `since` is UTC milliseconds; None for the first parcel of a number. `awaits_next` says that what was
+    registered for the parcel after it was withdrawn before that began: with another ending it may be this one's.
     """
 
     scans: Sequence[Scan]
     registration: Declared | None
     since: int | None
+    awaits_next: bool = False
 
 
 def epochs(scans: Sequence[Scan], papers: Papers) -> list[Epoch]:
@@ -60,8 +62,9 @@ def epochs(scans: Sequence[Scan], papers: Papers) -> list[Epoch]:
         registered[bisect_right(changes, each.registered_at)].append(each)
     if len(parts) == len(endings) and not all(each.withdrawn for each in registered[-1]):
         parts.append([])
+    waits = len(registered) > len(parts) and bool(registered[-1])
     return [
-        Epoch(part, holding(of), None if number == 0 else _since(part, of))
+        Epoch(part, holding(of), None if number == 0 else _since(part, of), waits)
         for number, (part, of) in enumerate(zip(parts, registered, strict=False))
     ]
 

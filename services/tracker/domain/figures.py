@@ -60,6 +60,7 @@ class Counted(NamedTuple):
     delivered_at: int | None
     delivery_mode: str | None
     stopped_ms: int
+    credited: str | None
 
 
 counted: Final[Callable[[Parcel], tuple[Any, ...]]] = attrgetter(*Counted._fields)
@@ -70,7 +71,8 @@ def contribution(carrier: str, looked_at: tuple[Any, ...] | None) -> Contributio
     """A parcel's place in the rates; None before it was accepted or moved.
 
     The cohort is the acceptance day in Vietnam; without an acceptance scan the day of the first
-    movement. Without a registered destination the unit is `unknown`, said aloud.
+    movement. Without a registered destination the unit is `unknown`, said aloud. A parcel that posts share
+    counts for the one it is credited to.
     """
     if looked_at is None:
         return None
@@ -79,7 +81,7 @@ def contribution(carrier: str, looked_at: tuple[Any, ...] | None) -> Contributio
     if since is None:
         return None
     cell = Cell(
-        carrier, parcel.service or UNKNOWN_UNIT, parcel.dest_province or UNKNOWN_UNIT,
+        parcel.credited or carrier, parcel.service or UNKNOWN_UNIT, parcel.dest_province or UNKNOWN_UNIT,
         parcel.dest_commune or UNKNOWN_UNIT, vietnam_day(since),
     )  # fmt: skip
     if parcel.outcome not in DELIVERED or parcel.delivered_at is None:

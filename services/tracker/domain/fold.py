@@ -38,6 +38,7 @@ from services.tracker.domain.parcel import Parcel
 from services.tracker.domain.places import least_ms
 from services.tracker.domain.rules import (
     DELIVERED_AS,
+    LAST_MILE,
     MAY_STOP,
     MILESTONES,
     RULES,
@@ -49,14 +50,17 @@ from services.tracker.domain.rules import (
 DELIVERED: Final = Status.DELIVERED.value
 ATTEMPT_FAILED: Final = Status.ATTEMPT_FAILED.value
 ACCEPTED: Final = Status.ACCEPTED.value
+LAST_MILE_LETTERS: Final = frozenset(MILESTONES[status].letter for status in LAST_MILE)
 WENT_OUT: Final = MILESTONES[Status.OUT_FOR_DELIVERY].letter
 
 SEEN: Final = (
     "status", "reason", "delivery_mode", "provisional", "occurred_at", "attempt", "distance_bucket",
-    "proof_present", "province", "carrier",
+    "proof_present", "province", "carrier", "reporter",
 )  # fmt: skip
 """What the fold looks at in a scan, in this order."""
-Seen = tuple[str, str | None, str | None, bool, int, int | None, str | None, bool | None, str | None, str]
+Seen = tuple[
+    str, str | None, str | None, bool, int, int | None, str | None, bool | None, str | None, str, str | None
+]  # fmt: skip
 seen: Final[Callable[[Scan], Seen]] = attrgetter(*SEEN)
 NO_SCANS: Final[Mapping[str, Scan]] = {}
 _occurred_at, _corrects = attrgetter("occurred_at"), attrgetter("corrects_event_id")
@@ -69,7 +73,7 @@ def advance(parcel: Parcel, scan: Seen) -> int | None:
     Returns the ordinal of the milestone that joins the live set, if one does; its kind is the one
     that the status implies.
     """
-    status, reason, _, provisional, occurred_at, _, _, _, province, carrier = scan
+    status, reason, _, provisional, occurred_at, _, _, _, province, carrier, reporter = scan
     parcel.greatest_at = occurred_at
     if provisional:
         # The courier reports; the carrier has not confirmed. It shows, and starts nothing.
@@ -93,8 +97,8 @@ def advance(parcel: Parcel, scan: Seen) -> int | None:
         invite(parcel, occurred_at)
     elif status in GOES_BACK and returns_too_early(parcel, status, reason):
         find(parcel, NOT_INVITED_TWICE)
-    if province != parcel.province:
-        _arrive(parcel, province, occurred_at)
+    if reporter is not None or province != parcel.province:
+        _arrive(parcel, scan)
     parcel.status, parcel.reason, parcel.reported_status = status, reason, None
     parcel.last_at = occurred_at
     parcel.outcome = ended_as if parcel.moved_at is not None else None
@@ -119,6 +123,16 @@ def told_mode(parcel: Parcel, status: str) -> str | None:
     return parcel.delivery_mode if status == DELIVERED else None
 
 
+def _credit(parcel: Parcel, status: str, reporter: str) -> None:
+    """A parcel that posts share counts for the one of the last mile: whoever took it to the door last.
+
+    A status that is reported again, as posts pass each other's events on, changes nothing.
+    """
+    begun = not LAST_MILE_LETTERS.isdisjoint(parcel.live)
+    if not begun or (status in LAST_MILE and status != parcel.status):
+        parcel.credited = reporter
+
+
 def _run_clock(parcel: Parcel, scan: Seen) -> None:
     """The clock of the transit time runs again with the next scan, unless that one stops it, too."""
     status, reason, _, _, occurred_at, *_ = scan
@@ -136,11 +150,17 @@ def _move(parcel: Parcel, status: str, occurred_at: int) -> None:
         parcel.accepted_at, parcel.stopped_ms = occurred_at, 0
 
 
-def _arrive(parcel: Parcel, province: str | None, occurred_at: int) -> None:
-    """The newest scan lies in another province than the one before; what says no place, bars nothing."""
+def _arrive(parcel: Parcel, scan: Seen) -> None:
+    """The newest scan is another post's, or lies in another province than the one before.
+
+    What says no place, bars nothing.
+    """
+    status, _, _, _, occurred_at, _, _, _, province, _, reporter = scan
+    if reporter is not None:
+        _credit(parcel, status, reporter)
     before, since = parcel.province, parcel.last_at
     parcel.province = province
-    if before is None or since is None or province is None:
+    if before is None or since is None or province in (None, before):
         return
     if occurred_at - since < least_ms(before, province):
         find(parcel, TOO_FAST)
@@ -209,11 +229,13 @@ def fold(scans: Iterable[Scan], papers: Papers = NO_PAPERS) -> Folded:
     by_id = first_received(everything)
     steers = sorted(_steers(by_id), key=_business_order)
     parcels, live = list[Parcel](), list[Milestone]()
-    for number, epoch in enumerate(epochs(steers, papers), 1):
+    parts = epochs(steers, papers)
+    for number, epoch in enumerate(parts, 1):
         folded, lives = _fold_epoch(number, epoch, papers.passed)
         parcels.append(folded)
         live += lives
     parcel = parcels.pop()
+    parcel.awaits_scan = parts[-1].awaits_next
     parcel.deadlines = bool(papers.passed)
     _note(parcel, by_id)
     parcel.scans = len(everything)
@@ -262,7 +284,7 @@ def _note(parcel: Parcel, by_id: Mapping[str, Scan]) -> None:
     scans = by_id.values()
     parcel.greatest_at = max(map(_occurred_at, scans), default=None)
     corrected = set(map(_corrects, scans)) - {None}
-    parcel.awaits_scan = not corrected <= by_id.keys()
+    parcel.awaits_scan |= not corrected <= by_id.keys()
     if any(out_of_range(scan.occurred_at, scan.received_at) for scan in scans):
         find(parcel, TIME_OUT_OF_RANGE)
 

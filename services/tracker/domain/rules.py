@@ -44,6 +44,11 @@ MILESTONES: Final[dict[str, MilestoneRule]] = {
 }
 """A status that does not stand here is worth no milestone."""
 
+LAST_MILE: Final = frozenset(
+    {Status.OUT_FOR_DELIVERY, Status.ATTEMPT_FAILED, Status.READY_AT_POINT, Status.DELIVERED}
+)
+"""Of the posts that share a parcel, who reports one of these is the one that it counts for."""
+
 _RETURN: Final = frozenset({Status.RETURN_PENDING, Status.RETURNING, Status.RETURNED})
 _MOVES: Final = frozenset(Status) - {
     Status.INFO_RECEIVED, Status.PICKUP_IN_PROGRESS, Status.PICKUP_FAILED,

@@ -1,0 +1,68 @@
+"""Posts hand S10 items over to each other: one parcel, credited to the post of the last mile."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from buuta.model.identifiers import SHARED, owner_of
+from buuta.model.scan import Scan
+from services.tracker.domain.figures import contribution, counted
+from services.tracker.domain.fold import fold
+from tests.scans import journeys, scan
+
+ITEM = "EE123456785VN"
+
+
+@pytest.mark.parametrize(
+    ("carrier", "number", "is_post", "owner"),
+    [
+        ("vnpost", ITEM, True, (SHARED, "vnpost")),
+        ("laopost", "EJ012345678VN", True, (SHARED, "laopost")),
+        ("vnpost", "Z82BS", True, ("vnpost", None)),
+        ("ghn", ITEM, False, ("ghn", None)),
+    ],
+)
+def test_only_posts_share_and_only_s10_numbers_whatever_their_check_digit(
+    carrier: str, number: str, *, is_post: bool, owner: tuple[str, str | None]
+) -> None:
+    assert owner_of(carrier, number, is_post) == owner
+
+
+def by(reporter: str, status: str, hour: float) -> Scan:
+    return scan(status, hour, ITEM, carrier=SHARED, reporter=reporter)
+
+
+def credited(*scans: Scan) -> str | None:
+    return fold(scans).parcel.credited
+
+
+def test_until_the_last_mile_an_item_counts_for_who_has_it_and_then_for_who_took_it_to_the_door() -> None:
+    sent = by("vnpost", "accepted", 0), by("vnpost", "in_transit", 1)
+    arrived = by("laopost", "in_transit", 20)
+    assert credited(*sent) == "vnpost"
+    assert credited(*sent, arrived) == "laopost"
+    out = by("laopost", "out_for_delivery", 30)
+    assert credited(*sent, arrived, out, by("vnpost", "in_transit", 31)) == "laopost"
+
+
+def test_who_passes_an_others_delivery_on_gets_no_credit_for_it() -> None:
+    delivered = by("laopost", "delivered", 32)
+    assert credited(by("vnpost", "accepted", 0), delivered, by("vnpost", "delivered", 33)) == "laopost"
+
+
+def test_a_return_is_no_last_mile() -> None:
+    failed = by("laopost", "out_for_delivery", 30), by("laopost", "attempt_failed", 31)
+    assert credited(*failed, by("laopost", "returning", 40), by("vnpost", "returned", 60)) == "laopost"
+
+
+def test_figures_are_those_of_the_credited_post() -> None:
+    folded = fold([by("vnpost", "accepted", 0), by("laopost", "delivered", 30)])
+    found = contribution(SHARED, counted(folded.parcel))
+    assert found is not None
+    assert found.cell.carrier == "laopost"
+
+
+@given(journeys(), st.randoms(use_true_random=False))
+def test_the_credit_does_not_depend_on_the_order_of_arrival(scans: list[Scan], order: object) -> None:
+    shuffled = sorted(scans, key=lambda _: order.random())  # type: ignore[attr-defined]
+    assert fold(scans).parcel.credited == fold(shuffled).parcel.credited
