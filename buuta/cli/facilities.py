@@ -14,13 +14,13 @@ from buuta.errors import BadItem, Forbidden
 from buuta.settings import SharedSettings, load
 from services.ingest.domain.facility import COLUMNS, Facility, read_facility
 from services.ingest.doors.report import Report
-from services.ingest.doors.sheets import opened
+from services.ingest.doors.sheets import check_header, opened
 from services.ingest.facilities import provinces, register
 from services.ingest.storage import carrier_of
 
 console = Console()
 facility = typer.Typer(help="Service points, hubs and lockers.", no_args_is_help=True)
-REQUIRED = ("code", "name", "commune")
+REQUIRED = ("code", "name")
 UNKNOWN = """
 select coalesce(reporter, split_part(parcel_key, ':', 1)) as carrier, facility, count(*) as scans from scans s
 where facility is not null and received_at > (extract(epoch from now()) * 1000)::bigint - 86400000
@@ -35,23 +35,19 @@ def import_(
     path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV or XLSX file.")],
     carrier: Annotated[str, typer.Option(help="Whose facilities these are.")],
 ) -> None:
-    """Register a carrier's facilities, or change them: columns code, name, commune, and others.
+    """Register a carrier's facilities, or change them: columns code, name, commune (or old_commune), and others.
 
     Refused lines are written to FILE.rejected.csv with the reason. Exit code 1 if there are some.
     """
+    # The library of old units takes half a second to load, which no other command should wait for.
+    from services.ingest.units import commune_since_2025
+
     with opened(path) as sheet, Report(path, sheet.columns, 0) as report:
-        missing = [name for name in REQUIRED if name not in sheet.columns]
-        unknown = [name for name in sheet.columns if name not in COLUMNS]
-        if missing or unknown:
-            raise BadItem(
-                "header_invalid",
-                f"missing: {', '.join(missing) or 'none'}; not known: {', '.join(unknown) or 'none'}; "
-                f"possible: {', '.join(COLUMNS)}",
-            )
+        check_header(sheet.columns, REQUIRED, COLUMNS)
         good: list[Facility] = []
         for number, cells, surplus in sheet.rows:
             try:
-                good.append(read_facility(cells, provinces()))
+                good.append(read_facility(cells, provinces(), commune_since_2025))
             except BadItem as bad:
                 report.write(number, (bad.code, str(bad)), [*cells.values(), *surplus])
         refused = report.path

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from buuta.cli.admin import with_database
 from buuta.cli.connect import connected
 from buuta.contracts import registry
 from buuta.errors import Forbidden
@@ -30,7 +31,8 @@ from services.ingest.held import hold, mapped
 from services.ingest.intake import Intake, RecipeBook, Target
 from services.ingest.settings import IngestSettings
 from services.ingest.spool import Spool
-from services.ingest.storage import Carrier, carrier_of, keep_facts
+from services.ingest.storage import Carrier, be_silent_until_now, carrier_of, keep_facts
+from services.ingest.tally import Tally
 from services.notifier.app import wire as wire_notifier
 from services.notifier.settings import NotifierSettings
 from services.portal.app import wire as wire_portal
@@ -58,12 +60,20 @@ def file(
     withdraw: Annotated[
         bool, typer.Option("--withdraw", help="The file was wrong: its lines did not occur.")
     ] = False,
+    in_flight: Annotated[
+        bool,
+        typer.Option(
+            "--in-flight", help="Parcels under way when the carrier begins: nobody is told what was."
+        ),
+    ] = False,
 ) -> None:
     """Take a file of scans in: columns number, code, occurred_at and others of an item, or the carrier's own.
 
     Refused lines are written to FILE.rejected.csv with the reason, in your own columns. After a kill the
     same command goes on where it stopped. Exit code 1 if lines were refused.
     """
+    if in_flight:
+        with_database(lambda pool: be_silent_until_now(pool, carrier))
     summary = asyncio.run(_take(path, carrier, withdraw_file if withdraw else take_any))
     if summary.taken_in_at is not None:
         console.print(f"This content was taken in already, at {summary.taken_in_at:%Y-%m-%d %H:%M:%S %Z}.")
@@ -105,12 +115,15 @@ async def _intake() -> AsyncIterator[Intake]:
         book = RecipeBook(await mapped(pool, all_recipes(settings.ingest_recipes)))
         put = partial(producer.send_keyed, settings.events_topic)
         spool = Spool(pool, put, settings.ingest_spool)
-        sending = asyncio.create_task(spool.run())
+        sending, tally = asyncio.create_task(spool.run()), Tally()
         try:
             yield Intake(
-                Target(put, partial(hold, pool), partial(keep_facts, pool), codec, book), pool, vault
+                Target(put, partial(hold, pool), partial(keep_facts, pool), codec, book, tally=tally),
+                pool,
+                vault,
             )
         finally:
+            await tally.write_down(pool)
             sending.cancel()
             await asyncio.wait([sending])
             while await spool.drain():

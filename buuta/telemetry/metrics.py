@@ -34,6 +34,19 @@ INGEST_REFUSED = Counter(
 INGEST_UNKNOWN_FACILITIES = Counter(
     "buuta_ingest_unknown_facilities_total", "Scans whose facility nobody has registered.", ["carrier"]
 )
+INGEST_SILENT_SECONDS = Gauge(
+    "buuta_ingest_silent_seconds", "How long a carrier has not reported by any door.", ["carrier"]
+)
+INGEST_SILENT_ALLOWED_SECONDS = Gauge(
+    "buuta_ingest_silent_allowed_seconds",
+    "Half as long again as its longest silence of four weeks; beyond, something is wrong.",
+    ["carrier"],
+)
+INGEST_MISSING_PIECES = Gauge(
+    "buuta_ingest_missing_pieces",
+    "Of the manifests of a week: pieces that were declared and not seen an hour later.",
+    ["carrier"],
+)
 INGEST_SPOOLED = Counter(
     "buuta_ingest_spooled_total", "Scans that PostgreSQL took while Kafka did not acknowledge."
 )

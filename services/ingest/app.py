@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -19,11 +19,13 @@ from buuta.streaming.producer import Producer
 from buuta.telemetry.health import Readiness
 from buuta.telemetry.routes import operations
 from buuta.web import problems
-from services.ingest import capture, held
+from services.ingest import held, manifests
+from services.ingest.capture import earnest, sandbox
 from services.ingest.carriers import all_recipes
 from services.ingest.domain.item import ScanItem
 from services.ingest.domain.recipe import Recipe
 from services.ingest.doors import epcis, reading, scans, webhooks
+from services.ingest.doors import manifests as manifest_door
 from services.ingest.doors.gate import Gate, Intakes
 from services.ingest.doors.kafka import KafkaDoor
 from services.ingest.facilities import Facilities
@@ -33,19 +35,21 @@ from services.ingest.settings import IngestSettings
 from services.ingest.shelter import Shelter, Topic
 from services.ingest.spool import Spool
 from services.ingest.storage import keep_facts
+from services.ingest.tally import Tally, measure_silence
 
 log = structlog.get_logger()
 FOLLOW_SECONDS: Final = 5.0
 
 
-def build(settings: IngestSettings, gate: Gate, more: APIRouter, readiness: Readiness) -> FastAPI:
+def build(settings: IngestSettings, gate: Gate, more: Sequence[APIRouter], readiness: Readiness) -> FastAPI:
     """The HTTP app of ingest."""
     app = FastAPI(title="Buuta ingest", version=__version__, summary="Carriers report scans here.")
     problems.install(app)
     # First, since most requests are of one report, and routes are tried in their order.
     app.router.routes.insert(0, webhooks.route(gate))
     app.include_router(scans.router(gate, settings.ingest_body_bytes, settings.ingest_items))
-    app.include_router(more)
+    for routes in more:
+        app.include_router(routes)
     rules = ",".join(f"{each.format}-{each.version}" for each in gate.recipes.values())
     app.include_router(operations("ingest", readiness, rules))
     app.openapi = lambda: _openapi(app, gate.recipes)  # type: ignore[method-assign]
@@ -84,31 +88,39 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         spool = Spool(pool, partial(producer.send_keyed, settings.events_topic), settings.ingest_spool)
         shelter = Shelter(pool, vault, Topic(settings.quarantine_topic, settings.kafka, producer))
         book, keyring, facilities = RecipeBook(recipes), Keyring(pool, vault), Facilities(pool)
+        tally = Tally()
         intakes = Intakes(
             Intake(
-                Target(spool.put, shelter.keep, partial(keep_facts, pool), codec, book, facilities.placed),
+                Target(
+                    spool.put,
+                    shelter.keep,
+                    partial(keep_facts, pool),
+                    codec,
+                    book,
+                    facilities.placed,
+                    tally,
+                ),
                 pool,
                 vault,
             ),
             Intake(Target(_nowhere, _nowhere, _nowhere, codec, book), pool, vault),
         )
         gate = Gate(intakes, keyring, settings.ingest_inside_bytes)
+        limits = epcis.Limits(settings.ingest_body_bytes, settings.ingest_items)
         kafka_door = KafkaDoor(settings.kafka, intakes.real, codec)
-        work = [spool.run(), shelter.run(), _follow(pool, book, keyring, facilities)]
+        steps: list[Callable[[], Awaitable[None]]] = [
+            partial(held.measure, pool), keyring.write_down, facilities.refresh, partial(tally.write_down, pool),
+            partial(measure_silence, pool), partial(manifests.check, pool),
+        ]  # fmt: skip
+        work = [spool.run(), shelter.run(), _follow(pool, book, steps)]
         if settings.ingest_kafka_door:
             work.append(kafka_door.run())
         tasks = [asyncio.create_task(each) for each in work]
         try:
-            more = APIRouter()
-            more.include_router(reading.router(gate, pool, vault))
-            more.include_router(
-                epcis.router(
-                    gate,
-                    capture.earnest(intakes.real, spool.put_within),
-                    capture.sandbox(intakes.sandbox),
-                    epcis.Limits(settings.ingest_body_bytes, settings.ingest_items),
-                )
-            )
+            more = [
+                reading.router(gate, pool, vault), manifest_door.router(gate, pool),
+                epcis.router(gate, earnest(intakes.real, spool.put_within), sandbox(intakes.sandbox), limits),
+            ]  # fmt: skip
             yield build(settings, gate, more, readiness), failed
         finally:
             for task in tasks:
@@ -120,7 +132,7 @@ async def _nowhere(_: Sequence[Any]) -> None:
     """Where goes what is sent by a sandbox key."""
 
 
-async def _follow(pool: Any, book: RecipeBook, keyring: Keyring, facilities: Facilities) -> None:
+async def _follow(pool: Any, book: RecipeBook, steps: Sequence[Callable[[], Awaitable[None]]]) -> None:
     """Read the codes that people map, say how much waits for them, write down what keys were used for.
 
     Without PostgreSQL what was read last holds.
@@ -129,9 +141,8 @@ async def _follow(pool: Any, book: RecipeBook, keyring: Keyring, facilities: Fac
     while True:
         try:
             book.recipes = await held.mapped(pool, recipes)
-            await held.measure(pool)
-            await keyring.write_down()
-            await facilities.refresh()
+            for step in steps:
+                await step()
         except Exception as why:
             if not is_away(why):
                 log.exception("following_failed")

@@ -40,10 +40,11 @@ def provinces() -> Mapping[str, str]:
 
 async def register(con: Any, carrier: str, facilities: Sequence[Facility]) -> None:
     """Register facilities, or change them; in the caller's transaction."""
-    units = f"vietnam-provinces {version('vietnam-provinces')}"
+    new, old = (f"{name} {version(name)}" for name in ("vietnam-provinces", "vietnamadminunits"))
     rows = [
         (carrier, each.code, each.kind.value, each.name, each.province, each.commune, each.latitude,
-         each.longitude, each.connected, each.opening_hours, units)
+         each.longitude, each.connected, each.opening_hours,
+         f"{new}, from {each.old_commune} by {old}" if each.old_commune else new)
         for each in {each.code: each for each in facilities}.values()
     ]  # fmt: skip
     await con.execute(STAGE)

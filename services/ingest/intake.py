@@ -24,6 +24,7 @@ from services.ingest.domain.personal import without_personal
 from services.ingest.domain.recipe import Receipt, Recipe, Report, UnknownCode, shown_code, to_scan
 from services.ingest.held import Held
 from services.ingest.storage import Carrier
+from services.ingest.tally import Tally
 
 Parse = Callable[[Any], Report | None]
 Keep = Callable[[Sequence[Held]], Awaitable[None]]
@@ -78,7 +79,7 @@ class Target:
     """Where scans go, how they are written, and which formats are read.
 
     `put` returns when scans are safe and `keep` when reports are that are set aside, or they raise KafkaAway.
-    `placed` gives scans the place of their facility.
+    `placed` gives scans the place of their facility; `tally` counts what carriers report.
     """
 
     put: Put
@@ -87,6 +88,7 @@ class Target:
     codec: Codec
     book: RecipeBook = field(default_factory=RecipeBook)
     placed: Callable[[Collection[Scan]], Collection[Scan]] = list
+    tally: Tally = field(default_factory=Tally)
 
 
 class Intake:
@@ -138,8 +140,10 @@ class Intake:
 
     def count(self, receipt: Receipt, reading: Reading) -> None:
         """Count what became of the payloads, once that is for good."""
-        for result, count in Counter(answer.result for answer in reading.answers).items():
-            metrics.INGEST_ITEMS.labels(receipt.carrier, receipt.door, result.value).inc(count)
+        results = Counter(answer.result.value for answer in reading.answers)
+        for result, count in results.items():
+            metrics.INGEST_ITEMS.labels(receipt.carrier, receipt.door, result).inc(count)
+        self._target.tally.note(receipt.carrier, receipt.received_at, results)
 
     def _one(
         self, recipe: Recipe, receipt: Receipt, payload: Any, parse: Parse, reading: Reading

@@ -90,6 +90,13 @@ async def add_carrier(con: Any, carrier: Carrier) -> None:
     )
 
 
+async def be_silent_until_now(con: Any, carrier: str) -> None:
+    """Nobody is told what happened to a carrier's parcels before this moment."""
+    await con.execute(
+        "update carriers set tells_from = greatest(tells_from, now()) where code = $1", carrier
+    )
+
+
 async def carriers_of(con: Any) -> dict[str, Carrier]:
     """All carriers by their codes."""
     rows = await con.fetch("select code, name, format, is_post from carriers")

@@ -38,6 +38,7 @@ class ChunkPlan:
             for place, row in zip(group.places, group.rows(ParcelMilestone._fields), strict=True)
             if self._is_of_use(milestone := ParcelMilestone(*row), chunk.records[place].timestamp)
         ]
+        milestones = _after_onboarding(milestones, await storage.tells_from(con))
         known = await self._contacts(con, milestones)
         for taken_back, records in groupby(milestones, lambda each: each.action == Action.RETRACTED):
             if taken_back:
@@ -75,3 +76,16 @@ class ChunkPlan:
             )
             for channel in contact.channels
         ]  # fmt: skip
+
+
+def _after_onboarding(
+    milestones: Sequence[ParcelMilestone], tells_from: Mapping[str, int]
+) -> list[ParcelMilestone]:
+    """Without what happened before a carrier began to report: its parcels under way were loaded in silence."""
+    told = [
+        each
+        for each in milestones
+        if each.action == Action.RETRACTED or each.occurred_at >= tells_from.get(each.carrier, 0)
+    ]
+    metrics.NOTIFIER_TOO_OLD.inc(len(milestones) - len(told))
+    return told

@@ -29,6 +29,9 @@ update messages set state = 'withdrawn', decided_at = now()
 where parcel_key = $1 and epoch = $2 and kind = $3 and ordinal = $4 and state in ('queued', 'claimed')
   and (milestone->>'sequence')::int < $5
 """
+TELLS_FROM: Final = """
+select code, (extract(epoch from tells_from) * 1000)::bigint as since from carriers where tells_from is not null
+"""
 CLAIM: Final = """
 update messages set state = 'claimed', lease_owner = $1, lease_until = now() + $3 * interval '1 second'
 where message_id in (
@@ -77,6 +80,11 @@ class Message:
     milestone: str
     attempts: int
     waited: float
+
+
+async def tells_from(con: Any) -> dict[str, int]:
+    """Of carriers that began to report in the midst of parcels: from when on (UTC milliseconds) people are told."""
+    return {row["code"]: row["since"] for row in await con.fetch(TELLS_FROM)}
 
 
 async def queue(con: Any, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -395,3 +396,16 @@ async def test_what_was_wrong_is_taken_back_however_late(pool: Any, vault: Vault
     taken_back = milestone(sequence=2, action="retracted")
     await plan(pool, vault, taken_back, told_at=happened + 100 * 3_600_000)
     assert [state for [state] in await pool.fetch("select state from messages")] == ["withdrawn"] * 2
+
+
+async def test_nobody_is_told_what_happened_before_a_carrier_began_to_report(
+    pool: Any, vault: Vault
+) -> None:
+    """Its parcels under way were loaded (`buuta ingest file --in-flight`); what happens from then on is told."""
+    at = datetime.fromtimestamp(milestone().occurred_at / 1000, UTC)
+    await pool.execute(
+        "insert into carriers (code, name, format, tells_from) values ('ghn', 'G', 'ghn', $1)", at
+    )
+    before = milestone(kind="out_for_delivery", occurred_at=milestone().occurred_at - 1)
+    await plan(pool, vault, before, milestone(sequence=2), told_at=milestone().occurred_at)
+    assert [row["kind"] for row in await pool.fetch("select distinct kind from messages")] == ["delivered"]

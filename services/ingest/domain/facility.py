@@ -1,6 +1,6 @@
 """A facility as a carrier registers it: a service point, a hub or a locker, with its unit since 1 July 2025."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -22,14 +22,16 @@ class FacilityKind(StrEnum):
 
 
 class Facility(BaseModel):
-    """A line of the registry; without a province that of the commune is taken."""
+    """A line of the registry; without a province that of the commune is taken, and without a commune what became
+    of `old_commune`, its code before 1 July 2025."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
     code: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./-]{1,40}$")]
     kind: FacilityKind = FacilityKind.SERVICE_POINT
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    commune: Unit
+    commune: Annotated[Unit | None, Empty] = None
+    old_commune: Annotated[Unit | None, Empty] = None
     province: Annotated[Unit | None, Empty] = None
     latitude: Annotated[Degrees, Field(ge=-90, le=90)] = None
     longitude: Annotated[Degrees, Field(ge=-180, le=180)] = None
@@ -40,24 +42,31 @@ class Facility(BaseModel):
 COLUMNS = tuple(Facility.model_fields)
 
 
-def read_facility(line: Mapping[str, Any], provinces: Mapping[str, str]) -> Facility:
-    """Check a line; `provinces` has the province of every commune.
+def read_facility(
+    line: Mapping[str, Any], provinces: Mapping[str, str], since_2025: Callable[[str], str]
+) -> Facility:
+    """Check a line; `provinces` has the province of every commune, `since_2025` what an old one became.
 
     Raises:
         BadItem: names the column and says what to fix.
     """
-    given = {
-        name: value for name, value in line.items() if value != "" or name in ("code", "name", "commune")
-    }
+    given = {name: value for name, value in line.items() if value != "" or name in ("code", "name")}
     try:
         read = Facility.model_validate(given)
     except ValidationError as wrong:
         first = wrong.errors(include_input=False, include_url=False)[0]
         column = ".".join(map(str, first["loc"]))
         raise BadItem("facility_invalid", f"{column}: {first['msg'].lower()}", column) from None
-    province = provinces.get(read.commune)
+    commune = read.commune or since_2025(_old(read))
+    province = provinces.get(commune)
     if province is None:
         raise BadItem("commune_unknown", "no commune has this code since 1 July 2025", "commune")
     if read.province not in (None, province):
         raise BadItem("province_wrong", f"the commune lies in province {province}", "province")
-    return read.model_copy(update={"province": province})
+    return read.model_copy(update={"commune": commune, "province": province})
+
+
+def _old(read: Facility) -> str:
+    if read.old_commune is None:
+        raise BadItem("commune_missing", "commune is missing, or old_commune", "commune")
+    return read.old_commune

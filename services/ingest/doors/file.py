@@ -15,7 +15,7 @@ from services.ingest.domain.item import ScanItem, read_item
 from services.ingest.domain.recipe import Recipe, taken_back
 from services.ingest.domain.recipe import Report as Reported
 from services.ingest.doors.report import Report
-from services.ingest.doors.sheets import Row, opened
+from services.ingest.doors.sheets import Row, check_header, opened
 from services.ingest.intake import Intake, Parse, Result
 from services.ingest.storage import Carrier, FileProgress
 
@@ -129,15 +129,8 @@ def parse_of(recipe: Recipe, columns: Sequence[str]) -> Parse:
     """
     if all(any(name in columns for name in names) for names in recipe.columns) and recipe.columns:
         return lambda line: recipe.parse(_checked(line))
-    missing = [name for name in REQUIRED if name not in columns]
-    unknown = [name for name in columns if name not in COLUMNS]
-    if missing or unknown:
-        own = f"; or those of {recipe.title}: {_names(recipe)}" if recipe.columns else ""
-        raise BadItem(
-            "header_invalid",
-            f"the first line must name columns; missing: {', '.join(missing) or 'none'}; "
-            f"not known: {', '.join(unknown) or 'none'}; possible: {', '.join(COLUMNS)}{own}",
-        )
+    own = f"; or those of {recipe.title}: {_names(recipe)}" if recipe.columns else ""
+    check_header(columns, REQUIRED, COLUMNS, own)
     return _read
 
 

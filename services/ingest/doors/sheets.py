@@ -48,6 +48,24 @@ def opened(path: Path) -> Iterator[Sheet]:
         yield Sheet(columns, _rows(columns, ((lines.line_num, cells) for cells in lines)))
 
 
+def check_header(
+    columns: Sequence[str], required: Sequence[str], known: Sequence[str], more: str = ""
+) -> None:
+    """A file must name the columns that are required, and no others than are known.
+
+    Raises:
+        BadItem: says which are missing, which not known, which are possible.
+    """
+    missing = [name for name in required if name not in columns]
+    unknown = [name for name in columns if name not in known]
+    if missing or unknown:
+        raise BadItem(
+            "header_invalid",
+            f"the first line must name columns; missing: {', '.join(missing) or 'none'}; "
+            f"not known: {', '.join(unknown) or 'none'}; possible: {', '.join(known)}{more}",
+        )
+
+
 def _workbook(path: Path) -> Sheet:
     try:
         with zipfile.ZipFile(path) as packed:

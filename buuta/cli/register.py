@@ -1,0 +1,139 @@
+"""The register of carriers: import, export, and the row that a ministry asks for."""
+
+import csv
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from buuta.cli.admin import with_database
+from buuta.errors import BadItem
+from buuta.settings import load
+from services.ingest import manifests, register
+from services.ingest.carriers import all_recipes
+from services.ingest.domain.entry import COLUMNS, REQUIRED, Entry, read_entry
+from services.ingest.doors.report import Report
+from services.ingest.doors.sheets import check_header, opened
+from services.ingest.settings import IngestSettings
+from services.ingest.tally import silences
+
+console = Console()
+SHOWN = (
+    "code", "status", "last_at", "reports_per_day", "share_unmapped", "late_minutes_p50", "late_minutes_p95",
+)  # fmt: skip
+
+
+def import_(
+    path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV or XLSX file.")],
+) -> None:
+    """Enter carriers into the register, or change their entries: columns code, name, and others.
+
+    Keys are made by `buuta carrier key add`. Refused lines are written to FILE.rejected.csv with the reason; exit
+    code 1 if there are some.
+    """
+    formats = all_recipes(load(IngestSettings).ingest_recipes)
+    good: list[Entry] = []
+    with opened(path) as sheet, Report(path, sheet.columns, 0) as report:
+        check_header(sheet.columns, REQUIRED, COLUMNS)
+        for number, cells, surplus in sheet.rows:
+            try:
+                good.append(read_entry(cells, formats))
+            except BadItem as bad:
+                report.write(number, (bad.code, str(bad)), [*cells.values(), *surplus])
+        refused = report.path
+
+    async def work(pool: Any) -> int:
+        async with pool.acquire() as con, con.transaction():
+            return await register.enter(con, good)
+
+    new = with_database(work)
+    console.print(f"{new} entered, {len(good) - new} changed.")
+    if refused is not None:
+        console.print(f"The refused lines and their reasons are in {refused}", markup=False)
+        raise typer.Exit(1)
+
+
+def export(
+    path: Annotated[Path | None, typer.Argument(help="Where to; without it to the screen.")] = None,
+) -> None:
+    """Write the register as CSV, as `import` reads it."""
+    rows = [
+        each.model_dump(mode="json") | {"service_levels": " ".join(each.service_levels)}
+        for each in with_database(register.entries)
+    ]
+    cells = [[row[name] for name in COLUMNS] for row in rows]
+    _written(path, lambda target: _table(target, COLUMNS, cells))
+
+
+def report(
+    days: Annotated[int, typer.Option(min=1, max=366, help="Of so many days until now.")] = 7,
+    path: Annotated[Path | None, typer.Option("--csv", help="All columns, as CSV into this file.")] = None,
+) -> None:
+    """Show of each carrier when it reported last, how much a day, how late, and what share is unmapped."""
+    since = datetime.now(UTC) - timedelta(days=days)
+    rows = with_database(lambda pool: register.report(pool, since, days))
+    if path is not None:
+        _written(path, lambda target: _table(target, list(rows[0].keys()) if rows else [], rows))
+        return
+    table = Table(*SHOWN)
+    for row in rows:
+        table.add_row(*("" if row[name] is None else _short(row[name]) for name in SHOWN))
+    console.print(table)
+
+
+def gaps() -> None:
+    """Show manifests of which pieces are missing, and carriers that are silent beyond their habit.
+
+    Exit code 1 if there are some.
+    """
+
+    async def work(pool: Any) -> Any:
+        await manifests.check(pool)
+        return await manifests.gaps(pool), await silences(pool, datetime.now(UTC))
+
+    missing, quiet = with_database(work)
+    for row in missing:
+        console.print(
+            f"{row['carrier']}: manifest {row['manifest']} says {row['pieces']} pieces, {row['seen']} seen.",
+            markup=False,
+        )
+    beyond = [each for each in quiet if each.is_beyond]
+    for each in beyond:
+        allowed = timedelta(seconds=round(each.habit.allowed_silence or 0))
+        console.print(
+            f"{each.carrier}: silent since {each.last_at:%Y-%m-%d %H:%M %Z}; its habit allows {allowed}."
+        )
+    if missing or beyond:
+        raise typer.Exit(1)
+    console.print("No gaps.")
+
+
+def _short(value: Any) -> str:
+    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
+
+
+def _table(target: TextIO, names: Sequence[str], rows: Sequence[Any]) -> None:
+    writer = csv.writer(target)
+    writer.writerow(names)
+    writer.writerows(
+        [value.isoformat() if isinstance(value, datetime) else value for value in row] for row in rows
+    )
+
+
+def _written(path: Path | None, write: Callable[[TextIO], None]) -> None:
+    if path is None:
+        write(sys.stdout)
+        return
+    with path.open("w", encoding="utf-8", newline="") as target:
+        write(target)
+
+
+def add_to(carrier: typer.Typer) -> None:
+    """Add the register's tools to `buuta carrier`."""
+    for name, command in (("import", import_), ("export", export), ("report", report), ("gaps", gaps)):
+        carrier.command(name)(command)

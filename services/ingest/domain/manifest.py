@@ -1,0 +1,68 @@
+"""A manifest: how many pieces a carrier says that it handed over or reported, so that a gap is seen."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Final, Self
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from buuta.errors import BadItem
+from buuta.model.identifiers import normalise_number
+
+MOST_NUMBERS: Final = 20_000
+LONGEST: Final = timedelta(days=7)
+
+
+def _number(raw: str) -> str:
+    try:
+        return normalise_number(raw)
+    except BadItem as bad:
+        raise ValueError(str(bad)) from None
+
+
+Number = Annotated[str, Field(max_length=60), AfterValidator(_number)]
+
+
+class Manifest(BaseModel):
+    """What was declared: pieces, by their numbers or by how many; with a code, only scans of that code count."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    manifest: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9_./-]{1,60}$",
+            description="Your own id of it.",
+            examples=["M-2026-11-25-01"],
+        ),
+    ]
+    since: Annotated[AwareDatetime, Field(description="The pieces' scans happened from here on,")]
+    until: Annotated[AwareDatetime, Field(description="and before this: at most seven days.")]
+    pieces: Annotated[int | None, Field(ge=1, le=10_000_000, description="How many; or name them.")] = None
+    numbers: Annotated[list[Number], Field(max_length=MOST_NUMBERS)] = []
+    code: Annotated[str | None, Field(min_length=1, max_length=40, pattern=r"^[^\x00]+$")] = None
+
+    @model_validator(mode="after")
+    def whole(self) -> Self:
+        """It says how many, within a time that can be looked through."""
+        self.numbers = sorted(set(self.numbers))
+        if self.pieces is None and not self.numbers:
+            raise ValueError("say how many pieces, or name their numbers")
+        if self.numbers and self.pieces not in (None, len(self.numbers)):
+            raise ValueError("there are not as many different numbers as pieces")
+        if not timedelta() < self.until - self.since <= LONGEST:
+            raise ValueError("until lies after since, by at most seven days")
+        return self
+
+    @property
+    def count(self) -> int:
+        """How many pieces there are."""
+        return self.pieces or len(self.numbers)
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """From and to, as UTC milliseconds."""
+        return _ms(self.since), _ms(self.until)
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

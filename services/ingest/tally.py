@@ -1,0 +1,112 @@
+"""How much each carrier reports, counted in memory and added to the hours in PostgreSQL every few seconds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from buuta.telemetry import metrics
+from services.ingest.domain.habit import Habit, is_silent
+
+ADD: Final = """
+insert into report_hours as h (carrier, hour, reports, unmapped, refused, last_at) values ($1, $2, $3, $4, $5, $6)
+on conflict (carrier, hour) do update set reports = h.reports + excluded.reports,
+  unmapped = h.unmapped + excluded.unmapped, refused = h.refused + excluded.refused,
+  last_at = greatest(h.last_at, excluded.last_at)
+"""
+HABITS: Final = """
+select carrier, max(last_at) as last_at, count(distinct hour::date)::int as days,
+  coalesce(extract(epoch from max(hour - before)), 0)::float8 as longest_silence
+from (select *, lag(hour) over (partition by carrier order by hour) as before
+  from report_hours where hour > now() - interval '28 days') as hours
+group by carrier order by carrier
+"""
+FORGET: Final = "delete from report_hours where hour < now() - interval '400 days'"
+
+
+LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Counts:
+    """Reports of one carrier in one hour, what of them was unmapped or refused, and the last receipt."""
+
+    reports: int = 0
+    unmapped: int = 0
+    refused: int = 0
+    last_at: datetime = LONG_AGO
+
+
+class Tally:
+    """Counts until it is written down; what a process that is killed has not written is not in the habit."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, datetime], Counts] = {}
+
+    def note(self, carrier: str, received_at: int, results: Mapping[str, int]) -> None:
+        """So many reports of a carrier came at a UTC millisecond, by what became of them."""
+        at = datetime.fromtimestamp(received_at / 1000, UTC)
+        counts = self._counts.setdefault((carrier, at.replace(minute=0, second=0, microsecond=0)), Counts())
+        counts.reports += sum(results.values())
+        counts.unmapped += results.get("quarantined", 0)
+        counts.refused += results.get("rejected", 0)
+        counts.last_at = max(counts.last_at, at)
+
+    async def write_down(self, con: Any) -> None:
+        """Add what was counted since the last time to the hours."""
+        counted, self._counts = self._counts, {}
+        rows = [
+            (carrier, hour, each.reports, each.unmapped, each.refused, each.last_at)
+            for (carrier, hour), each in sorted(counted.items())
+        ]
+        try:
+            if rows:
+                await con.executemany(ADD, rows)
+                await con.execute(FORGET)
+        except Exception:
+            self._take_back(counted)
+            raise
+
+    def _take_back(self, counted: Mapping[tuple[str, datetime], Counts]) -> None:
+        for key, each in counted.items():
+            counts = self._counts.setdefault(key, Counts())
+            counts.reports, counts.unmapped = counts.reports + each.reports, counts.unmapped + each.unmapped
+            counts.refused, counts.last_at = (
+                counts.refused + each.refused,
+                max(counts.last_at, each.last_at),
+            )
+
+
+@dataclass(frozen=True)
+class Silence:
+    """How long a carrier has been silent, and its habit."""
+
+    carrier: str
+    last_at: datetime
+    habit: Habit
+    since: timedelta
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether it is silent beyond its habit."""
+        return is_silent(self.habit, self.since.total_seconds())
+
+
+async def silences(con: Any, now: datetime) -> list[Silence]:
+    """The silence of every carrier that reported in the last four weeks."""
+    return [
+        Silence(
+            row["carrier"], row["last_at"], Habit(row["days"], row["longest_silence"]), now - row["last_at"]
+        )
+        for row in await con.fetch(HABITS)
+    ]
+
+
+async def measure_silence(con: Any) -> None:
+    """Show how long carriers have been silent, and how long they may be."""
+    for gauge in (metrics.INGEST_SILENT_SECONDS, metrics.INGEST_SILENT_ALLOWED_SECONDS):
+        gauge.clear()
+    for each in await silences(con, datetime.now(UTC)):
+        metrics.INGEST_SILENT_SECONDS.labels(each.carrier).set(each.since.total_seconds())
+        if each.habit.allowed_silence is not None:
+            metrics.INGEST_SILENT_ALLOWED_SECONDS.labels(each.carrier).set(each.habit.allowed_silence)

@@ -1,0 +1,76 @@
+"""The register's entries, manifests, and a carrier's habit of reporting."""
+
+from typing import Any, Final
+
+import pytest
+from pydantic import ValidationError
+
+from buuta.errors import BadItem
+from services.ingest.domain.entry import Entry, Standing, read_entry
+from services.ingest.domain.habit import Habit, is_silent
+from services.ingest.domain.manifest import Manifest
+
+FORMATS: Final = ("buuta", "ghn")
+LINE: Final = {
+    "code": "vnpost", "name": "VNPost", "legal_name": "Tổng công ty Bưu điện Việt Nam", "licence": "",
+    "contact_role": "duty officer", "time_zone": "", "service_levels": "public, express", "is_post": "yes",
+}  # fmt: skip
+SPAN: Final = {"since": "2026-11-25T00:00:00+07:00", "until": "2026-11-26T00:00:00+07:00"}
+DAY: Final = 86_400.0
+
+
+def test_an_entry_says_who_a_carrier_is() -> None:
+    assert read_entry(LINE, FORMATS) == Entry(
+        code="vnpost", name="VNPost", legal_name="Tổng công ty Bưu điện Việt Nam", contact_role="duty officer",
+        service_levels=["public", "express"], is_post=True, status=Standing.ACTIVE,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"code": "VN Post"}, "code"), ({"code": "s10"}, "posts share"), ({"name": ""}, "name"),
+        ({"format": "fax"}, "there are buuta, ghn"), ({"time_zone": "Hanoi"}, "no time zone"),
+        ({"time_zone": "../../etc/passwd"}, "no time zone"),
+        ({"service_levels": "fast"}, "service_levels"), ({"status": "asleep"}, "status"),
+        ({"is_post": "perhaps"}, "is_post"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_an_entry_is_said(change: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadItem, match=says):
+        read_entry({**LINE, **change}, FORMATS)
+
+
+@pytest.mark.parametrize(
+    ("habit", "silence", "silent"),
+    [
+        (Habit(28, 0), 1800, False), (Habit(28, 0), 3700, True), (Habit(28, 2 * DAY), 2.9 * DAY, False),
+        (Habit(28, 2 * DAY), 3.1 * DAY, True), (Habit(6, 0), 30 * DAY, False),
+    ],
+)  # fmt: skip
+def test_silence_is_measured_by_the_carriers_own_habit(
+    habit: Habit, silence: float, *, silent: bool
+) -> None:
+    """Who never reports at weekends is not missed on a Sunday; who has no habit yet is not missed at all."""
+    assert is_silent(habit, silence) == silent
+
+
+def test_a_manifest_counts_pieces_or_names_them() -> None:
+    assert Manifest(manifest="M1", pieces=500, **SPAN).count == 500
+    named = Manifest(manifest="M1", numbers=["ej 012345678 vn", "EJ012345678VN", "Z82BS"], **SPAN)
+    assert (named.count, named.numbers) == (2, ["EJ012345678VN", "Z82BS"])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({}, "how many pieces"), ({"pieces": 3, "numbers": ["Z82BS"]}, "not as many"),
+        ({"pieces": 1, "until": "2026-11-25T00:00:00+07:00"}, "until lies after"),
+        ({"pieces": 1, "until": "2026-12-25T00:00:00+07:00"}, "seven days"), ({"pieces": 0}, "pieces"),
+        ({"numbers": ["?"]}, "3 to 50"), ({"pieces": 1, "since": "2026-11-25T00:00:00"}, "since"),
+        ({"pieces": 1, "code": "\x00"}, "code"), ({"pieces": 1, "manifest": "a b"}, "manifest"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_manifest_is_said(change: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        Manifest(**{"manifest": "M1", **SPAN, **change})
