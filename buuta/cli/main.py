@@ -15,6 +15,7 @@ from buuta.cli import (
     findings,
     look,
     moves,
+    operators,
     quarantine,
     rates,
     rebuild,
@@ -35,6 +36,7 @@ admin.add_to(app)
 carriers.add_to(app)
 look.add_to(app)
 moves.add_to(app)
+operators.add_to(app)
 facilities.add_to(app)
 findings.add_to(app)
 dead_letters.add_to(app)

@@ -6,6 +6,8 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from getpass import getuser
 from typing import Annotated, Any
 
 import typer
@@ -24,12 +26,12 @@ from buuta.model.times import DAY_MS
 from buuta.settings import load
 from buuta.storage.vault import Vault, read_master_key
 from buuta.telemetry.clock import now_ms
-from services.ingest import held
+from services.ingest import desk, held
 from services.ingest.carriers import all_recipes
+from services.ingest.desk import NewCode
 from services.ingest.domain.recipe import CodeRow
 from services.ingest.held import HeldReport, Wanted
-from services.ingest.intake import records_of
-from services.ingest.replay import Keys, Reread, read_waiting
+from services.ingest.replay import Keys, Reread
 from services.ingest.settings import IngestSettings
 from services.notifier.chunks import HOUR_MS, ChunkPlan
 from services.notifier.settings import NotifierSettings
@@ -125,7 +127,7 @@ def map_(
     if format_name not in recipes:
         raise BadItem("format_unknown", f"no such format; there are {', '.join(recipes)}")
     row = CodeRow(status, reason, provisional, mode)
-    asyncio.run(_replayed(Wanted(raw_code=code), NewCode(format_name, code, row), dry_run))
+    asyncio.run(_replayed(Wanted(raw_code=code), NewCode(format_name, code, row, getuser()), dry_run))
 
 
 @quarantine.command()
@@ -150,27 +152,12 @@ def drop(
     if carrier is None and number is None:
         raise BadItem("reports_missing", "name a report by --number, or a --carrier")
 
-    async def work(pool: Any) -> int:
-        dropped, after = 0, 0
-        while found := await held.waiting(pool, Wanted(carrier, code, number), after):
-            await held.settle(pool, [each.number for each in found], "dropped", why)
-            dropped, after = dropped + len(found), found[-1].number
-        return dropped
-
-    console.print(f"{with_database(work)} dropped.")
+    dropped = with_database(lambda pool: desk.drop(pool, Wanted(carrier, code, number), why))
+    console.print(f"{dropped} dropped.")
 
 
 @dataclass(frozen=True)
-class NewCode:
-    """A code that is being mapped."""
-
-    format_name: str
-    raw_code: str
-    row: CodeRow
-
-
-@dataclass(frozen=True)
-class Desk:
+class Place:
     """What reading once more stands on."""
 
     settings: IngestSettings
@@ -179,40 +166,33 @@ class Desk:
 
 
 @contextlib.asynccontextmanager
-async def _desk() -> AsyncIterator[Desk]:
+async def _place() -> AsyncIterator[Place]:
     settings = load(IngestSettings)
     vault = Vault(read_master_key(settings.master_key))
     async with connected(settings) as pool, pool.acquire() as con:
-        yield Desk(settings, vault, con)
+        yield Place(settings, vault, con)
 
 
 async def _replayed(wanted: Wanted, mapping: NewCode | None, dry_run: bool) -> None:
-    async with _desk() as desk:
-        transaction = desk.con.transaction()
+    async with _place() as at:
+        transaction = at.con.transaction()
         await transaction.start()
-        if mapping is not None:
-            await held.map_code(desk.con, mapping.format_name, mapping.raw_code, mapping.row)
-        found = await _reread(desk, wanted, mapping)
+        recipes = all_recipes(at.settings.ingest_recipes)
+        found = await desk.reread(at.con, recipes, Keys(at.vault, Codec()), wanted, mapping)
         if dry_run:
-            _print_preview(await _previewed(desk, found.scans), found)
+            _print_preview(await _previewed(at, found.scans), found)
             await transaction.rollback()
             return
         await transaction.commit()
-        await _send(desk, found)
+        await _send(at, found)
         console.print(f"{len(found.settled)} sent on, {len(found.still)} wait on.")
 
 
-async def _reread(desk: Desk, wanted: Wanted, mapping: NewCode | None) -> Reread:
-    recipes = await held.mapped(desk.con, all_recipes(desk.settings.ingest_recipes))
-    format_name = None if mapping is None else mapping.format_name
-    return await read_waiting(desk.con, wanted, recipes, Keys(desk.vault, Codec()), format_name)
-
-
-async def _previewed(desk: Desk, scans: Sequence[Scan]) -> Preview:
-    async with registry.opened(desk.settings.schema_registry_url) as codec:
-        fold = ChunkFold(codec, desk.settings.epoch_gap_days * DAY_MS)
-        plan = ChunkPlan(desk.vault, load(NotifierSettings).tell_within_hours * HOUR_MS)
-        return await preview(desk.con, fold, plan, scans, now_ms())
+async def _previewed(at: Place, scans: Sequence[Scan]) -> Preview:
+    async with registry.opened(at.settings.schema_registry_url) as codec:
+        fold = ChunkFold(codec, at.settings.epoch_gap_days * DAY_MS)
+        plan = ChunkPlan(at.vault, load(NotifierSettings).tell_within_hours * HOUR_MS)
+        return await preview(at.con, fold, plan, scans, now_ms())
 
 
 def _print_preview(seen: Preview, found: Reread) -> None:
@@ -225,14 +205,12 @@ def _print_preview(seen: Preview, found: Reread) -> None:
     console.print(f"Messages that would go: {messages or 'none'}.")
 
 
-async def _send(desk: Desk, found: Reread) -> None:
-    """Into the log first and then out of the quarantine: killed in between, it is sent again and counts once."""
+async def _send(at: Place, found: Reread) -> None:
     async with (
-        registry.opened(desk.settings.schema_registry_url) as codec,
-        producing(desk.settings) as producer,
+        registry.opened(at.settings.schema_registry_url) as codec,
+        producing(at.settings) as producer,
     ):
-        await producer.send_keyed(desk.settings.events_topic, records_of(codec, found.scans))
-    await held.settle(desk.con, found.settled, "replayed", "read once more")
+        await desk.send_on(at.con, partial(producer.send_keyed, at.settings.events_topic), codec, found)
 
 
 def add_to(app: typer.Typer) -> None:

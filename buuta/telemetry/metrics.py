@@ -42,8 +42,8 @@ INGEST_SILENT_ALLOWED_SECONDS = Gauge(
     "Half as long again as its longest silence of four weeks; beyond, something is wrong.",
     ["carrier"],
 )
-INGEST_MISSING_PIECES = Gauge(
-    "buuta_ingest_missing_pieces",
+INGEST_MISSING_RECORDS = Gauge(
+    "buuta_ingest_missing_records",
     "Of the manifests of a week: pieces that were declared and not seen an hour later.",
     ["carrier"],
 )

@@ -24,13 +24,14 @@ from services.ingest.capture import earnest, sandbox
 from services.ingest.carriers import all_recipes
 from services.ingest.domain.item import ScanItem
 from services.ingest.domain.recipe import Recipe
-from services.ingest.doors import epcis, reading, scans, webhooks
+from services.ingest.doors import epcis, office, reading, scans, webhooks
 from services.ingest.doors import manifests as manifest_door
 from services.ingest.doors.gate import Gate, Intakes
 from services.ingest.doors.kafka import KafkaDoor
 from services.ingest.facilities import Facilities
 from services.ingest.intake import Intake, RecipeBook, Target
 from services.ingest.keyring import Keyring
+from services.ingest.replay import Keys
 from services.ingest.settings import IngestSettings
 from services.ingest.shelter import Shelter, Topic
 from services.ingest.spool import Spool
@@ -118,6 +119,7 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         tasks = [asyncio.create_task(each) for each in work]
         try:
             more = [
+                office.router(office.Office(Keys(vault, codec), pool, spool.put, book)),
                 reading.router(gate, pool, vault), manifest_door.router(gate, pool),
                 epcis.router(gate, earnest(intakes.real, spool.put_within), sandbox(intakes.sandbox), limits),
             ]  # fmt: skip

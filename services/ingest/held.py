@@ -29,8 +29,8 @@ SETTLE: Final = """
 update quarantine set state = $2, why = $3, settled_at = now() where id = any($1) and state = 'waiting'
 """
 MAP: Final = """
-insert into code_mappings (format, raw_code, status, reason, mode, provisional)
-values ($1, $2, $3, $4, $5, $6)
+insert into code_mappings (format, raw_code, status, reason, mode, provisional, mapped_by)
+values ($1, $2, $3, $4, $5, $6, $7)
 """
 UNMAP: Final = "delete from code_mappings where format = $1 and raw_code = $2"
 MAPPINGS: Final = (
@@ -116,10 +116,10 @@ async def settle(con: Any, numbers: Sequence[int], state: str, why: str) -> None
     await con.execute(SETTLE, list(numbers), state, why)
 
 
-async def map_code(con: Any, format_name: str, raw_code: str, row: CodeRow) -> None:
+async def map_code(con: Any, format_name: str, raw_code: str, row: CodeRow, by: str) -> None:
     """Map a code, or map it anew, by a mapping with a number of its own. In the caller's transaction."""
     await con.execute(UNMAP, format_name, raw_code)
-    await con.execute(MAP, format_name, raw_code, row.status, row.reason, row.mode, row.provisional)
+    await con.execute(MAP, format_name, raw_code, row.status, row.reason, row.mode, row.provisional, by)
 
 
 async def mapped(con: Any, recipes: Mapping[str, Recipe]) -> dict[str, Recipe]:

@@ -79,9 +79,9 @@ async def check(con: Any) -> None:
     for row in rows:
         seen, _ = await _seen(con, carriers[row["carrier"]], row)
         await con.execute(CHECKED, row["carrier"], row["manifest"], seen)
-    metrics.INGEST_MISSING_PIECES.clear()
+    metrics.INGEST_MISSING_RECORDS.clear()
     for carrier, missing in await con.fetch(MISSING):
-        metrics.INGEST_MISSING_PIECES.labels(carrier).set(missing)
+        metrics.INGEST_MISSING_RECORDS.labels(carrier).set(missing)
 
 
 async def gaps(con: Any) -> Sequence[Any]:

@@ -1,0 +1,194 @@
+"""`/v1/operations/quarantine`: the quarantine for operators, as `buuta quarantine` has it.
+
+How many messages would go only the command says: it asks the notifier's rules, which no other service knows.
+"""
+
+from typing import Annotated, Any, Final, Self
+
+import structlog
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from buuta.errors import Forbidden
+from buuta.model.statuses import DeliveryMode, Reason, Status
+from buuta.storage.vault import Vault
+from buuta.web.bearer import bearer_key, scheme
+from buuta.web.problems import Problem, problems
+from services.ingest import desk, held, operators
+from services.ingest.desk import NewCode, Send
+from services.ingest.domain.recipe import CodeRow
+from services.ingest.held import HeldReport, Wanted
+from services.ingest.intake import RecipeBook
+from services.ingest.replay import Keys
+
+log = structlog.get_logger()
+ERRORS: Final = problems(400, 401, 404, 422, 503)
+Number = Annotated[int, Path(ge=1, lt=2**63)]
+After = Annotated[int, Query(ge=0, lt=2**63)]
+Text = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]+$")]
+
+
+class Meaning(BaseModel):
+    """What a raw code of a format means."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Text
+    code: Text
+    status: Annotated[Status | None, Field(description="Without one it is no movement.")]
+    reason: Reason | None = None
+    mode: DeliveryMode | None = None
+    provisional: bool = False
+    dry_run: bool = False
+
+
+class Chosen(BaseModel):
+    """Which reports: of a carrier, with a code, or one by its number."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    carrier: Text | None = None
+    code: Text | None = None
+    number: Annotated[int | None, Field(ge=1, lt=2**63)] = None
+    dry_run: bool = False
+
+    @property
+    def wanted(self) -> Wanted:
+        """The same for the quarantine."""
+        return Wanted(self.carrier, self.code, self.number)
+
+
+class Dropped(Chosen):
+    """Which reports need no more looking at, and why."""
+
+    why: Annotated[Text, Field(description="For who asks later; nothing personal.")]
+
+    @model_validator(mode="after")
+    def some(self) -> Self:
+        """Not all at once by mistake."""
+        if self.carrier is None and self.number is None:
+            raise ValueError("name a report by number, or a carrier")
+        return self
+
+
+class Office:
+    """What the operators' work stands on."""
+
+    def __init__(self, keys: Keys, pool: Any, send: Send, book: RecipeBook) -> None:
+        self._keys = keys
+        self.pool = pool
+        self._send = send
+        self._book = book
+        self.vault: Vault = keys.vault
+
+    async def operator(self, request: Request) -> str:
+        """Who asks.
+
+        Raises:
+            Forbidden: no operator has this key.
+        """
+        name = await operators.name_of(self.pool, bearer_key(request))
+        if name is None:
+            raise Forbidden("no operator has this key: buuta operator add NAME makes one")
+        return name
+
+    def knows(self, format_name: str) -> None:
+        """Refuse to map codes of a format that nobody reads.
+
+        Raises:
+            Problem: 400, there is none.
+        """
+        if format_name not in self._book.recipes:
+            raise Problem(
+                400, "format_unknown", f"no such format; there are {', '.join(self._book.recipes)}"
+            )
+
+    async def replay(self, wanted: Wanted, mapping: NewCode | None, dry_run: bool) -> dict[str, Any]:  # noqa: FBT001
+        """Map, read once more and send on; or only say what would be."""
+        async with self.pool.acquire() as con:
+            transaction = con.transaction()
+            await transaction.start()
+            try:
+                found = await desk.reread(con, self._book.recipes, self._keys, wanted, mapping)
+                new = await desk.new_in_history(con, found)
+            except BaseException:
+                await transaction.rollback()
+                raise
+            await (transaction.rollback() if dry_run else transaction.commit())
+            if not dry_run:
+                await desk.send_on(con, self._send, self._keys.codec, found)
+        still = [{"number": number, "why": why} for number, why in found.still[:100]]
+        return {"sent_on": len(found.settled), "new_in_history": new, "wait_on": len(found.still),
+                "why": still, "dry_run": dry_run}  # fmt: skip
+
+
+def router(office: Office) -> APIRouter:
+    """The operators' routes."""
+    routes = APIRouter(
+        prefix="/v1/operations/quarantine", tags=["operators"], dependencies=[Depends(scheme)]
+    )
+
+    @routes.get("", summary="What waits, of all carriers", responses=ERRORS)
+    async def summary(request: Request) -> JSONResponse:
+        """By carrier, reason and code: how many, since when."""
+        await office.operator(request)
+        return JSONResponse(
+            [dict(row) | {"oldest": row["oldest"].isoformat()} for row in await held.summary(office.pool)]
+        )
+
+    @routes.get("/reports", summary="Reports that wait", responses=ERRORS)
+    async def reports(
+        request: Request, carrier: str | None = None, code: str | None = None, after: After = 0
+    ) -> JSONResponse:
+        """A thousand at once, without what they say; the next page begins `after` the last number."""
+        await office.operator(request)
+        if "\x00" in f"{carrier}{code}":
+            raise Problem(400, "query_invalid", "a NUL character cannot be looked for")
+        found = await held.waiting(office.pool, Wanted(carrier, code), after)
+        return JSONResponse([_plain(each) for each in found])
+
+    @routes.get("/reports/{number}", summary="One report, decrypted", responses=ERRORS)
+    async def show(request: Request, number: Number) -> JSONResponse:
+        """As it came but for personal fields; who looked is logged."""
+        name = await office.operator(request)
+        found = await held.one(office.pool, number)
+        if found is None:
+            raise Problem(404, "report_unknown", "there is no report of this number")
+        log.info("quarantine_shown", number=number, operator=name)
+        said = office.vault.open_payload(found.payload).decode("utf-8", "replace")
+        return JSONResponse(_plain(found) | {"state": found.state, "why": found.why, "report": said})
+
+    @routes.post("/map", summary="Map a code, and send on what waited for it", responses=ERRORS)
+    async def map_code(request: Request, meaning: Meaning) -> JSONResponse:
+        """Every ingest knows it within five seconds. Nobody is told of what happened too long ago."""
+        name = await office.operator(request)
+        office.knows(meaning.format)
+        row = CodeRow(meaning.status, meaning.reason, meaning.provisional, meaning.mode)
+        mapping = NewCode(meaning.format, meaning.code, row, name)
+        return JSONResponse(await office.replay(Wanted(raw_code=meaning.code), mapping, meaning.dry_run))
+
+    @routes.post("/replay", summary="Read what waits once more", responses=ERRORS)
+    async def replay(request: Request, chosen: Chosen) -> JSONResponse:
+        """After a recipe was put right: send on what can be read now."""
+        await office.operator(request)
+        return JSONResponse(await office.replay(chosen.wanted, None, chosen.dry_run))
+
+    @routes.post("/drop", summary="Reports that need no more looking at", responses=ERRORS)
+    async def drop(request: Request, dropped: Dropped) -> JSONResponse:
+        """They are kept, with who dropped them and why."""
+        name = await office.operator(request)
+        if dropped.dry_run:
+            waits = await held.waiting(office.pool, dropped.wanted)
+            return JSONResponse({"dropped": len(waits), "dry_run": True})
+        count = await desk.drop(office.pool, dropped.wanted, f"{dropped.why} ({name})")
+        return JSONResponse({"dropped": count, "dry_run": False})
+
+    return routes
+
+
+def _plain(report: HeldReport) -> dict[str, Any]:
+    return {
+        "number": report.number, "carrier": report.carrier, "door": report.door, "reason": report.reason,
+        "code": report.raw_code, "received_at": report.received_at.isoformat(),
+    }  # fmt: skip
