@@ -1,17 +1,28 @@
-"""Looking: where a parcel is, from the terminal."""
+"""Looking: where a parcel is, and what the vault holds of it, from the terminal."""
 
+import json
+from getpass import getuser
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import httpx
+import structlog
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from buuta.cli.admin import with_database
 from buuta.errors import BadItem, Retry
+from buuta.model.identifiers import normalise_number, owner_of, parcel_key
+from buuta.settings import SharedSettings, load
+from buuta.storage import secrets
+from buuta.storage.vault import Vault, read_master_key
+from services.ingest.keeping import details_of
 
+log = structlog.get_logger()
 console = Console()
 Number = Annotated[str, typer.Argument(help="The tracking number, or CARRIER/NUMBER.")]
+Parcel = Annotated[str, typer.Argument(metavar="CARRIER/NUMBER", help="The parcel.")]
 Portal = Annotated[str, typer.Option(envvar="BUUTA_PORTAL_URL", help="Where the portal is.")]
 
 
@@ -46,6 +57,46 @@ def _show(parcel: dict[str, Any]) -> None:
     console.print(table)
 
 
+def details(parcel: Parcel) -> None:
+    """Show what the vault holds of a parcel's scans: positions, digital addresses, notes, proofs. It is logged."""
+    key = _key(parcel)
+
+    async def work(pool: Any) -> list[dict[str, Any]]:
+        return await details_of(pool, _vault(), key)
+
+    found = with_database(work)
+    log.info("details_shown", parcel=key, by=getuser())
+    console.print_json(json.dumps(found)) if found else console.print(
+        "Nothing is kept, or it was forgotten."
+    )
+
+
+def forget(parcel: Parcel) -> None:
+    """Destroy the key of what the vault holds of a parcel: nobody can read it any more."""
+    key = _key(parcel)
+    with_database(lambda pool: secrets.forget(pool, _vault(), key))
+    log.info("details_forgotten", parcel=key, by=getuser())
+    console.print("Forgotten.")
+
+
+def _key(parcel: str) -> str:
+    """The key of CARRIER/NUMBER; a post's S10 number is kept under `s10`."""
+    carrier, slash, number = parcel.partition("/")
+    if not slash:
+        raise BadItem("parcel_invalid", "name the parcel as CARRIER/NUMBER")
+
+    async def is_post(pool: Any) -> bool:
+        return bool(await pool.fetchval("select is_post from carriers where code = $1", carrier))
+
+    normal = normalise_number(number)
+    return parcel_key(owner_of(carrier, normal, with_database(is_post))[0], normal)
+
+
+def _vault() -> Vault:
+    return Vault(read_master_key(load(SharedSettings).master_key))
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the tools to the command."""
-    app.command()(track)
+    for command in (track, details, forget):
+        app.command()(command)

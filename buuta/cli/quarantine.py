@@ -28,9 +28,10 @@ from buuta.storage.vault import Vault, read_master_key
 from buuta.telemetry.clock import now_ms
 from services.ingest import desk, held
 from services.ingest.carriers import all_recipes
-from services.ingest.desk import NewCode
+from services.ingest.desk import NewCode, Way
 from services.ingest.domain.recipe import CodeRow
 from services.ingest.held import HeldReport, Wanted
+from services.ingest.keeping import Keeping
 from services.ingest.replay import Keys, Reread
 from services.ingest.settings import IngestSettings
 from services.notifier.chunks import HOUR_MS, ChunkPlan
@@ -162,6 +163,7 @@ class Place:
 
     settings: IngestSettings
     vault: Vault
+    pool: Any
     con: Any
 
 
@@ -170,7 +172,7 @@ async def _place() -> AsyncIterator[Place]:
     settings = load(IngestSettings)
     vault = Vault(read_master_key(settings.master_key))
     async with connected(settings) as pool, pool.acquire() as con:
-        yield Place(settings, vault, con)
+        yield Place(settings, vault, pool, con)
 
 
 async def _replayed(wanted: Wanted, mapping: NewCode | None, dry_run: bool) -> None:
@@ -206,11 +208,13 @@ def _print_preview(seen: Preview, found: Reread) -> None:
 
 
 async def _send(at: Place, found: Reread) -> None:
+    keeping = Keeping(at.pool, at.vault, partial(held.hold, at.pool))
     async with (
         registry.opened(at.settings.schema_registry_url) as codec,
         producing(at.settings) as producer,
     ):
-        await desk.send_on(at.con, partial(producer.send_keyed, at.settings.events_topic), codec, found)
+        way = Way(partial(producer.send_keyed, at.settings.events_topic), keeping.take)
+        await desk.send_on(at.con, way, codec, found)
 
 
 def add_to(app: typer.Typer) -> None:

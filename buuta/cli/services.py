@@ -29,6 +29,7 @@ from services.ingest.doors.file import Summary, withdraw_file
 from services.ingest.doors.sheets import opened
 from services.ingest.held import hold, mapped
 from services.ingest.intake import Intake, RecipeBook, Target
+from services.ingest.keeping import Keeping
 from services.ingest.settings import IngestSettings
 from services.ingest.spool import Spool
 from services.ingest.storage import Carrier, be_silent_until_now, carrier_of, keep_facts
@@ -116,12 +117,13 @@ async def _intake() -> AsyncIterator[Intake]:
         put = partial(producer.send_keyed, settings.events_topic)
         spool = Spool(pool, put, settings.ingest_spool)
         sending, tally = asyncio.create_task(spool.run()), Tally()
+        keeping = Keeping(pool, vault, partial(hold, pool))
         try:
-            yield Intake(
-                Target(put, partial(hold, pool), partial(keep_facts, pool), codec, book, tally=tally),
-                pool,
-                vault,
+            facts = partial(keep_facts, pool)
+            target = Target(
+                put, partial(hold, pool), facts, codec, book, tally=tally, keep_details=keeping.take
             )
+            yield Intake(target, pool, vault)
         finally:
             await tally.write_down(pool)
             sending.cancel()

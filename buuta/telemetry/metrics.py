@@ -47,6 +47,11 @@ INGEST_MISSING_RECORDS = Gauge(
     "Of the manifests of a week: pieces that were declared and not seen an hour later.",
     ["carrier"],
 )
+INGEST_ODD_ADDRESSES = Counter(
+    "buuta_ingest_odd_addresses_total",
+    "Digital addresses that are not ten digits; they are kept.",
+    ["carrier"],
+)
 INGEST_SPOOLED = Counter(
     "buuta_ingest_spooled_total", "Scans that PostgreSQL took while Kafka did not acknowledge."
 )

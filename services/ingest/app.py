@@ -22,6 +22,7 @@ from buuta.web import problems
 from services.ingest import held, manifests
 from services.ingest.capture import earnest, sandbox
 from services.ingest.carriers import all_recipes
+from services.ingest.desk import Way
 from services.ingest.domain.item import ScanItem
 from services.ingest.domain.recipe import Recipe
 from services.ingest.doors import epcis, office, reading, scans, webhooks
@@ -30,6 +31,7 @@ from services.ingest.doors.gate import Gate, Intakes
 from services.ingest.doors.kafka import KafkaDoor
 from services.ingest.facilities import Facilities
 from services.ingest.intake import Intake, RecipeBook, Target
+from services.ingest.keeping import Keeping
 from services.ingest.keyring import Keyring
 from services.ingest.replay import Keys
 from services.ingest.settings import IngestSettings
@@ -89,7 +91,7 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         spool = Spool(pool, partial(producer.send_keyed, settings.events_topic), settings.ingest_spool)
         shelter = Shelter(pool, vault, Topic(settings.quarantine_topic, settings.kafka, producer))
         book, keyring, facilities = RecipeBook(recipes), Keyring(pool, vault), Facilities(pool)
-        tally = Tally()
+        tally, keeping = Tally(), Keeping(pool, vault, shelter.keep)
         intakes = Intakes(
             Intake(
                 Target(
@@ -100,6 +102,7 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
                     book,
                     facilities.placed,
                     tally,
+                    keeping.take,
                 ),
                 pool,
                 vault,
@@ -110,8 +113,9 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         limits = epcis.Limits(settings.ingest_body_bytes, settings.ingest_items)
         kafka_door = KafkaDoor(settings.kafka, intakes.real, codec)
         steps: list[Callable[[], Awaitable[None]]] = [
-            partial(held.measure, pool), keyring.write_down, facilities.refresh, partial(tally.write_down, pool),
-            partial(measure_silence, pool), partial(manifests.check, pool),
+            partial(held.measure, pool), keyring.write_down, facilities.refresh,
+            partial(tally.write_down, pool), keeping.settle, partial(measure_silence, pool),
+            partial(manifests.check, pool),
         ]  # fmt: skip
         work = [spool.run(), shelter.run(), _follow(pool, book, steps)]
         if settings.ingest_kafka_door:
@@ -119,7 +123,7 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         tasks = [asyncio.create_task(each) for each in work]
         try:
             more = [
-                office.router(office.Office(Keys(vault, codec), pool, spool.put, book)),
+                office.router(office.Office(Keys(vault, codec), pool, Way(spool.put, keeping.take), book)),
                 reading.router(gate, pool, vault), manifest_door.router(gate, pool),
                 epcis.router(gate, earnest(intakes.real, spool.put_within), sandbox(intakes.sandbox), limits),
             ]  # fmt: skip

@@ -13,7 +13,7 @@ from buuta.streaming.producer import Pair
 from services.ingest import held
 from services.ingest.domain.recipe import CodeRow, Recipe
 from services.ingest.held import Wanted
-from services.ingest.intake import records_of
+from services.ingest.intake import KeepDetails, records_of
 from services.ingest.replay import Keys, Reread, read_waiting
 
 Send = Callable[[Sequence[Pair]], Awaitable[None]]
@@ -50,9 +50,20 @@ async def new_in_history(con: Any, found: Reread) -> int:
     return new
 
 
-async def send_on(con: Any, send: Send, codec: Codec, found: Reread) -> None:
+@dataclass(frozen=True)
+class Way:
+    """Where scans are sent, and where their details are kept."""
+
+    send: Send
+    keep_details: KeepDetails
+
+
+async def send_on(con: Any, way: Way, codec: Codec, found: Reread) -> None:
     """Into the log first and then out of the quarantine: killed in between, it is sent again and counts once."""
-    await send(records_of(codec, found.scans))
+    scans = {scan.event_id: scan for scan in found.scans}
+    if found.details:
+        await way.keep_details(scans, found.details)
+    await way.send(records_of(codec, scans.values()))
     await held.settle(con, found.settled, "replayed", "read once more")
 
 

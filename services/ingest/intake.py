@@ -20,6 +20,7 @@ from buuta.storage.vault import Vault
 from buuta.streaming.producer import Pair
 from buuta.telemetry import metrics
 from services.ingest.carriers import RECIPES
+from services.ingest.domain.details import Details
 from services.ingest.domain.personal import without_personal
 from services.ingest.domain.recipe import Receipt, Recipe, Report, UnknownCode, shown_code, to_scan
 from services.ingest.held import Held
@@ -60,11 +61,15 @@ class Answer(NamedTuple):
 
 @dataclass
 class Reading:
-    """What payloads say: an answer each, in their order, the scans by their ids, and what is set aside."""
+    """What payloads say: an answer each, in their order, the scans by their ids, and what is set aside.
+
+    `details` are by the ids of their scans.
+    """
 
     answers: list[Answer] = field(default_factory=list)
     scans: dict[str, Scan] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
+    details: dict[str, Details] = field(default_factory=dict)
 
 
 @dataclass
@@ -74,12 +79,20 @@ class RecipeBook:
     recipes: Mapping[str, Recipe] = field(default_factory=lambda: RECIPES)
 
 
+KeepDetails = Callable[[dict[str, Scan], Mapping[str, Details]], Awaitable[None]]
+
+
+async def _no_details(_: dict[str, Scan], __: Mapping[str, Details]) -> None:
+    """Where details go that are sent by a sandbox key."""
+
+
 @dataclass(frozen=True)
 class Target:
     """Where scans go, how they are written, and which formats are read.
 
     `put` returns when scans are safe and `keep` when reports are that are set aside, or they raise KafkaAway.
     `placed` gives scans the place of their facility; `tally` counts what carriers report.
+    `keep_details` returns when details are safe, and may say of their scans how far from the destination they were.
     """
 
     put: Put
@@ -89,6 +102,7 @@ class Target:
     book: RecipeBook = field(default_factory=RecipeBook)
     placed: Callable[[Collection[Scan]], Collection[Scan]] = list
     tally: Tally = field(default_factory=Tally)
+    keep_details: KeepDetails = _no_details
 
 
 class Intake:
@@ -122,6 +136,8 @@ class Intake:
         reading = self.read(carrier, receipt, payloads, parse)
         if reading.held:
             await self._target.keep(reading.held)
+        if reading.details:
+            await self._target.keep_details(reading.scans, reading.details)
         if reading.scans:
             await self._target.put(self.records(reading))
         self.count(receipt, reading)
@@ -163,6 +179,8 @@ class Intake:
         if scan.event_id in reading.scans:
             return Answer(Result.DUPLICATE, scan.event_id)
         reading.scans[scan.event_id] = scan
+        if report is not None and report.details is not None:
+            reading.details[scan.event_id] = report.details
         return Answer(Result.ACCEPTED, scan.event_id)
 
     async def keep_facts(self, recipe: Recipe, receipt: Receipt, payload: Any) -> None:

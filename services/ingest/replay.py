@@ -16,6 +16,7 @@ from buuta.errors import BadItem
 from buuta.model.scan import Scan
 from buuta.storage.vault import Vault
 from services.ingest import held
+from services.ingest.domain.details import Details
 from services.ingest.domain.epcis import is_event
 from services.ingest.domain.recipe import Recipe, to_scan
 from services.ingest.doors import file, kafka, webhooks
@@ -40,6 +41,7 @@ class Reread:
     scans: list[Scan] = field(default_factory=list)
     settled: list[int] = field(default_factory=list)
     still: list[tuple[int, str]] = field(default_factory=list)
+    details: dict[str, Details] = field(default_factory=dict)
 
 
 async def read_waiting(
@@ -56,6 +58,7 @@ async def read_waiting(
         )
         found.scans += facilities.placed(part.scans)
         found.settled += part.settled
+        found.details |= part.details
         found.still += part.still
     return found
 
@@ -76,13 +79,15 @@ def reread(
     for report in reports:
         try:
             carrier = _carrier(report, carriers)
-            scan = _scan(report, carrier, recipes[carrier.format], keys)
+            scan, details = _scan(report, carrier, recipes[carrier.format], keys)
         except BadItem as bad:
             found.still.append((report.number, f"{bad.code}: {bad}"))
             continue
         found.settled.append(report.number)
         if scan is not None:
             found.scans.append(scan)
+            if details is not None:
+                found.details[scan.event_id] = details
     return found
 
 
@@ -94,7 +99,9 @@ def _carrier(report: HeldReport, carriers: Mapping[str, Carrier]) -> Carrier:
     return carriers[report.carrier]
 
 
-def _scan(report: HeldReport, carrier: Carrier, recipe: Recipe, keys: Keys) -> Scan | None:
+def _scan(
+    report: HeldReport, carrier: Carrier, recipe: Recipe, keys: Keys
+) -> tuple[Scan | None, Details | None]:
     receipt = carrier.receipt(report.door, round(report.received_at.timestamp() * 1000))
     try:
         plain = keys.vault.open_payload(report.payload)
@@ -103,7 +110,7 @@ def _scan(report: HeldReport, carrier: Carrier, recipe: Recipe, keys: Keys) -> S
             "key_other", "it was encrypted with another master key than BUUTA_MASTER_KEY"
         ) from None
     read = kafka.read(keys.codec, plain) if report.door == kafka.DOOR else _read(report.door, recipe, plain)
-    return None if read is None else to_scan(recipe, read, receipt)
+    return (None, None) if read is None else (to_scan(recipe, read, receipt), read.details)
 
 
 def _read(door: str, recipe: Recipe, plain: bytes) -> Any:

@@ -1,20 +1,21 @@
 """Registering, changing and withdrawing parcels: contacts to the vault, the rest to the parcel's log."""
 
+import json
 import uuid
 from datetime import datetime
 from typing import Any, Final
 
 from buuta.contracts.codec import Codec
-from buuta.model.identifiers import owner_of, parcel_key
-from buuta.storage import contacts, outbox
+from buuta.model.identifiers import owner_of, parcel_key, split_key
+from buuta.storage import contacts, outbox, secrets
 from buuta.storage.contacts import Contact
 from buuta.storage.vault import Vault
 from buuta.web.problems import Problem
-from services.portal.domain.registration import NewParcel, ParcelChange, Recipient, Registered
+from services.portal.domain.registration import Destination, NewParcel, ParcelChange, Recipient, Registered
 
 COLUMNS: Final = (
     "registration_id, shipper, carrier, number, version, language, province, commune, promised_at, "
-    "withdrawn, person_hash, contacts, service"
+    "withdrawn, person_hash, contacts, service, destination"
 )
 LOCK_ONE: Final = (
     f"select {COLUMNS} from registrations where registration_id = $1 and shipper = $2 for update"  # noqa: S608
@@ -22,14 +23,18 @@ LOCK_ONE: Final = (
 LOCK_SAME: Final = (
     f"select {COLUMNS} from registrations where shipper = $1 and carrier = $2 and number = $3 for update"  # noqa: S608
 )
+OTHERS: Final = """
+select exists (select from registrations where carrier = $1 and number = $2 and not withdrawn)
+"""
 WRITE: Final = """
 insert into registrations (registration_id, shipper, carrier, number, version, language, province,
-  commune, promised_at, withdrawn, person_hash, contacts, service)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+  commune, promised_at, withdrawn, person_hash, contacts, service, destination)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 on conflict (registration_id) do update set version = excluded.version,
   language = excluded.language, province = excluded.province, commune = excluded.commune,
   promised_at = excluded.promised_at, withdrawn = excluded.withdrawn,
-  person_hash = excluded.person_hash, contacts = excluded.contacts, service = excluded.service
+  person_hash = excluded.person_hash, contacts = excluded.contacts, service = excluded.service,
+  destination = excluded.destination
 """
 
 
@@ -67,6 +72,7 @@ class Registrar:
             "promised_at": _ms(new.promised_at),
             "service": new.service,
         }
+        row["destination"] = await self._sealed(con, row, destination)
         await self._seal(con, row, new.recipient)
         return await self._write(con, row, now_ms)
 
@@ -86,6 +92,7 @@ class Registrar:
             await self._seal(con, row, change.recipient)
         if change.destination is not None:
             row |= {"province": change.destination.province, "commune": change.destination.commune}
+            row["destination"] = await self._sealed(con, row, change.destination)
         if change.promised_at is not None:
             row["promised_at"] = _ms(change.promised_at)
         if change.service is not None:
@@ -105,9 +112,10 @@ class Registrar:
         if row["withdrawn"]:
             return _registered(row)
         before = row["person_hash"]
-        row |= {"withdrawn": True, "contacts": None, "person_hash": None}
+        row |= {"withdrawn": True, "contacts": None, "person_hash": None, "destination": None}
         registered = await self._write(con, row, now_ms)
         await contacts.forget_unused(con, before)
+        await self._forget_parcel(con, row)
         return registered
 
     async def _mine(self, con: Any, shipper: str, registration_id: uuid.UUID) -> dict[str, Any]:
@@ -121,6 +129,24 @@ class Registrar:
         is_post = await con.fetchval("select is_post from carriers where code = $1", carrier)
         return None if is_post is None else owner_of(carrier, number, is_post)[0]
 
+    async def _sealed(self, con: Any, row: dict[str, Any], to: Destination | None) -> bytes | None:
+        """Where exactly it goes, under the parcel's key; None where that is not said."""
+        if to is None or not to.private:
+            return None
+        _, sealed = await secrets.seal(
+            con, self._vault, await self._key(con, row), json.dumps(to.private).encode()
+        )
+        return sealed
+
+    async def _forget_parcel(self, con: Any, row: dict[str, Any]) -> None:
+        """Destroy the parcel's key, if nobody else has it registered."""
+        if not await con.fetchval(OTHERS, row["carrier"], row["number"]):
+            await secrets.forget(con, self._vault, await self._key(con, row))
+
+    async def _key(self, con: Any, row: dict[str, Any]) -> str:
+        owner = await self._owner(con, row["carrier"], row["number"]) or row["carrier"]
+        return parcel_key(owner, row["number"])
+
     async def _seal(self, con: Any, row: dict[str, Any], recipient: Recipient) -> None:
         contact = Contact(recipient.phone, recipient.email, recipient.language)
         person, sealed = await contacts.store(con, self._vault, row["shipper"], contact)
@@ -130,8 +156,8 @@ class Registrar:
     async def _write(self, con: Any, row: dict[str, Any], now_ms: int) -> Registered:
         row["version"] += 1
         await con.execute(WRITE, *(row[name.strip()] for name in COLUMNS.split(",")))
-        owner = await self._owner(con, row["carrier"], row["number"]) or row["carrier"]
-        key = parcel_key(owner, row["number"])
+        key = await self._key(con, row)
+        owner, _ = split_key(key)
         event = {
             "registration_id": str(row["registration_id"]), "version": row["version"],
             "carrier": owner, "number": row["number"], "shipper": row["shipper"],

@@ -3,15 +3,32 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from buuta.errors import BadItem
 from buuta.model.statuses import CorrectionKind, DeliveryMode, DistanceBucket, Reason
 from buuta.model.times import parse_iso
+from services.ingest.domain.details import Details
 from services.ingest.domain.recipe import Report
 
 Code = Annotated[str, Field(min_length=1, max_length=40)]
 Unit = Annotated[str, Field(pattern="^[0-9]{2,5}$")]
+
+
+Link = Annotated[str, Field(max_length=500, pattern=r"^https?://[!-~]+$")]
+
+
+def _links(raw: Any) -> Any:
+    """A cell of a table holds them with spaces between."""
+    return raw.split() if isinstance(raw, str) else raw
 
 
 class ScanItem(BaseModel):
@@ -46,6 +63,14 @@ class ScanItem(BaseModel):
             description="Your own id of the event, where your format goes by it.",
         ),
     ] = None
+    digital_address: Annotated[
+        str | None, Field(max_length=40, description="Ten digits. Kept encrypted, as the next five are.")
+    ] = None
+    latitude: Annotated[float | None, Field(ge=-90, le=90, allow_inf_nan=False)] = None
+    longitude: Annotated[float | None, Field(ge=-180, le=180, allow_inf_nan=False)] = None
+    plus_code: Annotated[str | None, Field(max_length=20, pattern="^[0-9A-Za-z+]+$")] = None
+    note: Annotated[str | None, Field(max_length=1000, description="What the courier wrote.")] = None
+    proof_links: Annotated[list[Link], BeforeValidator(_links), Field(max_length=10)] = []
     corrects: Annotated[
         str | None, Field(pattern="^[0-9a-f]{32}$", description="The event id of your scan that was wrong.")
     ] = None
@@ -54,7 +79,7 @@ class ScanItem(BaseModel):
         Field(description="did_not_occur takes it back; incorrect_data: this item stands instead."),
     ] = None
 
-    @field_validator("code", "place", mode="before")
+    @field_validator("code", "place", "digital_address", "note", mode="before")
     @classmethod
     def storable(cls, value: Any) -> Any:
         """Refuse here what PostgreSQL cannot hold; the other fields have patterns that it does not fit."""
@@ -67,7 +92,22 @@ class ScanItem(BaseModel):
         """A correction says what it corrects, and how."""
         if (self.corrects is None) != (self.correction is None):
             raise ValueError("corrects and correction come together")
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("latitude and longitude come together")
         return self
+
+    @property
+    def details(self) -> Details | None:
+        """What goes to the vault; None where nothing does."""
+        said = Details(
+            self.digital_address,
+            self.latitude,
+            self.longitude,
+            self.plus_code,
+            self.note,
+            tuple(self.proof_links),
+        )
+        return None if said == Details() else said
 
 
 def read_item(item: Any) -> Report:
@@ -89,6 +129,7 @@ def read_item(item: Any) -> Report:
         facility=read.facility, province=read.province, commune=read.commune, attempt=read.attempt,
         distance_bucket=read.distance_bucket, proof_present=read.proof_present,
         corrects=read.corrects, correction=read.correction, natural_id=read.natural_id or "",
+        details=read.details,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from buuta.model.identifiers import event_id, normalise_number, owner_of
 from buuta.model.scan import Scan
 from buuta.model.statuses import CorrectionKind, DeliveryMode, Reason, Status
 from buuta.model.times import BusinessTime
+from services.ingest.domain.details import Details
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ NO_MOVEMENT = CodeRow(None)
 class Report(NamedTuple):
     """A carrier's report after parsing and before mapping: raw code, times and places read.
 
-    `place` is the carrier's text for where; it takes part in the event id and goes no further,
-    since couriers type into it. `facility` is a code. A `correction` without `corrects` is of what the report
-    itself says.
+    `place` is the carrier's text for where; it takes part in the event id and goes no further, since couriers
+    type into it. `facility` is a code. `details` go to the vault. A `correction` without `corrects` is of what
+    the report itself says.
     """
 
     number: str
@@ -51,6 +52,7 @@ class Report(NamedTuple):
     corrects: str | None = None
     correction: CorrectionKind | None = None
     natural_id: str = ""
+    details: Details | None = None
 
 
 def _natural_id(report: Report, _: str) -> str:

@@ -16,7 +16,7 @@ from buuta.storage.vault import Vault
 from buuta.web.bearer import bearer_key, scheme
 from buuta.web.problems import Problem, problems
 from services.ingest import desk, held, operators
-from services.ingest.desk import NewCode, Send
+from services.ingest.desk import NewCode, Way
 from services.ingest.domain.recipe import CodeRow
 from services.ingest.held import HeldReport, Wanted
 from services.ingest.intake import RecipeBook
@@ -75,10 +75,10 @@ class Dropped(Chosen):
 class Office:
     """What the operators' work stands on."""
 
-    def __init__(self, keys: Keys, pool: Any, send: Send, book: RecipeBook) -> None:
+    def __init__(self, keys: Keys, pool: Any, way: Way, book: RecipeBook) -> None:
         self._keys = keys
         self.pool = pool
-        self._send = send
+        self._way = way
         self._book = book
         self.vault: Vault = keys.vault
 
@@ -117,7 +117,7 @@ class Office:
                 raise
             await (transaction.rollback() if dry_run else transaction.commit())
             if not dry_run:
-                await desk.send_on(con, self._send, self._keys.codec, found)
+                await desk.send_on(con, self._way, self._keys.codec, found)
         still = [{"number": number, "why": why} for number, why in found.still[:100]]
         return {"sent_on": len(found.settled), "new_in_history": new, "wait_on": len(found.still),
                 "why": still, "dry_run": dry_run}  # fmt: skip

@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -87,10 +87,27 @@ class Recipient(BaseModel):
 class Destination(BaseModel):
     """Administrative unit since 1 July 2025, codes of the Statistics Office."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     province: Annotated[Unit, Field(examples=["01"])]
     commune: Annotated[Unit | None, Field(examples=["00070"])] = None
+    digital_address: Annotated[
+        str | None, Field(pattern=r"^\d{10}$", description="Ten digits; encrypted, as the position is.")
+    ] = None
+    latitude: Annotated[float | None, Field(ge=-90, le=90, allow_inf_nan=False)] = None
+    longitude: Annotated[float | None, Field(ge=-180, le=180, allow_inf_nan=False)] = None
+
+    @model_validator(mode="after")
+    def whole(self) -> Self:
+        """A position has two numbers."""
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("latitude and longitude come together")
+        return self
+
+    @property
+    def private(self) -> dict[str, Any]:
+        """What of it is encrypted."""
+        return self.model_dump(include={"digital_address", "latitude", "longitude"}, exclude_none=True)
 
 
 class NewParcel(BaseModel):

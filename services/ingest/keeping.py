@@ -1,0 +1,118 @@
+"""Details of scans to the vault, committed before the answer; and how far each was made from where its parcel goes.
+
+While PostgreSQL is away they wait encrypted in the quarantine's topic, and find their place afterwards.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from buuta.model.identifiers import SHARED, parcel_key
+from buuta.model.scan import Scan
+from buuta.storage import secrets
+from buuta.storage.faults import is_away
+from buuta.storage.vault import Vault
+from buuta.telemetry import metrics
+from services.ingest import held
+from services.ingest.domain.details import Details, Position, bucket
+from services.ingest.held import Held
+
+REASON: Final = "details"
+"""Why details wait in the quarantine; `raw_code` is the event's id then."""
+INSERT: Final = (
+    "insert into event_details (event_id, key_hash, sealed) values ($1, $2, $3) on conflict do nothing"
+)
+DESTINATIONS: Final = f"""
+select destination from registrations where number = $2 and not withdrawn and destination is not null
+  and (carrier = $1 or ($1 = '{SHARED}' and carrier in (select code from carriers where is_post)))
+order by version desc limit 1
+"""  # noqa: S608 - a name of our own
+DETAILS: Final = "select sealed from event_details where key_hash = $1 order by received_at"
+WAITING: Final = """
+select id, carrier, raw_code, payload from quarantine where state = 'waiting' and reason = 'details'
+order by id limit 500
+"""
+Keep = Callable[[Sequence[Held]], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Where details go: the vault in PostgreSQL, or by `keep` where they wait for it."""
+
+    pool: Any
+    vault: Vault
+    keep: Keep
+
+    async def take(self, scans: dict[str, Scan], details: Mapping[str, Details]) -> None:
+        """Keep the details of scans by their ids, and give these scans how far from the destination they were made.
+
+        Raises:
+            KafkaAway: neither PostgreSQL nor Kafka took them.
+        """
+        for event_id, each in details.items():
+            if each.address_is_odd:
+                metrics.INGEST_ODD_ADDRESSES.labels(scans[event_id].carrier).inc()
+        try:
+            async with self.pool.acquire() as con, con.transaction():
+                for event_id, each in details.items():
+                    scans[event_id] = await self._measured(con, scans[event_id], each)
+                    await self._insert(con, scans[event_id], _plain(each))
+        except Exception as why:
+            if not is_away(why):
+                raise
+            await self.keep([self._held(scans[event_id], each) for event_id, each in details.items()])
+
+    async def _measured(self, con: Any, scan: Scan, details: Details) -> Scan:
+        if details.position is None:
+            return scan
+        destination = await self._destination(con, scan)
+        return scan if destination is None else scan._replace(
+            distance_bucket=bucket(details.position, destination).value
+        )  # fmt: skip
+
+    async def _destination(self, con: Any, scan: Scan) -> Position | None:
+        sealed = await con.fetchval(DESTINATIONS, scan.carrier, scan.number)
+        key = parcel_key(scan.carrier, scan.number)
+        plain = None if sealed is None else await secrets.open_sealed(con, self.vault, key, sealed)
+        if plain is None:
+            return None
+        said = json.loads(plain)
+        return None if said.get("latitude") is None else (said["latitude"], said["longitude"])
+
+    async def _insert(self, con: Any, scan: Scan, plain: bytes) -> None:
+        key = parcel_key(scan.carrier, scan.number)
+        await con.execute(
+            INSERT, bytes.fromhex(scan.event_id), *await secrets.seal(con, self.vault, key, plain)
+        )
+
+    def _held(self, scan: Scan, details: Details) -> Held:
+        waits = json.dumps(
+            {"key": parcel_key(scan.carrier, scan.number), "details": _plain(details).decode()}
+        )
+        sealed = self.vault.seal_payload(waits.encode())
+        return Held(
+            scan.reporter or scan.carrier, scan.door, REASON, scan.event_id, scan.received_at, sealed
+        )
+
+    async def settle(self) -> None:
+        """Bring what waited to its place."""
+        async with self.pool.acquire() as con, con.transaction():
+            rows = await con.fetch(WAITING)
+            for row in rows:
+                waits = json.loads(self.vault.open_payload(row["payload"]))
+                sealed = await secrets.seal(con, self.vault, waits["key"], waits["details"].encode())
+                await con.execute(INSERT, bytes.fromhex(row["raw_code"]), *sealed)
+            await held.settle(con, [row["id"] for row in rows], "replayed", "brought to the vault")
+
+
+def _plain(details: Details) -> bytes:
+    said = {name: value for name, value in details._asdict().items() if value not in (None, ())}
+    return json.dumps(said).encode()
+
+
+async def details_of(con: Any, vault: Vault, key: str) -> list[dict[str, Any]]:
+    """The details of a parcel's scans in the order of their receipt; none where it was forgotten."""
+    rows = await con.fetch(DETAILS, secrets.key_hash(vault, key))
+    opened = [await secrets.open_sealed(con, vault, key, row["sealed"]) for row in rows]
+    return [json.loads(plain) for plain in opened if plain is not None]
