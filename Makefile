@@ -51,8 +51,10 @@ bench-ingest: .venv/ready ## Measure ingest on one core against a bare endpoint 
 	$(BIN)/python -m benchmarks.ingest
 
 ROUNDS ?= 10
-chaos: .venv/ready ## Kill, freeze and cut off under load, ROUNDS=n times; adds to docs/chaos.md
+chaos: .venv/ready ## Kill, freeze and cut off under load, ROUNDS=n times (docs/chaos.md); an outage; hostile bodies
 	$(BIN)/python -m tests.chaos --rounds $(ROUNDS)
+	$(BIN)/python -m tests.chaos.outage --seconds 60
+	$(BIN)/python -m tests.chaos.hostile --count 10000
 
 outage: .venv/ready ## Kafka is away for an hour at 500 reports a second, and ingest is killed twice
 	$(BIN)/python -m tests.chaos.outage

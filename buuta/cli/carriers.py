@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from buuta.audit.carrier_page import page
-from buuta.cli import register
+from buuta.cli import polls, register
 from buuta.cli.admin import with_database
 from buuta.cli.conformance import carrier_check
 from buuta.cli.connect import connected
@@ -208,4 +208,5 @@ def add_to(app: typer.Typer) -> None:
     """Add the tools to the command."""
     carrier.command("check")(carrier_check)
     register.add_to(carrier)
+    polls.add_to(carrier)
     app.add_typer(carrier, name="carrier")

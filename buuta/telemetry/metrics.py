@@ -52,6 +52,11 @@ INGEST_ODD_ADDRESSES = Counter(
     "Digital addresses that are not ten digits; they are kept.",
     ["carrier"],
 )
+INGEST_POLLS = Counter(
+    "buuta_ingest_polls_total",
+    "Turns of carriers that are asked: answered or failed.",
+    ["carrier", "result"],
+)
 INGEST_SPOOLED = Counter(
     "buuta_ingest_spooled_total", "Scans that PostgreSQL took while Kafka did not acknowledge."
 )

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from buuta.errors import BadItem, DatabaseAway, Forbidden, KafkaAway
+from buuta.errors import BadItem, DatabaseAway, Forbidden, KafkaAway, shown_place
 from buuta.storage.faults import is_away
 
 MEDIA_TYPE = "application/problem+json"
@@ -68,7 +68,7 @@ def _sentence(error: RequestValidationError) -> str:
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         return f"the body is not JSON: {first['ctx']['error']} at character {first['loc'][-1]}"
-    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg'].removeprefix('Value error, ')}"
+    return f"{shown_place(first['loc'])}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def _slug(text: str) -> str:

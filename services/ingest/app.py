@@ -29,6 +29,7 @@ from services.ingest.doors import epcis, office, reading, scans, webhooks
 from services.ingest.doors import manifests as manifest_door
 from services.ingest.doors.gate import Gate, Intakes
 from services.ingest.doors.kafka import KafkaDoor
+from services.ingest.doors.polling import PollingDoor
 from services.ingest.facilities import Facilities
 from services.ingest.intake import Intake, RecipeBook, Target
 from services.ingest.keeping import Keeping
@@ -117,7 +118,8 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
             partial(tally.write_down, pool), keeping.settle, partial(measure_silence, pool),
             partial(manifests.check, pool),
         ]  # fmt: skip
-        work = [spool.run(), shelter.run(), _follow(pool, book, steps)]
+        asking = PollingDoor(intakes.real, vault)
+        work = [spool.run(), shelter.run(), asking.run(), _follow(pool, book, steps)]
         if settings.ingest_kafka_door:
             work.append(kafka_door.run())
         tasks = [asyncio.create_task(each) for each in work]

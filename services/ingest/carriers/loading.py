@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from buuta.errors import BadSettings
 from buuta.model.statuses import DeliveryMode, Reason, Status
 from services.ingest.domain.facts import FactKind, FactRule, Facts, facts_by
+from services.ingest.domain.polling import Polling
 from services.ingest.domain.recipe import IDENTITY, CodeRow, Recipe, Webhook
 from services.ingest.domain.table import OPTIONAL, REQUIRED, Table
 
@@ -44,6 +45,17 @@ class WebhookTable(Strict):
     never_refuse: bool = False
 
 
+class PollingTable(Strict):
+    """As `Polling`."""
+
+    items: str = "items"
+    next: str = "next"
+    after: str = "after"
+    limit: str = "limit"
+    page: Annotated[int, Field(ge=1, le=5_000)] = 500
+    per_second: Annotated[float, Field(gt=0, le=100)] = 1.0
+
+
 class FactTable(Strict):
     """As `FactRule`."""
 
@@ -65,6 +77,7 @@ class RecipeTable(Strict):
     file: bool = False
     personal: frozenset[str] = frozenset()
     facts: tuple[FactTable, ...] = ()
+    polling: PollingTable | None = None
 
     @model_validator(mode="after")
     def known_names(self) -> "RecipeTable":
@@ -130,6 +143,7 @@ def _recipe(folder: Path, package: str | None) -> Recipe:
         columns=tuple(table.fields[name] for name in REQUIRED) if table.file else (),
         personal=frozenset(name.casefold() for name in table.personal),
         facts=_facts(table) if table.facts else None,
+        polling=None if table.polling is None else Polling(**table.polling.model_dump()),
     )
 
 

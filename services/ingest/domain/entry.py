@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from buuta.errors import BadItem
+from buuta.errors import BadItem, shown_place
 from buuta.model.identifiers import CARRIER, SHARED
 from buuta.model.statuses import Service
 
@@ -67,7 +67,7 @@ def read_entry(line: Mapping[str, Any], formats: Collection[str]) -> Entry:
         read = Entry.model_validate(given)
     except ValidationError as wrong:
         first = wrong.errors(include_input=False, include_url=False)[0]
-        column = ".".join(map(str, first["loc"]))
+        column = shown_place(first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         raise BadItem("carrier_invalid", f"{column}: {message}", column) from None
     if read.code == SHARED:

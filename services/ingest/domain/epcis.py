@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from buuta.errors import BadItem
+from buuta.errors import BadItem, shown_name, shown_place
 from services.ingest.domain.contexts import expanded, own_prefixes, prefixes
 from services.ingest.domain.vocabulary import BIZ_STEPS, DISPOSITIONS
 
@@ -239,8 +239,9 @@ def read_event(raw: Any, known: Mapping[str, str]) -> Event:
             fields[name] = expanded(fields[name], known)
     unknown = sorted(name for name in fields if name not in KNOWN and ":" not in name)
     if unknown:
-        shown = unknown[0].encode("ascii", "replace").decode()[:40]
-        raise BadItem("event_invalid", "no such field of EPCIS, and no URI of your own", shown)
+        raise BadItem(
+            "event_invalid", "no such field of EPCIS, and no URI of your own", shown_name(unknown[0])
+        )
     try:
         return Event.model_validate(fields)
     except ValidationError as wrong:
@@ -249,6 +250,6 @@ def read_event(raw: Any, known: Mapping[str, str]) -> Event:
 
 def _bad(code: str, wrong: ValidationError) -> BadItem:
     first = wrong.errors(include_input=False, include_url=False)[0]
-    field = ".".join(map(str, first["loc"])).encode("ascii", "replace").decode()[:60]
+    field = shown_place(first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     return BadItem(code, f"{field}: {message}" if field else message, field)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from buuta.errors import BadItem
+from buuta.errors import BadItem, shown_place
 
 Empty = BeforeValidator(lambda raw: None if raw == "" else raw)
 Unit = Annotated[str, Field(pattern="^[0-9]{2,5}$")]
@@ -55,7 +55,7 @@ def read_facility(
         read = Facility.model_validate(given)
     except ValidationError as wrong:
         first = wrong.errors(include_input=False, include_url=False)[0]
-        column = ".".join(map(str, first["loc"]))
+        column = shown_place(first["loc"])
         raise BadItem("facility_invalid", f"{column}: {first['msg'].lower()}", column) from None
     commune = read.commune or since_2025(_old(read))
     province = provinces.get(commune)

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from buuta.errors import BadItem
+from buuta.errors import BadItem, shown_place
 from buuta.model.statuses import CorrectionKind, DeliveryMode, DistanceBucket, Reason
 from buuta.model.times import parse_iso
 from services.ingest.domain.details import Details
@@ -135,10 +135,10 @@ def read_item(item: Any) -> Report:
 
 def _bad(wrong: ValidationError) -> BadItem:
     first = wrong.errors(include_input=False, include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]).encode("ascii", "replace").decode()
+    field = shown_place(first["loc"])
     if first["type"] == "extra_forbidden":
         allowed = ", ".join(ScanItem.model_fields)
-        return BadItem("field_unknown", f"no such field; the fields are {allowed}", field[:60])
+        return BadItem("field_unknown", f"no such field; the fields are {allowed}", field)
     code = "field_missing" if first["type"] == "missing" else f"{field or 'item'}_invalid"
     message = first["msg"][0].lower() + first["msg"][1:]
     return BadItem(code, message.replace("value error, ", ""), field)

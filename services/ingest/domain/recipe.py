@@ -12,6 +12,7 @@ from buuta.model.scan import Scan
 from buuta.model.statuses import CorrectionKind, DeliveryMode, Reason, Status
 from buuta.model.times import BusinessTime
 from services.ingest.domain.details import Details
+from services.ingest.domain.polling import Polling
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Recipe:
 
     `columns` are those that a file of this format must have; without any, files have Buuta's own.
     `personal` are names of fields that are dropped before a payload is kept. `facts` reads what a payload says of
-    money (`domain/facts.py`).
+    money (`domain/facts.py`). `polling` is how a carrier of this format is asked, if it can be.
     """
 
     format: str
@@ -107,6 +108,7 @@ class Recipe:
     columns: Sequence[Sequence[str]] = ()
     personal: frozenset[str] = frozenset()
     facts: Callable[[Mapping[str, Any], "Receipt"], Sequence[Any]] | None = None
+    polling: Polling | None = None
 
 
 PERSONAL: Final = re.compile(r"\d{7}|@")

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-from buuta.errors import BadItem
+from buuta.errors import BadItem, shown_name
 
 DELIMITERS: Final = ",;\t"
 """What spreadsheets put between cells, by country."""
@@ -57,7 +57,8 @@ def check_header(
         BadItem: says which are missing, which not known, which are possible.
     """
     missing = [name for name in required if name not in columns]
-    unknown = [name for name in columns if name not in known]
+    # A file without a first line of names would have its data said.
+    unknown = [shown_name(name) for name in columns if name not in known]
     if missing or unknown:
         raise BadItem(
             "header_invalid",

@@ -1,0 +1,70 @@
+"""Carriers that are asked, since they only answer questions."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from buuta.cli.admin import with_database
+from buuta.errors import BadItem
+from buuta.settings import load
+from buuta.storage.vault import Vault, read_master_key
+from services.ingest import polls
+from services.ingest.carriers import all_recipes
+from services.ingest.settings import IngestSettings
+from services.ingest.storage import carrier_of
+
+console = Console()
+
+
+def poll(
+    code: Annotated[str, typer.Argument(help="The carrier's code.")],
+    url: Annotated[str, typer.Option(help="Where it answers: http or https.")],
+    every: Annotated[int, typer.Option(min=1, max=86_400, help="Seconds between two turns.")] = 60,
+    secret_file: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="Holds the key that the carrier gave us; kept encrypted."
+        ),
+    ] = None,
+) -> None:
+    """Ask a carrier for what is new, from now on; its format says how (a section [polling] of the recipe)."""
+    settings = load(IngestSettings)
+    if not url.startswith(("http://", "https://")) or not httpx.URL(url).host:
+        raise BadItem("url_invalid", "the address begins with http:// or https://")
+    secret = None if secret_file is None else secret_file.read_text(encoding="utf-8").strip()
+    recipes, vault = all_recipes(settings.ingest_recipes), Vault(read_master_key(settings.master_key))
+
+    async def work(pool: Any) -> None:
+        carrier = await carrier_of(pool, code)
+        if carrier is None:
+            raise BadItem("carrier_unknown", f"there is no carrier {code!r}: buuta carrier list shows them")
+        if recipes[carrier.format].polling is None:
+            raise BadItem(
+                "polling_missing", f"format {carrier.format} has no section [polling] in its recipe"
+            )
+        await polls.ask_at(pool, vault, code, url, every, secret)
+
+    with_database(work)
+    console.print(f"{code} is asked every {every} s.")
+
+
+def list_() -> None:
+    """List the carriers that are asked: up to where their answers were taken, and what goes wrong."""
+    table = Table("carrier", "url", "every", "position", "last answer", "failures", "error")
+    for row in with_database(polls.every_poll):
+        last = "" if row["last_at"] is None else f"{row['last_at']:%Y-%m-%d %H:%M:%S}"
+        table.add_row(
+            row["carrier"], row["url"], f"{row['every_seconds']} s", row["position"], last,
+            str(row["failures"]), row["last_error"] or "",
+        )  # fmt: skip
+    console.print(table)
+
+
+def add_to(carrier: typer.Typer) -> None:
+    """Add the tools to `buuta carrier`."""
+    carrier.command("poll")(poll)
+    carrier.command("polls")(list_)
