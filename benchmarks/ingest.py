@@ -25,7 +25,7 @@ from buuta.embedded.processes import Child, free_port
 from buuta.settings import SharedSettings
 from buuta.storage.vault import Vault
 from buuta.streaming.topics import create_topics
-from services.ingest.locksmith import Locksmith
+from services.ingest.registry.locksmith import Locksmith
 from services.ingest.storage import Carrier
 
 RESULTS: Final = Path(__file__).parent / "results.json"

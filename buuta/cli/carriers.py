@@ -23,7 +23,7 @@ from buuta.settings import load
 from buuta.storage.vault import Vault, read_master_key
 from services.ingest.carriers import RECIPES, all_recipes
 from services.ingest.domain.keys import Kind, Limits, Scope
-from services.ingest.locksmith import Cut, Locksmith, Shown, changes_of, keys_of
+from services.ingest.registry.locksmith import Cut, Locksmith, Shown, changes_of, keys_of
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier, carrier_of
 

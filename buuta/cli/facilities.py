@@ -15,7 +15,7 @@ from buuta.settings import SharedSettings, load
 from services.ingest.domain.facility import COLUMNS, Facility, read_facility
 from services.ingest.doors.report import Report
 from services.ingest.doors.sheets import check_header, opened
-from services.ingest.facilities import provinces, register
+from services.ingest.registry.facilities import provinces, register
 from services.ingest.storage import carrier_of
 
 console = Console()
@@ -40,7 +40,7 @@ def import_(
     Refused lines are written to FILE.rejected.csv with the reason. Exit code 1 if there are some.
     """
     # The library of old units takes half a second to load, which no other command should wait for.
-    from services.ingest.units import commune_since_2025
+    from services.ingest.registry.units import commune_since_2025
 
     with opened(path) as sheet, Report(path, sheet.columns, 0) as report:
         check_header(sheet.columns, REQUIRED, COLUMNS)

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from buuta.cli.admin import with_database
 from buuta.errors import BadItem
-from services.ingest import operators
+from services.ingest.registry import operators
 
 console = Console()
 operator = typer.Typer(help="Operators: who may map codes over HTTP.", no_args_is_help=True)

@@ -12,8 +12,8 @@ from buuta.cli.admin import with_database
 from buuta.errors import BadItem
 from buuta.settings import load
 from buuta.storage.vault import Vault, read_master_key
-from services.ingest import polls
 from services.ingest.carriers import all_recipes
+from services.ingest.registry import polls
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import carrier_of
 

@@ -26,13 +26,13 @@ from buuta.model.times import DAY_MS
 from buuta.settings import load
 from buuta.storage.vault import Vault, read_master_key
 from buuta.telemetry.clock import now_ms
-from services.ingest import desk, held
 from services.ingest.carriers import all_recipes
-from services.ingest.desk import NewCode, Way
 from services.ingest.domain.recipe import CodeRow
-from services.ingest.held import HeldReport, Wanted
 from services.ingest.keeping import Keeping
-from services.ingest.replay import Keys, Reread
+from services.ingest.quarantine import desk, held
+from services.ingest.quarantine.desk import NewCode, Way
+from services.ingest.quarantine.held import HeldReport, Wanted
+from services.ingest.quarantine.replay import Keys, Reread
 from services.ingest.settings import IngestSettings
 from services.notifier.chunks import HOUR_MS, ChunkPlan
 from services.notifier.settings import NotifierSettings

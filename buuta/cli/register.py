@@ -14,13 +14,13 @@ from rich.table import Table
 from buuta.cli.admin import with_database
 from buuta.errors import BadItem
 from buuta.settings import load
-from services.ingest import manifests, register
 from services.ingest.carriers import all_recipes
 from services.ingest.domain.entry import COLUMNS, REQUIRED, Entry, read_entry
 from services.ingest.doors.report import Report
 from services.ingest.doors.sheets import check_header, opened
+from services.ingest.registry import manifests, register
+from services.ingest.registry.tally import silences
 from services.ingest.settings import IngestSettings
-from services.ingest.tally import silences
 
 console = Console()
 SHOWN = (

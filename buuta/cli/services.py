@@ -27,13 +27,13 @@ from services.ingest.doors.drop import DropFolder, take_any
 from services.ingest.doors.events import ENDINGS, read_events
 from services.ingest.doors.file import Summary, withdraw_file
 from services.ingest.doors.sheets import opened
-from services.ingest.held import hold, mapped
 from services.ingest.intake import Intake, RecipeBook, Target
 from services.ingest.keeping import Keeping
+from services.ingest.quarantine.held import hold, mapped
+from services.ingest.registry.tally import Tally
 from services.ingest.settings import IngestSettings
 from services.ingest.spool import Spool
 from services.ingest.storage import Carrier, be_silent_until_now, carrier_of, keep_facts
-from services.ingest.tally import Tally
 from services.notifier.app import wire as wire_notifier
 from services.notifier.settings import NotifierSettings
 from services.portal.app import wire as wire_portal

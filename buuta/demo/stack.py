@@ -23,7 +23,7 @@ from buuta.settings import SharedSettings
 from buuta.storage.migrate import migrate
 from buuta.storage.vault import Vault
 from buuta.streaming.topics import create_topics
-from services.ingest.locksmith import Locksmith
+from services.ingest.registry.locksmith import Locksmith
 from services.ingest.storage import Carrier
 from services.portal.storage import add_shipper
 

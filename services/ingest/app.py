@@ -19,10 +19,8 @@ from buuta.streaming.producer import Producer
 from buuta.telemetry.health import Readiness
 from buuta.telemetry.routes import operations
 from buuta.web import problems
-from services.ingest import held, manifests
 from services.ingest.capture import earnest, sandbox
 from services.ingest.carriers import all_recipes
-from services.ingest.desk import Way
 from services.ingest.domain.item import ScanItem
 from services.ingest.domain.recipe import Recipe
 from services.ingest.doors import epcis, office, reading, scans, webhooks
@@ -30,16 +28,19 @@ from services.ingest.doors import manifests as manifest_door
 from services.ingest.doors.gate import Gate, Intakes
 from services.ingest.doors.kafka import KafkaDoor
 from services.ingest.doors.polling import PollingDoor
-from services.ingest.facilities import Facilities
 from services.ingest.intake import Intake, RecipeBook, Target
 from services.ingest.keeping import Keeping
-from services.ingest.keyring import Keyring
-from services.ingest.replay import Keys
+from services.ingest.quarantine import held
+from services.ingest.quarantine.desk import Way
+from services.ingest.quarantine.replay import Keys
+from services.ingest.quarantine.shelter import Shelter, Topic
+from services.ingest.registry import manifests
+from services.ingest.registry.facilities import Facilities
+from services.ingest.registry.keyring import Keyring
+from services.ingest.registry.tally import Tally, measure_silence
 from services.ingest.settings import IngestSettings
-from services.ingest.shelter import Shelter, Topic
 from services.ingest.spool import Spool
 from services.ingest.storage import keep_facts
-from services.ingest.tally import Tally, measure_silence
 
 log = structlog.get_logger()
 FOLLOW_SECONDS: Final = 5.0

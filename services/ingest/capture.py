@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from buuta.errors import BadItem
-from services.ingest import epcis_rows, held
+from services.ingest import epcis_rows
 from services.ingest.carriers.epcis.parser import report_of
 from services.ingest.domain.contexts import PREFIXES
 from services.ingest.domain.effects import Happened, changes
@@ -21,6 +21,7 @@ from services.ingest.domain.packing import ALL, Packing, Packings
 from services.ingest.domain.recipe import Receipt
 from services.ingest.domain.single import id_of, of_change, of_one, payload_of, things_of, time_of
 from services.ingest.intake import Intake, Reading
+from services.ingest.quarantine import held
 from services.ingest.spool import Enqueue
 from services.ingest.storage import Carrier
 

@@ -23,9 +23,9 @@ from services.ingest.carriers import RECIPES
 from services.ingest.domain.details import Details
 from services.ingest.domain.personal import without_personal
 from services.ingest.domain.recipe import Receipt, Recipe, Report, UnknownCode, shown_code, to_scan
-from services.ingest.held import Held
+from services.ingest.quarantine.held import Held
+from services.ingest.registry.tally import Tally
 from services.ingest.storage import Carrier
-from services.ingest.tally import Tally
 
 Parse = Callable[[Any], Report | None]
 Keep = Callable[[Sequence[Held]], Awaitable[None]]

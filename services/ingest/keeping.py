@@ -14,9 +14,9 @@ from buuta.storage import secrets
 from buuta.storage.faults import is_away
 from buuta.storage.vault import Vault
 from buuta.telemetry import metrics
-from services.ingest import held
 from services.ingest.domain.details import Details, Position, bucket
-from services.ingest.held import Held
+from services.ingest.quarantine import held
+from services.ingest.quarantine.held import Held
 
 REASON: Final = "details"
 """Why details wait in the quarantine; `raw_code` is the event's id then."""

@@ -16,7 +16,7 @@ import psutil
 
 from buuta.demo.stack import Stack, running
 from buuta.storage.vault import Vault
-from services.ingest.locksmith import Locksmith
+from services.ingest.registry.locksmith import Locksmith
 from services.ingest.storage import Carrier
 from tests.chaos.mischief import Mischief, Sent
 from tests.golden import WEBHOOK_PAIRS

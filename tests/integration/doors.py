@@ -10,9 +10,9 @@ from buuta.contracts.codec import Codec
 from buuta.settings import SharedSettings
 from buuta.storage.vault import Vault, read_master_key
 from buuta.streaming.producer import Producer
-from services.ingest.held import hold
 from services.ingest.intake import Intake, Target
-from services.ingest.locksmith import Locksmith
+from services.ingest.quarantine.held import hold
+from services.ingest.registry.locksmith import Locksmith
 from services.ingest.storage import Carrier, keep_facts
 from tests.integration.parts import everything
 

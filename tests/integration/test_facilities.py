@@ -9,7 +9,7 @@ import httpx
 
 from buuta.settings import SharedSettings
 from services.ingest.app import wire
-from services.ingest.facilities import provinces
+from services.ingest.registry.facilities import provinces
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier
 from tests.integration.command import buuta

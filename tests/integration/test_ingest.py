@@ -17,7 +17,7 @@ from buuta.telemetry.health import Readiness
 from services.ingest.app import wire
 from services.ingest.doors.file import take_file
 from services.ingest.intake import Result
-from services.ingest.locksmith import Locksmith
+from services.ingest.registry.locksmith import Locksmith
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier
 from tests.integration.doors import GOOD, Door, add_carrier, intake_on, log

@@ -95,3 +95,12 @@ async def test_a_carriers_topic_is_taken_in_by_a_running_ingest(
 
     async with wire(IngestSettings(**settings.model_dump() | {"ingest_kafka_door": True})):
         await until(there, "the scan is in the log", 40)
+
+
+@pytest.mark.parametrize("name", ["facility", "province", "commune"])
+async def test_a_place_that_is_no_code_does_not_enter_the_log(
+    kafka_door: KafkaDoor, settings: SharedSettings, pool: Any, name: str
+) -> None:
+    await kafka_door.take("vnp", [encoded(**{name: "at Lan's, 0912345678"}), encoded()])
+    assert len(await log(settings)) == 1
+    assert await pool.fetchval("select reason from quarantine") == f"{name}_invalid"

@@ -11,7 +11,7 @@ from standardwebhooks import Webhook
 from buuta.settings import SharedSettings
 from buuta.storage.vault import Vault, read_master_key
 from services.ingest.domain.keys import Kind, Limits, Scope
-from services.ingest.locksmith import Cut, Locksmith, Shown, changes_of, keys_of
+from services.ingest.registry.locksmith import Cut, Locksmith, Shown, changes_of, keys_of
 from tests.integration.command import buuta
 from tests.integration.doors import GOOD, Door, log
 from tests.unit.test_carriers import GHN

@@ -9,7 +9,7 @@ from buuta.settings import SharedSettings
 from buuta.storage import contacts
 from buuta.storage.contacts import Contact
 from buuta.storage.vault import Vault, read_master_key
-from services.ingest.shelter import Shelter, Topic
+from services.ingest.quarantine.shelter import Shelter, Topic
 from services.portal.storage import add_shipper
 from tests.integration.command import buuta
 from tests.integration.doors import Door, log

@@ -9,12 +9,12 @@ import pytest
 
 from buuta.errors import BadItem
 from buuta.settings import SharedSettings
-from services.ingest import manifests
 from services.ingest.domain.manifest import Manifest
-from services.ingest.facilities import provinces
+from services.ingest.registry import manifests
+from services.ingest.registry.facilities import provinces
+from services.ingest.registry.tally import Tally, measure_silence, silences
+from services.ingest.registry.units import commune_since_2025
 from services.ingest.storage import Carrier, add_carrier
-from services.ingest.tally import Tally, measure_silence, silences
-from services.ingest.units import commune_since_2025
 from tests.integration.command import buuta
 from tests.integration.doors import GOOD, Door
 from tests.integration.parts import chunk, worker

@@ -1,12 +1,18 @@
 """Reading one field of a vendor's payload."""
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from buuta.errors import BadItem
 
 LONGEST = 300
 REQUIRED = object()
+CODES: Final = {
+    "facility": re.compile(r"[\w./-]{1,40}", re.ASCII),
+    "province": re.compile(r"\d{2,5}", re.ASCII),
+    "commune": re.compile(r"\d{2,5}", re.ASCII),
+}
 
 
 def text(payload: Mapping[str, Any], name: str, default: Any = REQUIRED) -> str:
@@ -30,6 +36,17 @@ def text(payload: Mapping[str, Any], name: str, default: Any = REQUIRED) -> str:
             name,
         )
     return read
+
+
+def code(field: str, read: str | None) -> str | None:
+    """A field that goes on as it is, so that it must be a code and no text that somebody typed; empty is None.
+
+    Raises:
+        BadItem: it is none.
+    """
+    if read and not CODES[field].fullmatch(read):
+        raise BadItem(f"{field}_invalid", f"{field} must be a code: {CODES[field].pattern}", field)
+    return read or None
 
 
 def _is_unicode(read: str) -> bool:

@@ -1,24 +1,16 @@
 """A carrier's format as a table: which path or column of its payload is which field of a report."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from buuta.errors import BadItem
 from buuta.model.times import VIETNAM_MINUTES, BusinessTime, parse_epoch, parse_iso, parse_pattern
-from services.ingest.domain.fields import text
+from services.ingest.domain.fields import code, text
 from services.ingest.domain.recipe import Report
 
 REQUIRED: Final = ("number", "code", "time")
 OPTIONAL: Final = ("place", "reason", "facility", "province", "commune", "attempt", "natural_id")
-
-
-CODES: Final = {
-    "facility": re.compile(r"[\w./-]{1,40}", re.ASCII),
-    "province": re.compile(r"\d{2,5}", re.ASCII),
-    "commune": re.compile(r"\d{2,5}", re.ASCII),
-}
 
 
 @dataclass(frozen=True)
@@ -66,10 +58,7 @@ class Table:
 
     def _code(self, payload: Mapping[str, Any], field: str) -> str | None:
         """A field that goes on as it is, so that it must be a code and no text that somebody typed."""
-        read = self._read(payload, field)
-        if read and not CODES[field].fullmatch(read):
-            raise BadItem(f"{field}_invalid", f"{field} must be a code: {CODES[field].pattern}", field)
-        return read or None
+        return code(field, self._read(payload, field))
 
     def _time(self, raw: str) -> BusinessTime:
         for way in self.times:

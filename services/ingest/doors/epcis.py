@@ -17,7 +17,7 @@ from services.ingest.capture import FORMAT, Behaviour
 from services.ingest.domain.epcis import Document, read_document
 from services.ingest.domain.keys import Scope
 from services.ingest.doors.gate import Gate
-from services.ingest.keyring import Caller
+from services.ingest.registry.keyring import Caller
 
 DOOR: Final = "api"
 """What scans say of it, as of all that carriers send with their keys."""

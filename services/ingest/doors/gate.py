@@ -16,7 +16,7 @@ from services.ingest.domain import signature
 from services.ingest.domain.keys import Kind, Scope
 from services.ingest.domain.recipe import Recipe
 from services.ingest.intake import Intake
-from services.ingest.keyring import Caller, Keyring
+from services.ingest.registry.keyring import Caller, Keyring
 
 SENT: Final = frozenset({Kind.API, Kind.SIGNING})
 IN_URL: Final = frozenset({Kind.WEBHOOK})

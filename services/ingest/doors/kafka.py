@@ -19,6 +19,7 @@ from buuta.model.statuses import CorrectionKind, DeliveryMode, OffsetSource, Rea
 from buuta.model.times import BusinessTime, in_range
 from buuta.storage.faults import is_away
 from buuta.telemetry.clock import now_ms
+from services.ingest.domain.fields import code
 from services.ingest.domain.recipe import Receipt, Report
 from services.ingest.intake import Intake
 from services.ingest.storage import Carrier, carrier_of
@@ -89,7 +90,7 @@ def read(codec: Codec, value: Any) -> Report:
     """A `ScanEvent` of a carrier's own as a report: its raw code is what counts, and its status is ours to say.
 
     Raises:
-        BadItem: bytes that are none, or a time that cannot be.
+        BadItem: bytes that are none, a time that cannot be, or a place that is no code.
     """
     try:
         name, said = codec.decode(value)
@@ -104,8 +105,9 @@ def read(codec: Codec, value: Any) -> Report:
         time=BusinessTime(at, said["offset_minutes"], OffsetSource(said["offset_source"])),
         reason=Reason(said["reason"]) if said["reason"] else None,
         mode=DeliveryMode(said["delivery_mode"]) if said["delivery_mode"] else None,
-        provisional=said["provisional"], facility=said["facility"], province=said["province"],
-        commune=said["commune"], attempt=said["attempt"], distance_bucket=said["distance_bucket"],
+        provisional=said["provisional"],
+        facility=code("facility", said["facility"]), province=code("province", said["province"]),
+        commune=code("commune", said["commune"]), attempt=said["attempt"], distance_bucket=said["distance_bucket"],
         proof_present=said["proof_present"], corrects=corrects,
         correction=CorrectionKind(kind) if kind else None,
     )  # fmt: skip

@@ -8,10 +8,10 @@ from fastapi.responses import JSONResponse
 from buuta.model.times import iso_text
 from buuta.web.bearer import scheme
 from buuta.web.problems import Problem, problems
-from services.ingest import manifests
 from services.ingest.domain.keys import Scope
 from services.ingest.domain.manifest import Manifest
 from services.ingest.doors.gate import Gate
+from services.ingest.registry import manifests
 
 MOST_SHOWN: Final = 1_000
 ManifestId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_./-]{1,60}$")]

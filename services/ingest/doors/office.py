@@ -15,12 +15,13 @@ from buuta.model.statuses import DeliveryMode, Reason, Status
 from buuta.storage.vault import Vault
 from buuta.web.bearer import bearer_key, scheme
 from buuta.web.problems import Problem, problems
-from services.ingest import desk, held, operators
-from services.ingest.desk import NewCode, Way
 from services.ingest.domain.recipe import CodeRow
-from services.ingest.held import HeldReport, Wanted
 from services.ingest.intake import RecipeBook
-from services.ingest.replay import Keys
+from services.ingest.quarantine import desk, held
+from services.ingest.quarantine.desk import NewCode, Way
+from services.ingest.quarantine.held import HeldReport, Wanted
+from services.ingest.quarantine.replay import Keys
+from services.ingest.registry import operators
 
 log = structlog.get_logger()
 ERRORS: Final = problems(400, 401, 404, 422, 503)

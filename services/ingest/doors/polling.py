@@ -18,10 +18,10 @@ from buuta.telemetry import metrics
 from buuta.telemetry.clock import now_ms
 from buuta.web.bodies import parse_json
 from buuta.web.problems import Problem
-from services.ingest import polls
 from services.ingest.domain.polling import Page, Polling, pause, read_page
 from services.ingest.intake import Intake
-from services.ingest.polls import Poll
+from services.ingest.registry import polls
+from services.ingest.registry.polls import Poll
 
 log = structlog.get_logger()
 DOOR: Final = "api"

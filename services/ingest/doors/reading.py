@@ -13,10 +13,10 @@ from buuta.model.times import VIETNAM, iso_text
 from buuta.storage.vault import Vault
 from buuta.web.bearer import scheme
 from buuta.web.problems import Problem, problems
-from services.ingest import held
 from services.ingest.domain.keys import Scope
 from services.ingest.doors.batch import NDJSON
 from services.ingest.doors.gate import Gate
+from services.ingest.quarantine import held
 
 MINUTE_MS: Final = 60_000
 MOST_HOURS: Final = 25

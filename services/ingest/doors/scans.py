@@ -19,7 +19,7 @@ from services.ingest.doors.batch import AVRO, JSON, NDJSON, read_batch, read_rep
 from services.ingest.doors.gate import Gate
 from services.ingest.doors.once import Answered, IdempotencyKey
 from services.ingest.intake import Intake, Parse, Result
-from services.ingest.keyring import Caller
+from services.ingest.registry.keyring import Caller
 from services.ingest.storage import Carrier
 
 DOOR: Final = "api"

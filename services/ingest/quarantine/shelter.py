@@ -20,7 +20,7 @@ from buuta.errors import KafkaAway
 from buuta.storage.faults import is_away
 from buuta.storage.vault import Vault
 from buuta.streaming.producer import Producer
-from services.ingest.held import Held, hold
+from services.ingest.quarantine.held import Held, hold
 
 log = structlog.get_logger()
 ONE_COLLECTOR: Final = 7_236_155

@@ -10,11 +10,11 @@ from typing import Any, Final
 from buuta.contracts.codec import Codec
 from buuta.model.identifiers import parcel_key
 from buuta.streaming.producer import Pair
-from services.ingest import held
 from services.ingest.domain.recipe import CodeRow, Recipe
-from services.ingest.held import Wanted
 from services.ingest.intake import KeepDetails, records_of
-from services.ingest.replay import Keys, Reread, read_waiting
+from services.ingest.quarantine import held
+from services.ingest.quarantine.held import Wanted
+from services.ingest.quarantine.replay import Keys, Reread, read_waiting
 
 Send = Callable[[Sequence[Pair]], Awaitable[None]]
 NEW: Final = """

@@ -15,14 +15,14 @@ from buuta.contracts.codec import Codec
 from buuta.errors import BadItem
 from buuta.model.scan import Scan
 from buuta.storage.vault import Vault
-from services.ingest import held
 from services.ingest.domain.details import Details
 from services.ingest.domain.epcis import is_event
 from services.ingest.domain.recipe import Recipe, to_scan
 from services.ingest.doors import file, kafka, webhooks
 from services.ingest.doors.batch import read_report
-from services.ingest.facilities import Facilities
-from services.ingest.held import HeldReport, Wanted
+from services.ingest.quarantine import held
+from services.ingest.quarantine.held import HeldReport, Wanted
+from services.ingest.registry.facilities import Facilities
 from services.ingest.storage import Carrier, carriers_of
 
 

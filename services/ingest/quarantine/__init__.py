@@ -1,0 +1,1 @@
+"""What was set aside: kept, looked at, mapped, read once more."""
