@@ -89,7 +89,7 @@ def _key(parcel: str) -> str:
         return bool(await pool.fetchval("select is_post from carriers where code = $1", carrier))
 
     normal = normalise_number(number)
-    return parcel_key(owner_of(carrier, normal, with_database(is_post))[0], normal)
+    return parcel_key(owner_of(carrier, normal, is_post=with_database(is_post))[0], normal)
 
 
 def _vault() -> Vault:

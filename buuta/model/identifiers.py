@@ -56,7 +56,7 @@ def event_id(carrier: str, identity: Sequence[str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def owner_of(carrier: str, number: str, is_post: bool) -> tuple[str, str | None]:  # noqa: FBT001 - the registry's word
+def owner_of(carrier: str, number: str, *, is_post: bool) -> tuple[str, str | None]:
     """Under whose name a parcel is kept, and who reports it where that is another.
 
     Posts hand items with S10 numbers over to each other, and the UPU gives no number twice within a year: such an

@@ -127,7 +127,7 @@ class Registrar:
     async def _owner(self, con: Any, carrier: str, number: str) -> str | None:
         """Under whose name a parcel is kept: posts share theirs. None for a carrier that we do not know."""
         is_post = await con.fetchval("select is_post from carriers where code = $1", carrier)
-        return None if is_post is None else owner_of(carrier, number, is_post)[0]
+        return None if is_post is None else owner_of(carrier, number, is_post=is_post)[0]
 
     async def _sealed(self, con: Any, row: dict[str, Any], to: Destination | None) -> bytes | None:
         """Where exactly it goes, under the parcel's key; None where that is not said."""

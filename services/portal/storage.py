@@ -114,7 +114,7 @@ def _steering(scans: Sequence[Any]) -> list[Any]:
 async def key_of(con: Any, carrier: str, number: str) -> str:
     """The key of a carrier's parcel of this number; posts share theirs."""
     is_post = bool(await con.fetchval("select is_post from carriers where code = $1", carrier))
-    owner, _ = owner_of(carrier, number, is_post)
+    owner, _ = owner_of(carrier, number, is_post=is_post)
     return parcel_key(owner, number)
 
 
@@ -126,7 +126,10 @@ async def carriers(con: Any) -> list[str]:
 async def carriers_with(con: Any, number: str) -> list[str]:
     """The carriers that have a parcel of this number."""
     posts = dict(await con.fetch("select code, is_post from carriers order by code desc"))
-    keys = {parcel_key(owner_of(code, number, is_post)[0], number): code for code, is_post in posts.items()}
+    keys = {
+        parcel_key(owner_of(code, number, is_post=is_post)[0], number): code
+        for code, is_post in posts.items()
+    }
     rows = await con.fetch(
         "select parcel_key, credited from parcels where parcel_key = any($1)", list(keys)
     )

@@ -25,7 +25,7 @@ ITEM = "EE123456785VN"
 def test_only_posts_share_and_only_s10_numbers_whatever_their_check_digit(
     carrier: str, number: str, *, is_post: bool, owner: tuple[str, str | None]
 ) -> None:
-    assert owner_of(carrier, number, is_post) == owner
+    assert owner_of(carrier, number, is_post=is_post) == owner
 
 
 def by(reporter: str, status: str, hour: float) -> Scan:

@@ -159,7 +159,7 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
         raise UnknownCode(report.raw_code, recipe.format)
     if row.status is None:
         return None
-    owner, reporter = owner_of(receipt.carrier, number, receipt.is_post)
+    owner, reporter = owner_of(receipt.carrier, number, is_post=receipt.is_post)
     return Scan(
         event_id(receipt.carrier, _identity(recipe, report, number)), owner, number,
         row.status.value, _text(_reason(recipe, report, row)), _text(report.mode or row.mode),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -53,31 +54,37 @@ async def take_events(
         summary.taken_in_at = begun.finished_at
         return summary
     with Report(path, ["event"], begun.report_bytes) as report:
+        run = _Run(intake, carrier, begun, summary, report)
         for first in range(begun.lines_done, len(document.events), BATCH):
             part = document._replace(events=document.events[first : first + BATCH])
-            await _take_part(intake, carrier, begun, (first, part), (summary, report))
+            await _take_part(run, first, part)
             advance(len(part.events))
         summary.report = report.path
     await storage.finish_file(intake.pool, carrier.code, begun.content_hash)
     return summary
 
 
-async def _take_part(
-    intake: Intake,
-    carrier: Carrier,
-    begun: BegunFile,
-    part: tuple[int, Document],
-    ends: tuple[Summary, Report],
-) -> None:
-    (first, document), (summary, report) = part, ends
-    receipt = carrier.receipt(DOOR, now_ms())
-    job = await capture(earnest(intake, enqueue), carrier, receipt, document, Behaviour.PROCEED)
+@dataclass(frozen=True)
+class _Run:
+    """One file on its way in."""
+
+    intake: Intake
+    carrier: Carrier
+    begun: BegunFile
+    summary: Summary
+    report: Report
+
+
+async def _take_part(run: _Run, first: int, document: Document) -> None:
+    receipt = run.carrier.receipt(DOOR, now_ms())
+    parts = earnest(run.intake, enqueue)
+    job = await capture(parts, run.carrier, receipt, document, Behaviour.PROCEED)
     for answer in job.reading.answers:
-        summary.counts[answer.result] += 1
-    summary.counts[Result.REJECTED] += len(job.wrong)
-    _report(job, first, document, report)
-    done = FileProgress(first + len(document.events), report.committed(), summary.counts)
-    await storage.advance_file(intake.pool, carrier.code, begun.content_hash, done)
+        run.summary.counts[answer.result] += 1
+    run.summary.counts[Result.REJECTED] += len(job.wrong)
+    _report(job, first, document, run.report)
+    done = FileProgress(first + len(document.events), run.report.committed(), run.summary.counts)
+    await storage.advance_file(run.intake.pool, run.carrier.code, run.begun.content_hash, done)
 
 
 def _report(job: Job, first: int, document: Document, report: Report) -> None:

@@ -105,7 +105,7 @@ class Office:
                 400, "format_unknown", f"no such format; there are {', '.join(self._book.recipes)}"
             )
 
-    async def replay(self, wanted: Wanted, mapping: NewCode | None, dry_run: bool) -> dict[str, Any]:  # noqa: FBT001
+    async def replay(self, wanted: Wanted, mapping: NewCode | None, *, dry_run: bool) -> dict[str, Any]:
         """Map, read once more and send on; or only say what would be."""
         async with self.pool.acquire() as con:
             transaction = con.transaction()
@@ -167,13 +167,15 @@ def router(office: Office) -> APIRouter:
         office.knows(meaning.format)
         row = CodeRow(meaning.status, meaning.reason, meaning.provisional, meaning.mode)
         mapping = NewCode(meaning.format, meaning.code, row, name)
-        return JSONResponse(await office.replay(Wanted(raw_code=meaning.code), mapping, meaning.dry_run))
+        return JSONResponse(
+            await office.replay(Wanted(raw_code=meaning.code), mapping, dry_run=meaning.dry_run)
+        )
 
     @routes.post("/replay", summary="Read what waits once more", responses=ERRORS)
     async def replay(request: Request, chosen: Chosen) -> JSONResponse:
         """After a recipe was put right: send on what can be read now."""
         await office.operator(request)
-        return JSONResponse(await office.replay(chosen.wanted, None, chosen.dry_run))
+        return JSONResponse(await office.replay(chosen.wanted, None, dry_run=chosen.dry_run))
 
     @routes.post("/drop", summary="Reports that need no more looking at", responses=ERRORS)
     async def drop(request: Request, dropped: Dropped) -> JSONResponse:

@@ -66,7 +66,8 @@ async def _seen(con: Any, carrier: Carrier, row: Any) -> tuple[int, list[str]]:
     if not row["numbers"]:
         return await con.fetchval(SEEN_COUNT, carrier.code, *where), []
     keys = {
-        parcel_key(owner_of(carrier.code, each, carrier.is_post)[0], each): each for each in row["numbers"]
+        parcel_key(owner_of(carrier.code, each, is_post=carrier.is_post)[0], each): each
+        for each in row["numbers"]
     }
     seen = {key for [key] in await con.fetch(SEEN_NUMBERS, list(keys), *where)}
     return len(seen), [number for key, number in keys.items() if key not in seen]
