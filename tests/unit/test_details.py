@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from buuta.errors import BadItem
 from services.ingest.domain.details import Details, bucket, metres
 from services.ingest.domain.item import read_item
+from services.ingest.domain.table import Table
 
 ITEM = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30:00+07:00"}
 HANOI = 21.028511, 105.804817
@@ -72,3 +73,24 @@ def test_what_is_wrong_is_said_without_repeating_it(change: dict[str, Any], fiel
     with pytest.raises(BadItem) as bad:
         read_item({**ITEM, **change})
     assert bad.value.code.startswith(f"{field}_invalid") or bad.value.code.startswith(field)
+
+
+TABLE = Table(
+    {"number": ["so"], "code": ["ma"], "time": ["luc"], "latitude": ["vi_tri.vd"], "longitude": ["vi_tri.kd"],
+     "note": ["ghi_chu"], "proof": ["anh"], "digital_address": ["dia_chi_so"]},
+)  # fmt: skip
+REPORT = {"so": "Z82BS", "ma": "x", "luc": "2026-11-24T09:30:00Z"}
+
+
+def test_a_carriers_table_may_say_where_they_stand() -> None:
+    said = {"vi_tri": {"vd": "21.03", "kd": 105.8}, "ghi_chu": "cổng sau", "anh": "https://pod.example/1"}
+    assert TABLE.parse({**REPORT, **said, "dia_chi_so": 123456789}).details == Details(
+        "123456789", 21.03, 105.8, None, "cổng sau", ("https://pod.example/1",)
+    )
+    assert TABLE.parse(REPORT).details is None
+
+
+@pytest.mark.parametrize("odd", ["north", 91, "nan", [], {"a": 1}, "1e999"])
+def test_degrees_that_are_none_are_refused(odd: Any) -> None:
+    with pytest.raises(BadItem, match="degrees"):
+        TABLE.parse({**REPORT, "vi_tri": {"vd": odd, "kd": 1}})

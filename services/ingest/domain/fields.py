@@ -15,7 +15,7 @@ CODES: Final = {
 }
 
 
-def text(payload: Mapping[str, Any], name: str, default: Any = REQUIRED) -> str:
+def text(payload: Mapping[str, Any], name: str, default: Any = REQUIRED, most: int = LONGEST) -> str:
     """The field as text without surrounding space; whole numbers are taken as text too.
 
     Raises:
@@ -29,10 +29,10 @@ def text(payload: Mapping[str, Any], name: str, default: Any = REQUIRED) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise BadItem("field_not_text", f"{name} must be text or a whole number", name)
     read = str(value).strip()
-    if len(read) > LONGEST or "\x00" in read or not _is_unicode(read):
+    if len(read) > most or "\x00" in read or not _is_unicode(read):
         raise BadItem(
             "field_not_storable",
-            f"{name} must have at most {LONGEST} characters, without NUL and without lone surrogates",
+            f"{name} must have at most {most} characters, without NUL and without lone surrogates",
             name,
         )
     return read

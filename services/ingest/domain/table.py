@@ -2,15 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Any, Final
 
 from buuta.errors import BadItem
 from buuta.model.times import VIETNAM_MINUTES, BusinessTime, parse_epoch, parse_iso, parse_pattern
-from services.ingest.domain.fields import code, text
+from services.ingest.domain.details import Details
+from services.ingest.domain.fields import LONGEST, code, text
 from services.ingest.domain.recipe import Report
 
 REQUIRED: Final = ("number", "code", "time")
-OPTIONAL: Final = ("place", "reason", "facility", "province", "commune", "attempt", "natural_id")
+DETAILS: Final = ("digital_address", "latitude", "longitude", "plus_code", "note", "proof")
+"""What goes to the vault; a table that names one of these reads them all."""
+LONGEST_NOTE, KEPT_OF_NOTE = 100_000, 1_000
+"""A courier's essay is no reason to refuse a report."""
+OPTIONAL: Final = (
+    "place", "reason", "facility", "province", "commune", "attempt", "natural_id", *DETAILS,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,12 +52,37 @@ class Table:
             commune=self._code(payload, "commune"),
             attempt=self._attempt(attempt) if attempt else None,
             natural_id=self._read(payload, "natural_id"),
+            details=self._details(payload) if self.fields.keys() & set(DETAILS) else None,
         )
 
-    def _read(self, payload: Mapping[str, Any], field: str) -> str:
+    def _details(self, payload: Mapping[str, Any]) -> Details | None:
+        proof = self._read(payload, "proof")
+        said = Details(
+            self._read(payload, "digital_address") or None, self._degrees(payload, "latitude", 90),
+            self._degrees(payload, "longitude", 180), self._read(payload, "plus_code") or None,
+            self._read(payload, "note", LONGEST_NOTE)[:KEPT_OF_NOTE] or None, (proof,) if proof else (),
+        )  # fmt: skip
+        return None if said == Details() else said
+
+    def _degrees(self, payload: Mapping[str, Any], field: str, most: int) -> float | None:
+        """Degrees as a number or as text."""
+        for path in self.fields.get(field, ()):
+            found = _holder(payload, path).get(path.rpartition(".")[2])
+            if found in (None, ""):
+                continue
+            try:
+                degrees = float(found)
+            except (TypeError, ValueError, OverflowError):
+                degrees = nan
+            if not -most <= degrees <= most:
+                raise BadItem(f"{field}_invalid", f"{path} must be degrees from -{most} to {most}", field)
+            return degrees
+        return None
+
+    def _read(self, payload: Mapping[str, Any], field: str, most: int = LONGEST) -> str:
         paths = self.fields.get(field, ())
         for path in paths:
-            found = text(_holder(payload, path), path.rpartition(".")[2], "")
+            found = text(_holder(payload, path), path.rpartition(".")[2], "", most)
             if found:
                 return found
         if field in REQUIRED:
