@@ -16,3 +16,6 @@ create index on event_details (key_hash);
 alter table registrations
   add column destination bytea;
 create index on registrations (number) where destination is not null;
+
+-- Details that waited for PostgreSQL are looked for every few seconds.
+create index on quarantine (id) where state = 'waiting' and reason = 'details';
