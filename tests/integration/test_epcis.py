@@ -157,6 +157,17 @@ async def test_an_sscc_is_a_parcel_until_something_is_packed_into_it(
     assert await told(settings, pool) == [("AAA1", "departing"), ("AAA1", "packing")]
 
 
+async def test_two_bags_that_leave_at_the_same_moment_without_ids_are_two_events(
+    door: Door, key: str, settings: SharedSettings, pool: Any
+) -> None:
+    other = "urn:epc:id:sscc:8931234.1000000002"
+    await job(door, key, packing("ADD", 10, BAG, A), packing("ADD", 10, other, B))
+    await job(door, key, event("departing", 20, BAG), event("departing", 20, other))
+    assert await told(settings, pool) == [
+        (number, code) for number in ("AAA1", "BBB2") for code in ("departing", "packing")
+    ]
+
+
 async def test_the_same_again_is_told_once(
     door: Door, key: str, settings: SharedSettings, pool: Any
 ) -> None:

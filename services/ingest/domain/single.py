@@ -29,14 +29,9 @@ def id_of(event: Event) -> str:
         return event.event_id
     places = [place.id if place else None for place in (event.read_point, event.biz_location)]
     what = [
-        event.type,
-        time_of(event).ms,
-        event.action,
-        event.biz_step,
-        event.disposition,
-        event.parent,
-        *places,
-    ]
+        event.type, time_of(event).ms, event.action, event.biz_step, event.disposition, event.parent,
+        sorted(things_of(event)), *places,
+    ]  # fmt: skip
     return f"urn:buuta:event:{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]}"
 
 
