@@ -99,6 +99,8 @@ class ScanItem(BaseModel):
     @property
     def details(self) -> Details | None:
         """What goes to the vault; None where nothing does."""
+        if self.model_fields_set.isdisjoint(Details._fields):
+            return None
         said = Details(
             self.digital_address,
             self.latitude,

@@ -24,39 +24,58 @@ group by carrier order by carrier
 FORGET: Final = "delete from report_hours where hour < now() - interval '400 days'"
 
 
-LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+HOUR_MS: Final = 3_600_000
 
 
 @dataclass
 class Counts:
-    """Reports of one carrier in one hour, what of them was unmapped or refused, and the last receipt."""
+    """Reports of one carrier in one hour, what of them was unmapped or refused, and the last receipt (UTC ms)."""
 
     reports: int = 0
     unmapped: int = 0
     refused: int = 0
-    last_at: datetime = LONG_AGO
+    last_ms: int = 0
+
+    def add(self, other: "Counts") -> None:
+        """Count what another counted, too."""
+        self.reports += other.reports
+        self.unmapped += other.unmapped
+        self.refused += other.refused
+        self.last_ms = max(self.last_ms, other.last_ms)
 
 
 class Tally:
     """Counts until it is written down; what a process that is killed has not written is not in the habit."""
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[str, datetime], Counts] = {}
+        self._counts: dict[tuple[str, int], Counts] = {}
 
     def note(self, carrier: str, received_at: int, results: Mapping[str, int]) -> None:
         """So many reports of a carrier came at a UTC millisecond, by what became of them."""
-        at = datetime.fromtimestamp(received_at / 1000, UTC)
-        counts = self._counts.setdefault((carrier, at.replace(minute=0, second=0, microsecond=0)), Counts())
-        counts.reports += sum(results.values())
-        counts.unmapped += results.get("quarantined", 0)
-        counts.refused += results.get("rejected", 0)
-        counts.last_at = max(counts.last_at, at)
+        unmapped, refused = results.get("quarantined", 0), results.get("rejected", 0)
+        self._add(
+            (carrier, received_at // HOUR_MS), Counts(sum(results.values()), unmapped, refused, received_at)
+        )
+
+    def _add(self, key: tuple[str, int], counts: Counts) -> None:
+        known = self._counts.get(key)
+        if known is None:
+            self._counts[key] = counts
+        else:
+            known.add(counts)
 
     async def write_down(self, con: Any) -> None:
         """Add what was counted since the last time to the hours."""
         counted, self._counts = self._counts, {}
         rows = [
-            (carrier, hour, each.reports, each.unmapped, each.refused, each.last_at)
+            (
+                carrier,
+                _moment(hour * HOUR_MS),
+                each.reports,
+                each.unmapped,
+                each.refused,
+                _moment(each.last_ms),
+            )
             for (carrier, hour), each in sorted(counted.items())
         ]
         try:
@@ -64,17 +83,13 @@ class Tally:
                 await con.executemany(ADD, rows)
                 await con.execute(FORGET)
         except Exception:
-            self._take_back(counted)
+            for key, each in counted.items():
+                self._add(key, each)
             raise
 
-    def _take_back(self, counted: Mapping[tuple[str, datetime], Counts]) -> None:
-        for key, each in counted.items():
-            counts = self._counts.setdefault(key, Counts())
-            counts.reports, counts.unmapped = counts.reports + each.reports, counts.unmapped + each.unmapped
-            counts.refused, counts.last_at = (
-                counts.refused + each.refused,
-                max(counts.last_at, each.last_at),
-            )
+
+def _moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 @dataclass(frozen=True)
