@@ -70,7 +70,7 @@ class ScanItem(BaseModel):
     longitude: Annotated[float | None, Field(ge=-180, le=180, allow_inf_nan=False)] = None
     plus_code: Annotated[str | None, Field(max_length=20, pattern="^[0-9A-Za-z+]+$")] = None
     note: Annotated[str | None, Field(max_length=1000, description="What the courier wrote.")] = None
-    proof_links: Annotated[list[Link], BeforeValidator(_links), Field(max_length=10)] = []
+    proof_links: Annotated[tuple[Link, ...], BeforeValidator(_links), Field(max_length=10)] = ()
     corrects: Annotated[
         str | None, Field(pattern="^[0-9a-f]{32}$", description="The event id of your scan that was wrong.")
     ] = None
@@ -107,7 +107,7 @@ class ScanItem(BaseModel):
             self.longitude,
             self.plus_code,
             self.note,
-            tuple(self.proof_links),
+            self.proof_links,
         )
         return None if said == Details() else said
 
