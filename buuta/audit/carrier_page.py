@@ -6,7 +6,7 @@ from typing import Any
 
 from services.ingest.capture import FORMAT
 from services.ingest.carriers.loading import golden
-from services.ingest.domain.contexts import GS1
+from services.ingest.domain.epcis import document_of
 from services.ingest.domain.recipe import CodeRow, Recipe, Webhook
 
 
@@ -74,13 +74,9 @@ def _webhook(recipe: Recipe, webhook: Webhook) -> str:
 
 def _document(recipe: Recipe) -> str:
     events = [pair["payload"] for pair in golden(recipe.format) if "scan" in pair]
-    document = {
-        "@context": [GS1], "type": "EPCISDocument", "schemaVersion": "2.0",
-        "creationDate": "2026-11-24T03:00:00Z", "epcisBody": {"eventList": events[:1]},
-    }  # fmt: skip
     return (
         "curl -si $INGEST/epcis/capture -H \"Authorization: Bearer $KEY\" -H 'Content-Type: application/json' \\\n"
-        f"  -d '{json.dumps(document, ensure_ascii=False)}'"
+        f"  -d '{json.dumps(document_of(events[:1]), ensure_ascii=False)}'"
     )
 
 

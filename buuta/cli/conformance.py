@@ -1,8 +1,9 @@
 """`buuta carrier check`: an integrator sees what would become of samples before anything is sent."""
 
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import httpx
 import typer
@@ -13,7 +14,9 @@ from buuta.errors import BadItem, Retry
 from buuta.model.times import local_text
 from buuta.settings import load
 from buuta.telemetry.clock import now_ms
+from services.ingest.capture import FORMAT
 from services.ingest.carriers import all_recipes
+from services.ingest.domain.epcis import document_of
 from services.ingest.domain.recipe import Recipe
 from services.ingest.settings import IngestSettings
 
@@ -32,7 +35,9 @@ def carrier_check(
     url: Annotated[
         str | None, typer.Option(help="Send them to this ingest, too, by a sandbox key.")
     ] = None,
-    key: Annotated[str | None, typer.Option(help="The sandbox webhook token, bw_….")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="A sandbox key: the webhook token, bw_…, or the API key, bk_….")
+    ] = None,
 ) -> None:
     """Show what would be accepted, how it would be mapped, what is unmapped, and how parcels would look.
 
@@ -96,20 +101,46 @@ def _print_timeline(timeline: Timeline) -> None:
 
 
 def _live(url: str, key: str | None, recipe: Recipe, file: Path, found: Conformance) -> int:
-    """Post each sample to the webhook and compare; 2 where an answer is another than was said."""
-    if key is None or recipe.webhook is None:
+    """Send each sample by its door and compare; 2 where an answer is another than was said."""
+    if key is None:
         raise BadItem(
-            "key_missing", "name a sandbox webhook token by --key, of a format that has a webhook"
+            "key_missing", "name a sandbox key by --key: a webhook token where the format has a webhook"
         )
+    keeps = _webhook if recipe.webhook is not None else DOORS.get(recipe.format, _batch)
+    never_refuse = recipe.webhook is not None and recipe.webhook.never_refuse
     differing = 0
     samples = list(read_samples(recipe, file))
     try:
         with httpx.Client(base_url=url, timeout=SECONDS) as client:
             for sample, verdict in zip(samples, found.verdicts, strict=True):
-                answer = client.post(f"/v1/webhooks/{key}/{recipe.format}", json=sample.payload)
-                kept = answer.status_code == httpx.codes.OK
-                differing += kept == (verdict.result == "rejected" and not recipe.webhook.never_refuse)
+                kept = keeps(client, key, recipe.format, sample.payload)
+                differing += kept == (verdict.result == "rejected" and not never_refuse)
     except httpx.TransportError as away:
         raise Retry(f"{url} does not answer: {type(away).__name__}") from None
     console.print(f"live: {len(samples)} sent, {differing} answered otherwise than was said here")
     return 2 if differing else 0
+
+
+def _webhook(client: httpx.Client, token: str, format_name: str, payload: Any) -> bool:
+    """Whether the webhook keeps it."""
+    return client.post(f"/v1/webhooks/{token}/{format_name}", json=payload).status_code == httpx.codes.OK
+
+
+def _batch(client: httpx.Client, key: str, _: str, payload: Any) -> bool:
+    """Whether it is taken as an item."""
+    answer = client.post("/v1/scans", json=[payload], headers={"Authorization": f"Bearer {key}"})
+    return answer.status_code == httpx.codes.OK and answer.json()[0]["result"] != "rejected"
+
+
+def _capture(client: httpx.Client, key: str, _: str, payload: Any) -> bool:
+    """Whether it is captured as an event of a document."""
+    headers = {"Authorization": f"Bearer {key}"}
+    answer = client.post("/epcis/capture", json=document_of([payload]), headers=headers)
+    if answer.status_code != httpx.codes.ACCEPTED:
+        return False
+    return bool(client.get(answer.headers["location"], headers=headers).json()["success"])
+
+
+Keeps = Callable[[httpx.Client, str, str, Any], bool]
+DOORS: Final[Mapping[str, Keeps]] = {FORMAT: _capture}
+"""Formats with a door of their own; others are items of a batch."""

@@ -18,7 +18,7 @@ from services.ingest.carriers import RECIPES
 from services.ingest.domain.recipe import Recipe
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier
-from tests.golden import named
+from tests.golden import PAIRS, named
 from tests.integration.command import buuta
 from tests.integration.doors import add_carrier, log, ready
 from tests.waiting import until
@@ -71,3 +71,21 @@ async def test_a_check_can_go_through_a_sandbox_key_of_a_running_ingest(
         ran = await buuta(settings, *arguments, "--url", f"http://127.0.0.1:{port}", "--key", token)
     assert "11 sent, 0 answered otherwise" in ran.said, ran.said
     assert ran.code == 2, "two samples would be refused"
+
+
+@pytest.mark.parametrize("format_name", ["epcis", "buuta"])
+async def test_a_format_without_a_webhook_is_checked_by_its_own_door(
+    settings: SharedSettings, pool: Any, tmp_path: Path, format_name: str
+) -> None:
+    await add_carrier(pool, Carrier("trial", "On trial", format_name))
+    made = await buuta(settings, "carrier", "key", "add", "trial", "--sandbox")
+    key = f"bk_{made.said.split('bk_', 1)[1].split()[0]}"
+    own = IngestSettings(**settings.model_dump() | {"port": 0})
+    pairs = [pair.payload for own, pair in PAIRS if own.format == format_name and pair.payload]
+    samples = tmp_path / "samples.json"
+    samples.write_text(json.dumps(pairs))
+    async with wire(own) as (app, _), http(app, own) as port:
+        arguments = ("carrier", "check", "--format", format_name, "--file", str(samples))
+        ran = await buuta(settings, *arguments, "--url", f"http://127.0.0.1:{port}", "--key", key)
+    assert f"{len(pairs)} sent, 0 answered otherwise" in ran.said, ran.said
+    assert await log(settings) == []

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from buuta.settings import SharedSettings
-from services.ingest.domain.contexts import GS1
+from services.ingest.domain.epcis import document_of
 from services.ingest.storage import Carrier
 from tests.integration.command import buuta
 from tests.integration.doors import Door, add_carrier, log
@@ -35,13 +35,6 @@ def packing(action: str, minute: int, parent: str, *children: str, **more: Any) 
             "childEPCs": list(children), **more}  # fmt: skip
 
 
-def document(*events: Any) -> dict[str, Any]:
-    return {
-        "@context": [GS1], "type": "EPCISDocument", "schemaVersion": "2.0",
-        "creationDate": "2026-11-24T03:00:00Z", "epcisBody": {"eventList": list(events)},
-    }  # fmt: skip
-
-
 @pytest.fixture
 async def key(door: Door, pool: Any) -> str:
     secret, _ = await add_carrier(pool, Carrier("gs1post", "A post that speaks EPCIS", "epcis"))
@@ -50,7 +43,7 @@ async def key(door: Door, pool: Any) -> str:
 
 async def send(door: Door, key: str, *events: Any, **headers: str) -> httpx.Response:
     known = {"Authorization": f"Bearer {key}"}
-    return await door.client.post("/epcis/capture", json=document(*events), headers=known | headers)
+    return await door.client.post("/epcis/capture", json=document_of(events), headers=known | headers)
 
 
 async def job(door: Door, key: str, *events: Any, **headers: str) -> Any:
@@ -292,7 +285,7 @@ async def test_a_file_of_events_is_captured_what_is_wrong_is_reported_and_the_sa
     await add_carrier(pool, Carrier("gs1post", "A post that speaks EPCIS", "epcis"))
     path = folder / "events.jsonld"
     events = [packing("ADD", 10, BAG, A, B), {"type": "nonsense"}, event("departing", 20, BAG)]
-    path.write_text(json.dumps(document(*events)))
+    path.write_text(json.dumps(document_of(events)))
     ran = await buuta(settings, "ingest", "file", str(path), "--carrier", "gs1post")
     assert ran.code == 1, ran.said
     assert "accepted  4" in ran.said
@@ -309,7 +302,9 @@ async def test_a_file_of_events_is_captured_what_is_wrong_is_reported_and_the_sa
 
 async def test_a_check_takes_a_document_apart(settings: SharedSettings, folder: Path) -> None:
     path = folder / "events.json"
-    path.write_text(json.dumps(document(event("accepting", 1, A, B), event("urn:post:bizstep:odd", 2, A))))
+    path.write_text(
+        json.dumps(document_of([event("accepting", 1, A, B), event("urn:post:bizstep:odd", 2, A)]))
+    )
     ran = await buuta(settings, "carrier", "check", "--format", "epcis", "--file", str(path))
     assert ran.code == 1, ran.said
     assert "AAA1" in ran.said

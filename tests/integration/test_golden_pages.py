@@ -14,7 +14,7 @@ from buuta.settings import SharedSettings
 from services.ingest.app import wire as wire_ingest
 from services.ingest.capture import FORMAT
 from services.ingest.carriers import RECIPES
-from services.ingest.domain.contexts import GS1
+from services.ingest.domain.epcis import document_of
 from services.ingest.domain.recipe import Recipe
 from services.ingest.doors import epcis, webhooks
 from services.ingest.doors import scans as batches
@@ -35,11 +35,7 @@ def request(recipe: Recipe, pair: Pair, key: str, token: str) -> tuple[str, byte
     if recipe.webhook is not None:
         return f"/v1/webhooks/{token}/{recipe.format}", pair.content, pair.headers
     if recipe.format == FORMAT:
-        document = {
-            "@context": GS1, "type": "EPCISDocument", "schemaVersion": "2.0",
-            "creationDate": "2026-11-24T03:00:00Z", "epcisBody": {"eventList": [pair.payload]},
-        }  # fmt: skip
-        return "/epcis/capture", json.dumps(document).encode(), bearer
+        return "/epcis/capture", json.dumps(document_of([pair.payload])).encode(), bearer
     return "/v1/scans", json.dumps([pair.payload]).encode(), bearer
 
 

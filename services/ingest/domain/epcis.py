@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from buuta.errors import BadItem, shown_name, shown_place
-from services.ingest.domain.contexts import expanded, own_prefixes, prefixes
+from services.ingest.domain.contexts import GS1, expanded, own_prefixes, prefixes
 from services.ingest.domain.vocabulary import BIZ_STEPS, DISPOSITIONS
 
 EXTENSION: Final = "urn:buuta:ext:"
@@ -203,6 +203,14 @@ class Document(NamedTuple):
 
     events: Sequence[Any]
     prefixes: Mapping[str, str]
+
+
+def document_of(events: Sequence[Any]) -> dict[str, Any]:
+    """A document of these events, as one that is sent."""
+    return {
+        "@context": [GS1], "type": "EPCISDocument", "schemaVersion": "2.0",
+        "creationDate": "2026-11-24T03:00:00Z", "epcisBody": {"eventList": [*events]},
+    }  # fmt: skip
 
 
 def read_document(raw: Any) -> Document:
