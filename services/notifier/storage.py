@@ -5,6 +5,7 @@ from dataclasses import astuple, dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from buuta.model.identifiers import SHARED
 from services.notifier.domain.plan import Meaning
 
 CLAIM_LEASE_SECONDS: Final = 30
@@ -29,9 +30,13 @@ update messages set state = 'withdrawn', decided_at = now()
 where parcel_key = $1 and epoch = $2 and kind = $3 and ordinal = $4 and state in ('queued', 'claimed')
   and (milestone->>'sequence')::int < $5
 """
-TELLS_FROM: Final = """
+TELLS_FROM: Final = f"""
 select code, (extract(epoch from tells_from) * 1000)::bigint as since from carriers where tells_from is not null
-"""
+union all
+select '{SHARED}', max((extract(epoch from tells_from) * 1000)::bigint) from carriers
+where is_post and tells_from is not null having count(*) > 0
+"""  # noqa: S608 - a name of our own
+"""Of parcels that posts share, what happened before the last of them began."""
 CLAIM: Final = """
 update messages set state = 'claimed', lease_owner = $1, lease_until = now() + $3 * interval '1 second'
 where message_id in (

@@ -21,6 +21,7 @@ from buuta.storage import contacts
 from buuta.storage.contacts import Contact
 from buuta.storage.vault import Vault, read_master_key
 from buuta.streaming.chunk import Chunk
+from services.notifier import storage
 from services.notifier.app import sentences
 from services.notifier.channels.channel import Letter, Submission
 from services.notifier.channels.email import EmailChannel
@@ -409,3 +410,5 @@ async def test_nobody_is_told_what_happened_before_a_carrier_began_to_report(
     before = milestone(kind="out_for_delivery", occurred_at=milestone().occurred_at - 1)
     await plan(pool, vault, before, milestone(sequence=2), told_at=milestone().occurred_at)
     assert [row["kind"] for row in await pool.fetch("select distinct kind from messages")] == ["delivered"]
+    await pool.execute("update carriers set is_post = true")
+    assert (await storage.tells_from(pool)).keys() == {"ghn", "s10"}
