@@ -147,8 +147,18 @@ def test_a_document_that_is_none_says_what_to_fix(change: dict[str, Any], says: 
         (
             EVENT,
             {"errorDeclaration": {"declarationTime": "2026-11-24T02:30:00Z", "reason": "oops"}},
-            "reason is",
+            "errorDeclaration.reason",
         ),
+        (EVENT, {"epcList": ["urn:buuta:parcel:A-1"] * 2}, "the same twice"),
+        (EVENT, {"quantityList": [{"quantity": 5}]}, "epcClass"),
+        (EVENT, {"quantityList": [{"epcClass": "urn:epc:idpat:sgtin:1.2.*", "quantity": "5"}]}, "quantity"),
+        (EVENT, {"bizTransactionList": [{"type": "po"}]}, "bizTransaction"),
+        (EVENT, {"sourceList": [{"type": "sender", "source": "urn:epc:id:pgln:1.2"}]}, "sourceList.0.type"),
+        (EVENT, {"destinationList": [{"type": "location"}]}, "destinationList.0.destination"),
+        (EVENT, {"sensorElementList": [{"sensorReport": []}]}, "sensorReport"),
+        (EVENT, {"persistentDisposition": {"set": ["fine"]}}, "persistentDisposition"),
+        (EVENT, {"recordTime": "now"}, "recordTime"),
+        ({**EVENT, "type": "TransformationEvent"}, {}, "inputEPCList is missing"),
         (AGGREGATION, {"parentID": ...}, "parentID is missing"),
         (AGGREGATION, {"childEPCs": ...}, "childEPCs is missing"),
         ({**EVENT, "type": "TransactionEvent"}, {}, "bizTransactionList is missing"),
@@ -161,6 +171,20 @@ def test_an_event_that_breaks_the_schema_says_what_to_fix(
     changed = {name: value for name, value in {**event, **change}.items() if value is not ...}
     with pytest.raises(BadItem, match=says):
         read_event(changed, PREFIXES)
+
+
+def test_an_event_with_all_that_the_standard_has_is_read() -> None:
+    whole = {
+        **EVENT, "eventID": "ni:///sha-256;87b5f18a69993f0052046d4687dfacdf?ver=CBV2.0",
+        "recordTime": "2026-11-24T02:31:00.000000+07:00", "persistentDisposition": {"set": ["conformant"]},
+        "bizTransactionList": [{"type": "po", "bizTransaction": "urn:epcglobal:cbv:bt:0614141073467:1152"}],
+        "sourceList": [{"type": "possessing_party", "source": "urn:epc:id:pgln:8931234.00001"}],
+        "destinationList": [{"type": "location", "destination": "urn:epc:id:sgln:8931234.00002.0"}],
+        "quantityList": [{"epcClass": "urn:epc:class:lgtin:4054739.099914.20160711", "quantity": 5, "uom": "KGM"}],
+        "sensorElementList": [{"sensorReport": [{"type": "Temperature", "value": 26.0, "uom": "CEL"}]}],
+        "certificationInfo": "https://accreditation-council.example.org/certificate/1", "shop:x": {"y": [1]},
+    }  # fmt: skip
+    assert read_event(whole, PREFIXES).event_id == whole["eventID"]
 
 
 def test_prefixes_are_resolved_offline_and_others_fields_are_let_be() -> None:

@@ -3,83 +3,38 @@
 Of an event only what steers is kept; the rest is checked and dropped.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from buuta.errors import BadItem, shown_name, shown_place
 from services.ingest.domain.contexts import GS1, expanded, own_prefixes, prefixes
-from services.ingest.domain.vocabulary import BIZ_STEPS, DISPOSITIONS
+from services.ingest.domain.epcis_parts import (
+    Action,
+    BizStep,
+    BizTransaction,
+    Destination,
+    Disposition,
+    ErrorDeclaration,
+    Moment,
+    Offset,
+    PersistentDisposition,
+    Place,
+    Quantity,
+    SensorElement,
+    Source,
+    Uri,
+    Uris,
+)
 
 EXTENSION: Final = "urn:buuta:ext:"
-CBV_URIS: Final = re.compile(r"(urn:epcglobal:cbv:|https?://(ref|ns)\.gs1\.org/cbv/)")
-ACTIONS: Final = frozenset({"ADD", "OBSERVE", "DELETE"})
-MOST_OBJECTS: Final = 10_000
-
-Uri = Annotated[str, Field(max_length=500, pattern=r"^[A-Za-z_][A-Za-z0-9+.-]*:[!-~]+$")]
-Moment = Annotated[
-    str, Field(max_length=40, pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$")
-]
-Offset = Annotated[str, Field(pattern=r"^[+-]((0[0-9]|1[0-3]):[0-5][0-9]|14:00)$")]
-Action = Literal["ADD", "OBSERVE", "DELETE"]
-Uris = Annotated[list[Uri], Field(max_length=MOST_OBJECTS)]
-
-
-def _in_cbv(words: frozenset[str], value: str) -> str:
-    if CBV_URIS.match(value):
-        raise ValueError("in JSON a value of the CBV is its bare word, such as shipping or in_transit")
-    if value not in words and ":" not in value:
-        raise ValueError("is no value of the CBV, and no URI of your own")
-    return value
-
-
-BizStep = Annotated[str, Field(max_length=500), AfterValidator(partial(_in_cbv, BIZ_STEPS))]
-Disposition = Annotated[str, Field(max_length=500), AfterValidator(partial(_in_cbv, DISPOSITIONS))]
-
-
-class Part(BaseModel):
-    """A part whose fields are all the standard's."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Place(BaseModel):
-    """A read point or a business location."""
-
-    model_config = ConfigDict(frozen=True)
-    id: Uri
-
-
-class Quantity(Part):
-    """So much of a class; no single parcel can be told from it."""
-
-    epc_class: Uri = Field(alias="epcClass")
-    quantity: float | None = None
-    uom: Annotated[str, Field(pattern="^[A-Z0-9]{2,3}$")] | None = None
-
-
-class ErrorDeclaration(Part):
-    """That an event was wrong; it repeats the event (EPCIS 2.0, 7.4.1.4)."""
-
-    declared_at: Moment = Field(alias="declarationTime")
-    reason: str | None = Field(None, max_length=200)
-    corrective: Uris = Field([], alias="correctiveEventIDs")
-
-    @model_validator(mode="after")
-    def known(self) -> Self:
-        """The reason is one of the CBV's two, or a URI."""
-        if self.reason not in (None, "did_not_occur", "incorrect_data") and ":" not in (self.reason or ""):
-            raise ValueError("reason is did_not_occur, incorrect_data, or a URI of your own")
-        return self
 
 
 class Event(BaseModel):
     """An event as the schema wants it. Fields of others' namespaces may be there, and are not kept."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
     type: Literal[
         "ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent", "AssociationEvent"
@@ -97,8 +52,18 @@ class Event(BaseModel):
     children: Uris | None = Field(None, alias="childEPCs")
     quantities: list[Quantity] | None = Field(None, alias="quantityList")
     child_quantities: list[Quantity] | None = Field(None, alias="childQuantityList")
-    sensors: list[Any] | None = Field(None, alias="sensorElementList")
-    transactions: list[Any] | None = Field(None, alias="bizTransactionList")
+    sensors: list[SensorElement] | None = Field(None, alias="sensorElementList")
+    transactions: list[BizTransaction] | None = Field(None, alias="bizTransactionList")
+    sources: list[Source] | None = Field(None, alias="sourceList")
+    destinations: list[Destination] | None = Field(None, alias="destinationList")
+    persistent: PersistentDisposition | None = Field(None, alias="persistentDisposition")
+    recorded_at: Moment | None = Field(None, alias="recordTime")
+    certification: Uri | Uris | None = Field(None, alias="certificationInfo")
+    inputs: Uris | None = Field(None, alias="inputEPCList")
+    outputs: Uris | None = Field(None, alias="outputEPCList")
+    input_quantities: list[Quantity] | None = Field(None, alias="inputQuantityList")
+    output_quantities: list[Quantity] | None = Field(None, alias="outputQuantityList")
+    transformation: Uri | None = Field(None, alias="transformationID")
     ilmd: dict[str, Any] | None = None
     error: ErrorDeclaration | None = Field(None, alias="errorDeclaration")
     reason: str | None = Field(None, alias=f"{EXTENSION}reason", max_length=40)
@@ -136,20 +101,19 @@ def _transaction(event: Event) -> str | None:
     return None if event.transactions else "bizTransactionList is missing"
 
 
+def _transformation(event: Event) -> str | None:
+    holds = event.inputs or event.outputs or event.input_quantities or event.output_quantities
+    return None if holds else "inputEPCList is missing, or another of what went in or came out"
+
+
 _WANTS: Final[Mapping[str, Callable[[Event], str | None]]] = {
     "ObjectEvent": _object,
     "AggregationEvent": _aggregation,
     "AssociationEvent": _aggregation,
     "TransactionEvent": _transaction,
-    "TransformationEvent": lambda _: None,
+    "TransformationEvent": _transformation,
 }
-KNOWN: Final = frozenset(
-    {field.alias or name for name, field in Event.model_fields.items()}
-    | {
-        "@context", "recordTime", "persistentDisposition", "sourceList", "destinationList", "certificationInfo",
-        "inputEPCList", "inputQuantityList", "outputEPCList", "outputQuantityList", "transformationID", "isA",
-    }
-)  # fmt: skip
+KNOWN: Final = frozenset(field.alias or name for name, field in Event.model_fields.items()) | {"@context"}
 
 
 class Body(BaseModel):

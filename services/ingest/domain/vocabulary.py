@@ -27,5 +27,13 @@ DISPOSITIONS: Final = frozenset(
         "sellable_not_accessible", "stolen", "unavailable", "unknown",
     }
 )  # fmt: skip
+ERROR_REASONS: Final = frozenset({"did_not_occur", "incorrect_data"})
+PARTY_TYPES: Final = frozenset({"owning_party", "possessing_party", "location"})
+TRANSACTION_TYPES: Final = frozenset(
+    {
+        "bol", "cert", "desadv", "inv", "pedigree", "po", "poc", "prodorder", "recadv", "rma", "testprd",
+        "testres", "upevt",
+    }
+)  # fmt: skip
 OWN_BIZ_STEP: Final = "urn:buuta:bizstep:"
 OWN_DISPOSITION: Final = "urn:buuta:disp:"
