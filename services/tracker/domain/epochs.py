@@ -45,12 +45,14 @@ class Epoch(NamedTuple):
 
     `since` is UTC milliseconds; None for the first parcel of a number. `awaits_next` says that what was
     registered for the parcel after it was withdrawn before that began: with another ending it may be this one's.
+    `registered_at` is the latest of its registrations, which another ending may give to the parcel after it.
     """
 
     scans: Sequence[Scan]
     registration: Declared | None
     since: int | None
     awaits_next: bool = False
+    registered_at: int | None = None
 
 
 def epochs(scans: Sequence[Scan], papers: Papers) -> list[Epoch]:
@@ -64,7 +66,13 @@ def epochs(scans: Sequence[Scan], papers: Papers) -> list[Epoch]:
         parts.append([])
     waits = len(registered) > len(parts) and bool(registered[-1])
     return [
-        Epoch(part, holding(of), None if number == 0 else _since(part, of), waits)
+        Epoch(
+            part,
+            holding(of),
+            None if number == 0 else _since(part, of),
+            waits,
+            max((each.registered_at for each in of), default=None),
+        )
         for number, (part, of) in enumerate(zip(parts, registered, strict=False))
     ]
 

@@ -249,6 +249,7 @@ def _fold_epoch(number: int, epoch: Epoch, passed: frozenset[Passed]) -> tuple[P
     parcel, live = Parcel(epoch=number, epoch_from=epoch.since), list[Milestone]()
     if epoch.registration is not None:
         parcel.register(epoch.registration)
+        parcel.registered_at = epoch.registered_at
     silence, newest = Silence(passed), None
     for scan in epoch.scans:
         live += silence.until(parcel, newest, scan.occurred_at)

@@ -33,7 +33,7 @@ class Parcel:
     that are past now. `epoch` says which parcel of its number it is, from 1; `epoch_from` is when it began,
     None for the first. `stopped_at` is since when the clock of its transit time stands still, `stopped_ms` how
     long it stood before. Of a parcel that posts share, `credited` is the one that figures are credited to: that
-    of the last mile, else the newest.
+    of the last mile, else the newest. `registered_at` is when the latest of its registrations was made.
     """
 
     status: str | None = None
@@ -79,7 +79,6 @@ class Parcel:
         One that was withdrawn tells nobody anything; its destination stays, since the parcel still goes there.
         """
         self.registration_version = registration.version
-        self.registered_at = registration.registered_at
         self.registration_id = None if registration.withdrawn else registration.registration_id
         self.dest_province = registration.province
         self.dest_commune = registration.commune
