@@ -1,6 +1,7 @@
 """The registry of facilities: service points, hubs and lockers of the carriers."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,11 +11,10 @@ from rich.table import Table
 
 from buuta.cli.admin import with_database
 from buuta.cli.connect import connected
-from buuta.errors import BadItem, Forbidden
+from buuta.cli.tables import end_with, read_table
+from buuta.errors import Forbidden
 from buuta.settings import SharedSettings, load
 from services.ingest.domain.facility import COLUMNS, Facility, read_facility
-from services.ingest.doors.report import Report
-from services.ingest.doors.sheets import check_header, opened
 from services.ingest.registry.facilities import provinces, register
 from services.ingest.storage import carrier_of
 
@@ -42,20 +42,13 @@ def import_(
     # The library of old units takes half a second to load, which no other command should wait for.
     from services.ingest.registry.units import commune_since_2025
 
-    with opened(path) as sheet, Report(path, sheet.columns, 0) as report:
-        check_header(sheet.columns, REQUIRED, COLUMNS)
-        good: list[Facility] = []
-        for number, cells, surplus in sheet.rows:
-            try:
-                good.append(read_facility(cells, provinces(), commune_since_2025))
-            except BadItem as bad:
-                report.write(number, (bad.code, str(bad)), [*cells.values(), *surplus])
-        refused = report.path
+    def read(line: Mapping[str, Any]) -> Facility:
+        return read_facility(line, provinces(), commune_since_2025)
+
+    good, refused = read_table(path, REQUIRED, COLUMNS, read)
     asyncio.run(_register(carrier, good))
     console.print(f"{len(good)} registered.")
-    if refused is not None:
-        console.print(f"The refused lines and their reasons are in {refused}", markup=False)
-        raise typer.Exit(1)
+    end_with(console, refused)
 
 
 async def _register(code: str, facilities: list[Facility]) -> None:

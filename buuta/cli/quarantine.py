@@ -177,15 +177,13 @@ async def _place() -> AsyncIterator[Place]:
 
 async def _replayed(wanted: Wanted, mapping: NewCode | None, dry_run: bool) -> None:
     async with _place() as at:
-        transaction = at.con.transaction()
-        await transaction.start()
-        recipes = all_recipes(at.settings.ingest_recipes)
-        found = await desk.reread(at.con, recipes, Keys(at.vault, Codec()), wanted, mapping)
+        async with desk.transaction(at.con, dry_run=dry_run):
+            recipes = all_recipes(at.settings.ingest_recipes)
+            found = await desk.reread(at.con, recipes, Keys(at.vault, Codec()), wanted, mapping)
+            if dry_run:
+                _print_preview(await _previewed(at, found.scans), found)
         if dry_run:
-            _print_preview(await _previewed(at, found.scans), found)
-            await transaction.rollback()
             return
-        await transaction.commit()
         await _send(at, found)
         console.print(f"{len(found.settled)} sent on, {len(found.still)} wait on.")
 

@@ -12,12 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from buuta.cli.admin import with_database
-from buuta.errors import BadItem
+from buuta.cli.tables import end_with, read_table
 from buuta.settings import load
 from services.ingest.carriers import all_recipes
-from services.ingest.domain.entry import COLUMNS, REQUIRED, Entry, read_entry
-from services.ingest.doors.report import Report
-from services.ingest.doors.sheets import check_header, opened
+from services.ingest.domain.entry import COLUMNS, REQUIRED, read_entry
 from services.ingest.registry import manifests, register
 from services.ingest.registry.tally import silences
 from services.ingest.settings import IngestSettings
@@ -37,15 +35,7 @@ def import_(
     code 1 if there are some.
     """
     formats = all_recipes(load(IngestSettings).ingest_recipes)
-    good: list[Entry] = []
-    with opened(path) as sheet, Report(path, sheet.columns, 0) as report:
-        check_header(sheet.columns, REQUIRED, COLUMNS)
-        for number, cells, surplus in sheet.rows:
-            try:
-                good.append(read_entry(cells, formats))
-            except BadItem as bad:
-                report.write(number, (bad.code, str(bad)), [*cells.values(), *surplus])
-        refused = report.path
+    good, refused = read_table(path, REQUIRED, COLUMNS, lambda line: read_entry(line, formats))
 
     async def work(pool: Any) -> int:
         async with pool.acquire() as con, con.transaction():
@@ -53,9 +43,7 @@ def import_(
 
     new = with_database(work)
     console.print(f"{new} entered, {len(good) - new} changed.")
-    if refused is not None:
-        console.print(f"The refused lines and their reasons are in {refused}", markup=False)
-        raise typer.Exit(1)
+    end_with(console, refused)
 
 
 def export(

@@ -5,15 +5,14 @@ was rolled back left nothing.
 """
 
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
 from buuta.errors import BadItem
 from services.ingest import epcis_rows
-from services.ingest.carriers.epcis.parser import report_of
-from services.ingest.domain.contexts import PREFIXES
+from services.ingest.carriers.epcis.parser import parse
 from services.ingest.domain.effects import Happened, changes
 from services.ingest.domain.epcis import Document, Event, of_the_standard, read_event
 from services.ingest.domain.gs1 import thing_of
@@ -73,13 +72,13 @@ class Parts:
 
     intake: Intake
     follow: Callable[[Any, str, Sequence[Event]], Awaitable[Payloads]]
-    put: Callable[[Any, Intake, Reading], Awaitable[None]]
+    put: Callable[[Any, Reading], Awaitable[None]]
 
 
 def earnest(intake: Intake, enqueue: Enqueue) -> Parts:
     """Capturing for good; `enqueue` puts records into the spool."""
 
-    async def put(con: Any, intake: Intake, reading: Reading) -> None:
+    async def put(con: Any, reading: Reading) -> None:
         if reading.scans:
             await enqueue(con, intake.records(reading))
         if reading.held:
@@ -94,7 +93,7 @@ def sandbox(intake: Intake) -> Parts:
     async def follow(_: Any, __: str, events: Sequence[Event]) -> Payloads:
         return [of_one(event, uri) for event in events for uri in things_of(event)]
 
-    async def put(_: Any, __: Intake, ___: Reading) -> None:
+    async def put(_: Any, __: Reading) -> None:
         pass
 
     return Parts(intake, follow, put)
@@ -115,12 +114,12 @@ async def capture(
     async with parts.intake.pool.acquire() as con, con.transaction():
         if job.success or behaviour is Behaviour.PROCEED:
             payloads = await parts.follow(con, carrier.code, events)
-            job.reading = parts.intake.read(carrier, receipt, payloads, _parse)
+            job.reading = parts.intake.read(carrier, receipt, payloads, parse)
         job.reading.held += [
             parts.intake.sealed(receipt, of_the_standard(document.events[each.place]), each.code, "")
             for each in job.wrong
         ]
-        await parts.put(con, parts.intake, job.reading)
+        await parts.put(con, job.reading)
         await epcis_rows.keep_job(con, carrier.code, job)
     parts.intake.count(receipt, job.reading)
     return job
@@ -138,10 +137,6 @@ def _read(document: Document, job: Job) -> Iterable[Event]:
             job.wrong.append(Wrong(place, bad.code, str(bad)))
         else:
             yield event
-
-
-def _parse(payload: Mapping[str, Any]) -> Any:
-    return report_of(read_event(payload, PREFIXES))
 
 
 async def _follow(con: Any, carrier: str, events: Sequence[Event]) -> Payloads:

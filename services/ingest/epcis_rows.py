@@ -83,15 +83,16 @@ async def keep_events(con: Any, carrier: str, rows: Sequence[Row]) -> set[str]:
     """Keep events, each once, or note that they were wrong; returns the things whose contents may be others now."""
     await con.execute(FORGET)
     touched: set[str] = set()
+    packings: list[tuple[Any, ...]] = []
     for row in rows:
         each = row.happened
         values = (each.event_id, list(each.things), each.at, json.dumps(row.payload), each.retracted)
         is_new = await con.fetchval(KEEP_EVENT, carrier, *values)
         if is_new:
-            packings = [(carrier, each.event_id, *packing) for packing in row.packings]
-            await con.executemany(KEEP_PACKING, packings)
+            packings += [(carrier, each.event_id, *packing) for packing in row.packings]
         if is_new is not None:
             touched |= {packing.parent for packing in row.packings}
+    await con.executemany(KEEP_PACKING, packings)
     return touched
 
 

@@ -32,13 +32,13 @@ class ChunkPlan:
 
     async def apply(self, con: Any, chunk: Chunk, decoded: Decoded) -> Sequence[Pair]:
         """Queue and withdraw in the transaction of `con`; tells nothing on by Kafka."""
+        since = await storage.tells_from(con)
         milestones = [
             milestone
             for group in decoded.groups
             for place, row in zip(group.places, group.rows(ParcelMilestone._fields), strict=True)
-            if self._is_of_use(milestone := ParcelMilestone(*row), chunk.records[place].timestamp)
+            if self._is_of_use(milestone := ParcelMilestone(*row), chunk.records[place].timestamp, since)
         ]
-        milestones = _after_onboarding(milestones, await storage.tells_from(con))
         known = await self._contacts(con, milestones)
         for taken_back, records in groupby(milestones, lambda each: each.action == Action.RETRACTED):
             if taken_back:
@@ -47,9 +47,16 @@ class ChunkPlan:
                 await storage.queue(con, [row for each in records for row in self._called_for(each, known)])
         return ()
 
-    def _is_of_use(self, milestone: ParcelMilestone, told_at: int) -> bool:
-        """What is taken back is taken back however late; nobody is told what is old."""
-        if milestone.action == Action.RETRACTED or is_news(milestone, told_at, self._within_ms):
+    def _is_of_use(self, milestone: ParcelMilestone, told_at: int, since: Mapping[str, int]) -> bool:
+        """What is taken back is taken back however late; nobody is told what is old.
+
+        Nor what happened before a carrier began to report: its parcels under way were loaded in silence.
+        """
+        if milestone.action == Action.RETRACTED:
+            return True
+        if is_news(milestone, told_at, self._within_ms) and milestone.occurred_at >= since.get(
+            milestone.carrier, 0
+        ):
             return True
         metrics.NOTIFIER_TOO_OLD.inc()
         return False
@@ -76,16 +83,3 @@ class ChunkPlan:
             )
             for channel in contact.channels
         ]  # fmt: skip
-
-
-def _after_onboarding(
-    milestones: Sequence[ParcelMilestone], tells_from: Mapping[str, int]
-) -> list[ParcelMilestone]:
-    """Without what happened before a carrier began to report: its parcels under way were loaded in silence."""
-    told = [
-        each
-        for each in milestones
-        if each.action == Action.RETRACTED or each.occurred_at >= tells_from.get(each.carrier, 0)
-    ]
-    metrics.NOTIFIER_TOO_OLD.inc(len(milestones) - len(told))
-    return told

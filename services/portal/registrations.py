@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from buuta.contracts.codec import Codec
-from buuta.model.identifiers import owner_of, parcel_key, split_key
+from buuta.model.identifiers import parcel_key
 from buuta.storage import contacts, outbox, secrets
 from buuta.storage.contacts import Contact
 from buuta.storage.vault import Vault
 from buuta.web.problems import Problem
+from services.portal import storage
 from services.portal.domain.registration import Destination, NewParcel, ParcelChange, Recipient, Registered
 
 COLUMNS: Final = (
@@ -52,7 +53,8 @@ class Registrar:
         Raises:
             Problem: 404 for a carrier that we do not know, 409 for a parcel that is registered.
         """
-        if await self._owner(con, new.carrier, new.number) is None:
+        owner = await storage.owner(con, new.carrier, new.number)
+        if owner is None:
             raise Problem(404, "carrier_unknown", "no carrier has this code; GET /v1/carriers lists them")
         same = await con.fetchrow(LOCK_SAME, shipper, new.carrier, new.number)
         if same is not None and not same["withdrawn"]:
@@ -66,6 +68,7 @@ class Registrar:
         }  # fmt: skip
         destination = new.destination
         row |= {
+            "owner": owner,
             "withdrawn": False,
             "province": destination.province if destination else None,
             "commune": destination.commune if destination else None,
@@ -122,30 +125,20 @@ class Registrar:
         row = await con.fetchrow(LOCK_ONE, registration_id, shipper)
         if row is None:
             raise Problem(404, "registration_unknown", "you have no registration of this id")
-        return dict(row)
-
-    async def _owner(self, con: Any, carrier: str, number: str) -> str | None:
-        """Under whose name a parcel is kept: posts share theirs. None for a carrier that we do not know."""
-        is_post = await con.fetchval("select is_post from carriers where code = $1", carrier)
-        return None if is_post is None else owner_of(carrier, number, is_post=is_post)[0]
+        owner = await storage.owner(con, row["carrier"], row["number"])
+        return {**row, "owner": owner or row["carrier"]}
 
     async def _sealed(self, con: Any, row: dict[str, Any], to: Destination | None) -> bytes | None:
         """Where exactly it goes, under the parcel's key; None where that is not said."""
         if to is None or not to.private:
             return None
-        _, sealed = await secrets.seal(
-            con, self._vault, await self._key(con, row), json.dumps(to.private).encode()
-        )
+        _, sealed = await secrets.seal(con, self._vault, _key(row), json.dumps(to.private).encode())
         return sealed
 
     async def _forget_parcel(self, con: Any, row: dict[str, Any]) -> None:
         """Destroy the parcel's key, if nobody else has it registered."""
         if not await con.fetchval(OTHERS, row["carrier"], row["number"]):
-            await secrets.forget(con, self._vault, await self._key(con, row))
-
-    async def _key(self, con: Any, row: dict[str, Any]) -> str:
-        owner = await self._owner(con, row["carrier"], row["number"]) or row["carrier"]
-        return parcel_key(owner, row["number"])
+            await secrets.forget(con, self._vault, _key(row))
 
     async def _seal(self, con: Any, row: dict[str, Any], recipient: Recipient) -> None:
         contact = Contact(recipient.phone, recipient.email, recipient.language)
@@ -156,11 +149,10 @@ class Registrar:
     async def _write(self, con: Any, row: dict[str, Any], now_ms: int) -> Registered:
         row["version"] += 1
         await con.execute(WRITE, *(row[name.strip()] for name in COLUMNS.split(",")))
-        key = await self._key(con, row)
-        owner, _ = split_key(key)
+        key = _key(row)
         event = {
             "registration_id": str(row["registration_id"]), "version": row["version"],
-            "carrier": owner, "number": row["number"], "shipper": row["shipper"],
+            "carrier": row["owner"], "number": row["number"], "shipper": row["shipper"],
             "province": row["province"], "commune": row["commune"],
             "promised_at": row["promised_at"], "language": row["language"],
             "channels": row.get("channels", []), "withdrawn": row["withdrawn"],
@@ -177,6 +169,10 @@ def _registered(row: dict[str, Any]) -> Registered:
         version=row["version"], withdrawn=row["withdrawn"],
         tracking_page=f"/t/{row['carrier']}/{row['number']}",
     )  # fmt: skip
+
+
+def _key(row: dict[str, Any]) -> str:
+    return parcel_key(row["owner"], row["number"])
 
 
 def _ms(moment: datetime | None) -> int | None:

@@ -95,7 +95,7 @@ class Tracked:
 async def find(con: Any, carrier: str, number: str) -> Tracked | None:
     """One carrier's parcel with its timeline, both read in one snapshot."""
     async with con.transaction(isolation="repeatable_read", readonly=True):
-        key = await key_of(con, carrier, number)
+        key = parcel_key(await owner(con, carrier, number) or carrier, number)
         rows = await con.fetch(PARCEL, [key])
         if not rows:
             return None
@@ -111,11 +111,10 @@ def _steering(scans: Sequence[Any]) -> list[Any]:
     return [scan for scan in scans if scan["event_id"] in ids]
 
 
-async def key_of(con: Any, carrier: str, number: str) -> str:
-    """The key of a carrier's parcel of this number; posts share theirs."""
-    is_post = bool(await con.fetchval("select is_post from carriers where code = $1", carrier))
-    owner, _ = owner_of(carrier, number, is_post=is_post)
-    return parcel_key(owner, number)
+async def owner(con: Any, carrier: str, number: str) -> str | None:
+    """Under whose name a carrier's parcel is kept: posts share theirs. None for a carrier that we do not know."""
+    is_post = await con.fetchval("select is_post from carriers where code = $1", carrier)
+    return None if is_post is None else owner_of(carrier, number, is_post=is_post)[0]
 
 
 async def carriers(con: Any) -> list[str]:

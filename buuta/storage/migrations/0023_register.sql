@@ -8,6 +8,7 @@ create table report_hours (
   last_at  timestamptz not null,
   primary key (carrier, hour)
 );
+create index on report_hours (hour);
 
 -- Nobody is told of what happened before: parcels that were under way when a carrier began to report.
 alter table carriers

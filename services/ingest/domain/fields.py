@@ -38,6 +38,13 @@ def text(payload: Mapping[str, Any], name: str, default: Any = REQUIRED, most: i
     return read
 
 
+def at(payload: Any, path: str) -> Any:
+    """What lies at a path of names with dots; None where the way ends before."""
+    for name in path.split("."):
+        payload = payload.get(name) if isinstance(payload, Mapping) else None
+    return payload
+
+
 def code(field: str, read: str | None) -> str | None:
     """A field that goes on as it is, so that it must be a code and no text that somebody typed; empty is None.
 

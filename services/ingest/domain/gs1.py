@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from buuta.errors import BadItem
 from buuta.model.identifiers import normalise_number
+from services.ingest.domain.fields import CODES
 
 PARCEL: Final = "urn:buuta:parcel:"
 FACILITY: Final = "urn:buuta:facility:"
@@ -19,7 +20,6 @@ SGLN_URN: Final = re.compile(r"urn:epc:id:sgln:(\d{6,12})\.(\d{0,6})\.([!-~]{1,4
 SGLN_LINK: Final = re.compile(
     r"https?://[^/]+(?:/[^?#]*)?/414/(\d{13})(?:/254/([^/?#]{1,60}))?/?(?:[?#].*)?"
 )
-FACILITY_CODE: Final = re.compile(r"[\w./-]{1,40}", re.ASCII)
 LONGEST: Final = 200
 
 
@@ -93,4 +93,4 @@ def _with(gln: str, extension: str) -> str:
 
 
 def _code(raw: str) -> str | None:
-    return raw if FACILITY_CODE.fullmatch(raw) else None
+    return raw if CODES["facility"].fullmatch(raw) else None

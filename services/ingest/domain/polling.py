@@ -1,10 +1,11 @@
 """How a carrier that only answers questions is asked, as data of its recipe, and how long to wait if it fails."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from buuta.errors import BadItem
+from services.ingest.domain.fields import at
 
 LONGEST_PAUSE: Final = 900.0
 LONGEST_POSITION: Final = 500
@@ -39,10 +40,10 @@ def read_page(polling: Polling, answer: Any) -> Page:
     Raises:
         BadItem: it has another shape than the recipe says.
     """
-    items = _at(answer, polling.items)
+    items = at(answer, polling.items)
     if not isinstance(items, list):
         raise BadItem("answer_invalid", f"the answer has no list at {polling.items}")
-    position = _at(answer, polling.next)
+    position = at(answer, polling.next)
     if position is None or position == "":
         return Page(items, None)
     if (
@@ -52,12 +53,6 @@ def read_page(polling: Polling, answer: Any) -> Page:
     ):
         raise BadItem("answer_invalid", f"the answer's {polling.next} is no text or number")
     return Page(items, str(position))
-
-
-def _at(answer: Any, path: str) -> Any:
-    for name in path.split("."):
-        answer = answer.get(name) if isinstance(answer, Mapping) else None
-    return answer
 
 
 def pause(failures: int, every: float, asked: float | None, chance: float) -> float:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from buuta.errors import BadItem
 from buuta.model.times import VIETNAM_MINUTES, BusinessTime, parse_epoch, parse_iso, parse_pattern
 from services.ingest.domain.details import Details
-from services.ingest.domain.fields import LONGEST, code, text
+from services.ingest.domain.fields import LONGEST, at, code, text
 from services.ingest.domain.recipe import Report
 
 REQUIRED: Final = ("number", "code", "time")
@@ -67,7 +67,7 @@ class Table:
     def _degrees(self, payload: Mapping[str, Any], field: str, most: int) -> float | None:
         """Degrees as a number or as text."""
         for path in self.fields.get(field, ()):
-            found = _holder(payload, path).get(path.rpartition(".")[2])
+            found = at(payload, path)
             if found in (None, ""):
                 continue
             try:
@@ -117,7 +117,6 @@ class Table:
 
 def _holder(payload: Mapping[str, Any], path: str) -> Mapping[str, Any]:
     """The object that holds the last name of a path; an empty one where the way ends before."""
-    held: Any = payload
-    for name in path.split(".")[:-1]:
-        held = held.get(name) if isinstance(held, Mapping) else None
+    parent, dot, _ = path.rpartition(".")
+    held = at(payload, parent) if dot else payload
     return held if isinstance(held, Mapping) else {}

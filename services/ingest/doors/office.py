@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from buuta.errors import Forbidden
 from buuta.model.statuses import DeliveryMode, Reason, Status
-from buuta.storage.vault import Vault
 from buuta.web.bearer import bearer_key, scheme
 from buuta.web.problems import Problem, problems
 from services.ingest.domain.recipe import CodeRow
@@ -81,7 +80,6 @@ class Office:
         self.pool = pool
         self._way = way
         self._book = book
-        self.vault: Vault = keys.vault
 
     async def operator(self, request: Request) -> str:
         """Who asks.
@@ -93,6 +91,10 @@ class Office:
         if name is None:
             raise Forbidden("no operator has this key: buuta operator add NAME makes one")
         return name
+
+    def opened(self, report: HeldReport) -> bytes:
+        """What a report says, decrypted."""
+        return self._keys.vault.open_payload(report.payload)
 
     def knows(self, format_name: str) -> None:
         """Refuse to map codes of a format that nobody reads.
@@ -108,15 +110,9 @@ class Office:
     async def replay(self, wanted: Wanted, mapping: NewCode | None, *, dry_run: bool) -> dict[str, Any]:
         """Map, read once more and send on; or only say what would be."""
         async with self.pool.acquire() as con:
-            transaction = con.transaction()
-            await transaction.start()
-            try:
+            async with desk.transaction(con, dry_run=dry_run):
                 found = await desk.reread(con, self._book.recipes, self._keys, wanted, mapping)
                 new = await desk.new_in_history(con, found)
-            except BaseException:
-                await transaction.rollback()
-                raise
-            await (transaction.rollback() if dry_run else transaction.commit())
             if not dry_run:
                 await desk.send_on(con, self._way, self._keys.codec, found)
         still = [{"number": number, "why": why} for number, why in found.still[:100]]
@@ -157,7 +153,7 @@ def router(office: Office) -> APIRouter:
         if found is None:
             raise Problem(404, "report_unknown", "there is no report of this number")
         log.info("quarantine_shown", number=number, operator=name)
-        said = office.vault.open_payload(found.payload).decode("utf-8", "replace")
+        said = office.opened(found).decode("utf-8", "replace")
         return JSONResponse(_plain(found) | {"state": found.state, "why": found.why, "report": said})
 
     @routes.post("/map", summary="Map a code, and send on what waited for it", responses=ERRORS)
@@ -182,8 +178,8 @@ def router(office: Office) -> APIRouter:
         """They are kept, with who dropped them and why."""
         name = await office.operator(request)
         if dropped.dry_run:
-            waits = await held.waiting(office.pool, dropped.wanted)
-            return JSONResponse({"dropped": len(waits), "dry_run": True})
+            waits = sum([len(page) async for page in held.pages(office.pool, dropped.wanted)])
+            return JSONResponse({"dropped": waits, "dry_run": True})
         count = await desk.drop(office.pool, dropped.wanted, f"{dropped.why} ({name})")
         return JSONResponse({"dropped": count, "dry_run": False})
 

@@ -3,7 +3,8 @@
 `buuta quarantine` and the operators' API do the same by this.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,6 +32,19 @@ class NewCode:
     raw_code: str
     row: CodeRow
     by: str
+
+
+@contextlib.asynccontextmanager
+async def transaction(con: Any, *, dry_run: bool) -> AsyncIterator[None]:
+    """A transaction that is committed, or in a dry run rolled back whatever was done in it."""
+    work = con.transaction()
+    await work.start()
+    try:
+        yield
+    except BaseException:
+        await work.rollback()
+        raise
+    await (work.rollback() if dry_run else work.commit())
 
 
 async def reread(
@@ -69,8 +83,8 @@ async def send_on(con: Any, way: Way, codec: Codec, found: Reread) -> None:
 
 async def drop(con: Any, wanted: Wanted, why: str) -> int:
     """Say that reports need no more looking at; returns how many. They are kept."""
-    dropped, after = 0, 0
-    while found := await held.waiting(con, wanted, after):
-        await held.settle(con, [each.number for each in found], "dropped", why)
-        dropped, after = dropped + len(found), found[-1].number
+    dropped = 0
+    async for page in held.pages(con, wanted):
+        await held.settle(con, [each.number for each in page], "dropped", why)
+        dropped += len(page)
     return dropped

@@ -1,6 +1,6 @@
 """The quarantine in PostgreSQL: what was set aside, the codes that were mapped since, and what became of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -103,6 +103,14 @@ async def waiting(con: Any, wanted: Wanted, after: int = 0) -> list[HeldReport]:
     """The oldest of what waits behind the number `after`, a page of them."""
     rows = await con.fetch(WAITING, wanted.carrier, wanted.raw_code, wanted.number, after, PAGE)
     return [HeldReport(*row) for row in rows]
+
+
+async def pages(con: Any, wanted: Wanted) -> AsyncIterator[list[HeldReport]]:
+    """All that waits, page after page."""
+    after = 0
+    while page := await waiting(con, wanted, after):
+        yield page
+        after = page[-1].number
 
 
 async def one(con: Any, number: int) -> HeldReport | None:

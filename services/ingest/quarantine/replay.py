@@ -50,9 +50,8 @@ async def read_waiting(
     """Read what waits once more, of carriers that speak this format, or of all; a facility gives its place."""
     carriers, facilities = await carriers_of(con), Facilities(con)
     await facilities.refresh()
-    found, after = Reread(), 0
-    while page := await held.waiting(con, wanted, after):
-        after = page[-1].number
+    found = Reread()
+    async for page in held.pages(con, wanted):
         part = reread(
             (each for each in page if _speaks(each, carriers, format_name)), recipes, carriers, keys
         )

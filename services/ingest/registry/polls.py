@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from buuta.storage.vault import Vault
-from services.ingest.storage import Carrier
+from services.ingest.storage import Carrier, carrier_of
 
 CLAIM: Final = """
 update polls set leased_until = now() + interval '2 minutes' where carrier = (
@@ -51,13 +51,10 @@ async def claim(pool: Any, vault: Vault) -> Poll | None:
     row = await pool.fetchrow(CLAIM)
     if row is None:
         return None
-    carrier = await pool.fetchrow(
-        "select code, name, format, is_post from carriers where code = $1", row["carrier"]
-    )
+    carrier = await carrier_of(pool, row["carrier"])
+    assert carrier is not None, "polls refer to carriers"
     secret = None if row["secret"] is None else vault.open_payload(row["secret"]).decode()
-    return Poll(
-        Carrier(*carrier), row["url"], secret, row["every_seconds"], row["position"], row["failures"]
-    )
+    return Poll(carrier, row["url"], secret, row["every_seconds"], row["position"], row["failures"])
 
 
 async def advance(pool: Any, carrier: str, before: str, after: str) -> bool:

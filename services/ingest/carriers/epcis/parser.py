@@ -23,11 +23,7 @@ def parse(payload: Mapping[str, Any]) -> Report | None:
     Raises:
         BadItem: no event, or one of several EPCs.
     """
-    return report_of(read_event(payload, PREFIXES))
-
-
-def report_of(event: Event) -> Report | None:
-    """The same of an event that was read."""
+    event = read_event(payload, PREFIXES)
     uris = things_of(event)
     if len(uris) > 1:
         raise BadItem("epc_not_one", "an event is read by each of its EPCs alone", "epcList")
