@@ -28,6 +28,9 @@ class SharedSettings(BaseSettings):
     database: PostgresDsn = Field(
         PostgresDsn("postgresql://postgres@127.0.0.1:5432/buuta"), description="PostgreSQL DSN."
     )
+    database_timeout: float = Field(
+        2.0, gt=0, description="Seconds that a request waits for PostgreSQL; then its sender hears 503."
+    )
     database_pool: int = Field(8, ge=1, le=200, description="Connections a process may hold.")
     schema_registry_url: str | None = Field(
         None, description="Confluent-compatible schema registry; none: single-object encoding."

@@ -5,14 +5,14 @@ from typing import Final
 import asyncpg
 import pyarrow as pa
 
-from buuta.errors import Reject
+from buuta.errors import DatabaseAway, Reject
 
 AWAY: Final = ("08", "53", "57", "40", "25", "55")
 """Connection, resources, operator's hand, rollback, timed-out transaction, object not ready."""
 BAD_DATA: Final = ("22", "23")
 """Data exception and integrity violation: the row is wrong, and no retry will make it right."""
-DRIVER: Final = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What asyncpg raises on a broken connection; the last where it has lost track of one (a chaos run found it)."""
+DRIVER: Final = (DatabaseAway, OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What a broken or silent connection raises; last where asyncpg has lost track of one (a chaos run found it)."""
 
 
 def is_away(error: BaseException) -> bool:

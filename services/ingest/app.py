@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 
 from buuta import __version__
 from buuta.contracts import registry
+from buuta.storage.bounded import BoundedPool, Silence
 from buuta.storage.faults import is_away
 from buuta.storage.pool import open_pool
 from buuta.storage.vault import Vault, read_master_key
@@ -44,6 +45,8 @@ from services.ingest.storage import keep_facts
 
 log = structlog.get_logger()
 FOLLOW_SECONDS: Final = 5.0
+PATIENT: Final = 5
+"""So many times a request's patience has what honestly takes longer: a capture, a batch."""
 
 
 def build(settings: IngestSettings, gate: Gate, more: Sequence[APIRouter], readiness: Readiness) -> FastAPI:
@@ -89,27 +92,30 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         registry.opened(settings.schema_registry_url) as codec,
     ):
         await producer.start()
+        edge = BoundedPool(pool, settings.database_timeout, Silence(str(settings.database)))
+        patient = edge.patient(settings.database_timeout * PATIENT)
         recipes = all_recipes(settings.ingest_recipes)
-        spool = Spool(pool, partial(producer.send_keyed, settings.events_topic), settings.ingest_spool)
-        shelter = Shelter(pool, vault, Topic(settings.quarantine_topic, settings.kafka, producer))
-        book, keyring, facilities = RecipeBook(recipes), Keyring(pool, vault), Facilities(pool)
-        tally, keeping = Tally(), Keeping(pool, vault, shelter.keep)
+        send = partial(producer.send_keyed, settings.events_topic)
+        spool = Spool(pool, send, settings.ingest_spool, edge)
+        shelter = Shelter(pool, vault, Topic(settings.quarantine_topic, settings.kafka, producer), edge)
+        book, keyring, facilities = RecipeBook(recipes), Keyring(edge, vault), Facilities(pool)
+        tally, keeping = Tally(), Keeping(edge, vault, shelter.keep)
         intakes = Intakes(
             Intake(
                 Target(
                     spool.put,
                     shelter.keep,
-                    partial(keep_facts, pool),
+                    partial(keep_facts, edge),
                     codec,
                     book,
                     facilities.placed,
                     tally,
                     keeping.take,
                 ),
-                pool,
+                patient,
                 vault,
             ),
-            Intake(Target(_nowhere, _nowhere, _nowhere, codec, book), pool, vault),
+            Intake(Target(_nowhere, _nowhere, _nowhere, codec, book), patient, vault),
         )
         gate = Gate(intakes, keyring, settings.ingest_inside_bytes)
         limits = epcis.Limits(settings.ingest_body_bytes, settings.ingest_items)
@@ -120,14 +126,14 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
             partial(manifests.check, pool),
         ]  # fmt: skip
         asking = PollingDoor(intakes.real, vault)
-        work = [spool.run(), shelter.run(), asking.run(), _follow(pool, book, steps)]
+        work = [keyring.run(), spool.run(), shelter.run(), asking.run(), _follow(pool, book, steps)]
         if settings.ingest_kafka_door:
             work.append(kafka_door.run())
         tasks = [asyncio.create_task(each) for each in work]
         try:
             more = [
-                office.router(office.Office(Keys(vault, codec), pool, Way(spool.put, keeping.take), book)),
-                reading.router(gate, pool, vault), manifest_door.router(gate, pool),
+                office.router(office.Office(Keys(vault, codec), edge, Way(spool.put, keeping.take), book)),
+                reading.router(gate, edge, vault), manifest_door.router(gate, edge),
                 epcis.router(gate, earnest(intakes.real, spool.put_within), sandbox(intakes.sandbox), limits),
             ]  # fmt: skip
             yield build(settings, gate, more, readiness), failed

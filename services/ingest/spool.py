@@ -41,10 +41,11 @@ async def enqueue(con: Any, pairs: Sequence[Pair]) -> None:
 
 
 class Spool:
-    """Puts scans where they are safe; `most` is how many may wait in PostgreSQL."""
+    """Puts scans where they are safe: by `edge` for those who wait; `most` is how many may wait in PostgreSQL."""
 
-    def __init__(self, pool: Any, send: Send, most: int) -> None:
+    def __init__(self, pool: Any, send: Send, most: int, edge: Any = None) -> None:
         self._pool = pool
+        self._edge = edge or pool
         self._send = send
         self._most = most
         self._waiting = False
@@ -80,7 +81,7 @@ class Spool:
         try:
             if await self._full():
                 return False
-            await enqueue(self._pool, pairs)
+            await enqueue(self._edge, pairs)
         except Exception as why:
             if not is_away(why):
                 raise
@@ -95,7 +96,7 @@ class Spool:
         return self._size >= self._most
 
     async def _measure(self) -> None:
-        self._size = await self._pool.fetchval(SIZE)
+        self._size = await self._edge.fetchval(SIZE)
         self._measured_at = time.monotonic()
         metrics.INGEST_SPOOL.set(self._size)
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from buuta import __version__
 from buuta.contracts import registry
+from buuta.storage.bounded import BoundedPool, Silence
 from buuta.storage.outbox import Relay
 from buuta.storage.pool import open_pool
 from buuta.storage.vault import Vault, read_master_key
@@ -34,16 +35,17 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         registry.opened(settings.schema_registry_url) as codec,
     ):
         await producer.start()
-        board = LiveBoard(pool)
+        edge = BoundedPool(pool, settings.database_timeout, Silence(str(settings.database)))
+        board = LiveBoard(edge)
         app = FastAPI(
             title="Buuta portal", version=__version__, summary="Register and track parcels.",
             strict_content_type=False,
         )  # fmt: skip
         problems.install(app)
         registrar = Registrar(vault, codec, settings.events_topic)
-        app.include_router(registrations.router(pool, registrar, vault))
-        app.include_router(tracking.router(pool, board))
-        app.include_router(rates.router(pool, settings))
+        app.include_router(registrations.router(edge, registrar, vault))
+        app.include_router(tracking.router(edge, board))
+        app.include_router(rates.router(edge.patient(settings.database_timeout * 2), settings))
         app.include_router(operations("portal", readiness))
         tasks = [asyncio.create_task(work) for work in (Relay(pool, producer).run(), board.run())]
         try:

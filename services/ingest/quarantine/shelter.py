@@ -44,10 +44,11 @@ class Topic:
 
 
 class Shelter:
-    """Keeps reports; `run` brings home what went into the topic."""
+    """Keeps reports, by `edge` for those who wait; `run` brings home what went into the topic."""
 
-    def __init__(self, pool: Any, vault: Vault, topic: Topic) -> None:
+    def __init__(self, pool: Any, vault: Vault, topic: Topic, edge: Any = None) -> None:
         self._pool = pool
+        self._edge = edge or pool
         self._vault = vault
         self._topic = topic
         self._used = asyncio.Event()
@@ -59,7 +60,7 @@ class Shelter:
             KafkaAway: neither PostgreSQL nor Kafka took them.
         """
         try:
-            await hold(self._pool, reports)
+            await hold(self._edge, reports)
         except Exception as why:
             if not is_away(why):
                 raise

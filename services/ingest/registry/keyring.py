@@ -1,24 +1,34 @@
 """Carriers' keys at the doors: found by their hash in memory, and their use counted.
 
-A few hundred rows, held in memory: a report is let in without a query, and also while PostgreSQL is away. A
-key that was revoked stops within five seconds; an unknown one costs at most a query a second.
+A few hundred rows, held in memory and read anew in the background: a report is let in without a query, and also
+while PostgreSQL is away or silent. A key that was revoked stops within five seconds of PostgreSQL's answering. One
+that is not in memory may be new: whoever comes with it waits for the next look, which all share, a few a second.
 """
 
+import asyncio
+import math
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from ipaddress import ip_network
 from typing import Any, Final
 
+import structlog
+
+from buuta.errors import DatabaseAway
 from buuta.model.times import vietnam_day
+from buuta.storage.faults import is_away
 from buuta.storage.keys import secret_hash
 from buuta.storage.vault import Vault
 from buuta.telemetry.clock import now_ms
 from services.ingest.domain.keys import Bucket, Key, Kind, Limits, Scope
 from services.ingest.storage import Carrier
 
-FRESH_SECONDS: Final = 5.0
-MISS_SECONDS: Final = 1.0
+log = structlog.get_logger()
+REFRESH_SECONDS: Final = 4.0
+PAUSE_SECONDS: Final = 0.2
+LOOK_SECONDS: Final = 1.5
+"""Between two looks at least, and how long somebody with an unknown key waits for one."""
 SELECT: Final = """
 select k.id, k.kind, k.hash, k.sealed, k.scopes, k.addresses, k.sandbox, k.scans_per_second, k.scans_per_day,
   k.expires_at, c.code, c.name, c.format, c.is_post, coalesce(u.scans, 0) as used
@@ -62,18 +72,56 @@ class Keyring:
         self._callers: dict[bytes, Caller] = {}
         self._uses: dict[int, Use] = {}
         self._buckets: dict[int, Bucket] = {}
-        self._read_at = -FRESH_SECONDS
+        self._next: asyncio.Task[None] | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._looked_at = -math.inf
 
     async def find(self, kinds: frozenset[Kind], secret: str) -> Caller | None:
-        """Whose key this is, if it is valid. A digest is looked up: how long it takes tells nothing of use."""
+        """Whose key this is, if it is valid. A digest is looked up: how long it takes tells nothing of use.
+
+        Raises:
+            DatabaseAway: it is not among the keys that were read last, and whether it is new cannot be found out.
+        """
         digest = secret_hash(secret)
-        age = time.monotonic() - self._read_at
-        if age > FRESH_SECONDS or (digest not in self._callers and age > MISS_SECONDS):
-            await self._refresh()
+        if digest not in self._callers:
+            await self._look()
         caller = self._callers.get(digest)
         if caller is None or caller.key.kind not in kinds or not caller.key.is_valid(datetime.now(UTC)):
             return None
         return caller
+
+    async def run(self) -> None:
+        """Read the keys every few seconds, for ever; without PostgreSQL those that were read last hold."""
+        while True:
+            try:
+                await self._look()
+            except DatabaseAway:
+                log.debug("keys_not_read")
+            except Exception:
+                log.exception("keys_not_read")
+            await asyncio.sleep(REFRESH_SECONDS)
+
+    async def _look(self) -> None:
+        """Wait for a look that begins from now on; not for long.
+
+        Raises:
+            DatabaseAway: the keys were not read.
+        """
+        if self._next is None:
+            self._next = asyncio.create_task(self._look_soon())
+            self._next.add_done_callback(lambda look: look.cancelled() or look.exception())
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                await asyncio.shield(self._next)
+        except TimeoutError as late:
+            raise DatabaseAway(f"the keys were not read within {LOOK_SECONDS:g} s") from late
+
+    async def _look_soon(self) -> None:
+        async with self._one_at_a_time:
+            await asyncio.sleep(max(self._looked_at + PAUSE_SECONDS - time.monotonic(), 0))
+            self._looked_at = time.monotonic()
+            self._next = None  # Who comes from here on waits for the look after this one.
+            await self._read()
 
     def bucket(self, key: Key) -> Bucket:
         """What a key has left of this second, in this process."""
@@ -99,24 +147,28 @@ class Keyring:
                 use.used, use.scans = use.used + scans, use.scans - scans
                 use.requests, use.refused = use.requests - requests, use.refused - refused
 
-    async def _refresh(self) -> None:
+    async def _read(self) -> None:
         today = vietnam_day(now_ms())
         try:
             rows = await self._pool.fetch(SELECT, today)
-        except Exception:
-            if not self._callers:
+        except Exception as why:
+            if not is_away(why):
                 raise
-            return
-        self._read_at = time.monotonic()
-        self._callers = {row["hash"]: self._caller(row) for row in rows}
+            raise DatabaseAway("the keys cannot be read") from why
+        self._callers = {row["hash"]: caller for row in rows if (caller := self._caller(row)) is not None}
         for row in rows:
             self._uses.setdefault(row["id"], Use(today, 0)).used = row["used"]
 
-    def _caller(self, row: Any) -> Caller:
+    def _caller(self, row: Any) -> Caller | None:
+        """Whose key a row is; None where its secret does not open, which is that key's misfortune alone."""
+        try:
+            secret = self._vault.open_payload(row["sealed"]).decode() if row["sealed"] else ""
+        except Exception as why:
+            log.error("key_does_not_open", key=row["id"], why=type(why).__name__)
+            return None
         key = Key(
             row["id"], row["code"], Kind(row["kind"]), frozenset(map(Scope, row["scopes"])),
             tuple(map(ip_network, row["addresses"])), row["sandbox"],
             Limits(row["scans_per_second"], row["scans_per_day"]), row["expires_at"],
         )  # fmt: skip
-        secret = self._vault.open_payload(row["sealed"]).decode() if row["sealed"] else ""
         return Caller(Carrier(row["code"], row["name"], row["format"], row["is_post"]), key, secret)
