@@ -128,6 +128,20 @@ def decode_datum(written: Schema, datum: bytes) -> dict[str, Any]:
     return defaults(written.name) | record
 
 
+def resolve_datum(written: Schema, datum: bytes, reader: Any) -> dict[str, Any]:
+    """Read one datum as the reader's schema has it (Avro 1.11, schema resolution); `reader` is parsed.
+
+    Raises:
+        Undecodable: the bytes do not read by the writer's schema, or do not resolve to the reader's.
+    """
+    try:
+        record = fastavro.schemaless_reader(io.BytesIO(datum), _plain(written), reader)
+    except Exception as broken:
+        raise Undecodable(f"no {written.name} that we can read: {type(broken).__name__}") from broken
+    assert isinstance(record, dict)
+    return record
+
+
 @cache
 def _layouts() -> dict[bytes, Any]:
     return {}

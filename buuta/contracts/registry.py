@@ -1,13 +1,20 @@
 """A Confluent-compatible schema registry, met once at the start and once for each new number."""
 
 import contextlib
+import time
 from collections.abc import AsyncIterator, Iterable
+from typing import Final
 
 import httpx
 
 from buuta.contracts.codec import Codec
 from buuta.contracts.schemas import NAMES, Schema, parse, schema
 from buuta.errors import Retry, SchemaMismatch
+
+ASK_AGAIN_SECONDS: Final = 30.0
+MOST_UNREAD: Final = 10_000
+LONGEST: Final = 200_000
+"""Characters of a schema's text."""
 
 
 class SchemaRegistry:
@@ -21,6 +28,7 @@ class SchemaRegistry:
         self._client = client
         self._ids: dict[str, int] = {}
         self._schemas: dict[int, Schema] = {}
+        self._unread: dict[int, float] = {}
 
     def id_of(self, name: str) -> int | None:
         """The number under which our schema is registered."""
@@ -54,10 +62,11 @@ class SchemaRegistry:
     async def learn(self, values: Iterable[bytes | None]) -> None:
         """Fetch the schemas of all numbers in these records that we have not met.
 
-        An unknown number stays unknown: its records become dead letters.
+        A number that the registry does not know, or whose schema is no Avro record, stays unknown: its records are
+        undecodable, each by itself. It is asked for again after a while, not with every record.
 
         Raises:
-            Retry: the registry cannot be reached.
+            Retry: the registry cannot be reached, or cannot answer now.
         """
         new = {
             int.from_bytes(value[1:5], "big")
@@ -65,15 +74,36 @@ class SchemaRegistry:
             if value and value[:1] == b"\x00" and len(value) >= 5
         } - self._schemas.keys()
         for number in new:
-            answer = await self._call("GET", f"/schemas/ids/{number}")
-            if answer.status_code == 200:
-                self._schemas[number] = parse(answer.json()["schema"])
+            if self._unread.get(number, 0.0) <= time.monotonic():
+                await self._meet(number)
+
+    async def _meet(self, number: int) -> None:
+        answer = await self._call("GET", f"/schemas/ids/{number}")
+        if answer.status_code >= 500 or answer.status_code == 429:
+            raise Retry(f"the schema registry answers {answer.status_code}")
+        found = _schema_in(answer)
+        if found is not None:
+            self._schemas[number] = found
+            return
+        if len(self._unread) >= MOST_UNREAD:
+            self._unread.clear()
+        self._unread[number] = time.monotonic() + ASK_AGAIN_SECONDS
 
     async def _call(self, method: str, path: str, body: object = None) -> httpx.Response:
         try:
             return await self._client.request(method, path, json=body)
         except httpx.HTTPError as away:
             raise Retry(f"the schema registry cannot be reached: {type(away).__name__}") from away
+
+
+def _schema_in(answer: httpx.Response) -> Schema | None:
+    """The record's schema in an answer; None where there is none that Avro's rules allow."""
+    if answer.status_code != 200 or len(answer.content) > LONGEST:
+        return None
+    try:
+        return parse(answer.json()["schema"])
+    except Exception:  # The parser raises whatever it stumbled over.
+        return None
 
 
 @contextlib.asynccontextmanager

@@ -8,12 +8,22 @@ from typing import Final
 
 from buuta.errors import BadItem
 
-NUMBER: Final = re.compile(r"[A-Z0-9][A-Z0-9._/-]{2,49}")
+NUMBER: Final = re.compile(r"[A-Z0-9][A-Z0-9._-]{2,49}")
+"""No `/`: a number is a segment of its page's address, and no carrier that we know has one (decision 0052)."""
+CODES: Final = {
+    "facility": re.compile(r"[\w./-]{1,40}", re.ASCII),
+    "province": re.compile(r"\d{2,5}", re.ASCII),
+    "commune": re.compile(r"\d{2,5}", re.ASCII),
+}
+"""What goes on as it is, so that it must be a code and no text that somebody typed."""
 CARRIER: Final = re.compile(r"[a-z][a-z0-9]{1,15}")
 S10: Final = re.compile(r"[A-Z]{2}\d{9}[A-Z]{2}")
 SHARED: Final = "s10"
 """The name under which posts share parcels; no carrier has this code."""
 S10_WEIGHTS: Final = (8, 6, 4, 2, 3, 5, 9, 7)
+LONGEST_RAW: Final = 200
+CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+"""Control characters, but for those that are space."""
 
 
 _as_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -23,16 +33,18 @@ def normalise_number(raw: str) -> str:
     """Upper-case the tracking number and take its spaces out; UPU S10 asks for both.
 
     Raises:
-        BadItem: `number_invalid`, when 3 to 50 letters, digits or ``. _ / -`` do not remain.
+        BadItem: `number_invalid`, when 3 to 50 letters, digits or ``. _ -`` of ASCII do not remain, or a control
+            character stands among them.
     """
-    number = "".join(raw.split()).upper()
-    if not NUMBER.fullmatch(number):
+    number = "" if len(raw) > LONGEST_RAW or CONTROL.search(raw) else "".join(raw.split())
+    # Before upper case is made of it: some letters of other alphabets become ASCII by that.
+    if not (number.isascii() and NUMBER.fullmatch(number.upper())):
         raise BadItem(
             "number_invalid",
-            "a tracking number has 3 to 50 letters, digits or . _ / - and begins with a letter or digit",
+            "a tracking number has 3 to 50 letters, digits or . _ - and begins with a letter or digit",
             "number",
         )
-    return number
+    return number.upper()
 
 
 def parcel_key(carrier: str, number: str) -> str:

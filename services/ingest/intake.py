@@ -156,7 +156,9 @@ class Intake:
 
     def count(self, receipt: Receipt, reading: Reading) -> None:
         """Count what became of the payloads, once that is for good."""
-        results = Counter(answer.result.value for answer in reading.answers)
+        self._count(receipt, Counter(answer.result.value for answer in reading.answers))
+
+    def _count(self, receipt: Receipt, results: Mapping[str, int]) -> None:
         for result, count in results.items():
             metrics.INGEST_ITEMS.labels(receipt.carrier, receipt.door, result).inc(count)
         self._target.tally.note(receipt.carrier, receipt.received_at, results)
@@ -200,9 +202,10 @@ class Intake:
         if found:
             await self._target.put_facts(found)
 
-    async def keep(self, receipt: Receipt, body: bytes, code: str) -> None:
-        """Set a body aside that cannot be read at all."""
-        await self._target.keep([self.sealed(receipt, body, code, "")])
+    async def keep(self, receipt: Receipt, code: str, *bodies: bytes) -> None:
+        """Set bodies aside that cannot be read at all."""
+        await self._target.keep([self.sealed(receipt, body, code, "") for body in bodies])
+        self._count(receipt, {Result.REJECTED.value: len(bodies)})
 
     async def keep_rejected(
         self, carrier: Carrier, receipt: Receipt, payloads: Sequence[Any], answers: Sequence[Answer]

@@ -1,6 +1,8 @@
 """Carriers that have Kafka produce to a topic of their own; who they are follows from the topic."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -31,6 +33,18 @@ async def kafka_door(settings: SharedSettings, pool: Any) -> AsyncIterator[Kafka
     await add_carrier(pool, Carrier("vnp", "VNPost", "buuta"))
     async with producer_on(settings) as producer:
         yield KafkaDoor(settings.kafka, intake_on(settings, producer, pool), Codec())
+
+
+async def carriers_with_topics(settings: SharedSettings, pool: Any, *letters: str) -> list[str]:
+    """Carriers, each with a topic of its own that no other test knows."""
+    codes = [f"{letter}{settings.events_topic[-10:]}" for letter in letters]
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    await admin.start()
+    await admin.create_topics([NewTopic(f"carrier.{code}.scans", 1, 1) for code in codes])
+    await admin.close()
+    for code in codes:
+        await add_carrier(pool, Carrier(code, code, "buuta"))
+    return codes
 
 
 async def test_carrier_id_receipt_and_status_are_ours_whatever_the_record_says(
@@ -81,12 +95,7 @@ async def test_what_another_master_key_sealed_waits_on(
 async def test_a_carriers_topic_is_taken_in_by_a_running_ingest(
     settings: SharedSettings, pool: Any
 ) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
-    await admin.start()
-    code = f"c{settings.events_topic[-10:]}"
-    await admin.create_topics([NewTopic(f"carrier.{code}.scans", 1, 1)])
-    await admin.close()
-    await add_carrier(pool, Carrier(code, "Its own topic", "buuta"))
+    [code] = await carriers_with_topics(settings, pool, "c")
     async with producer_on(settings) as producer:
         await producer.send(f"carrier.{code}.scans", b"Z82BS", encoded())
 
@@ -104,3 +113,61 @@ async def test_a_place_that_is_no_code_does_not_enter_the_log(
     await kafka_door.take("vnp", [encoded(**{name: "at Lan's, 0912345678"}), encoded()])
     assert len(await log(settings)) == 1
     assert await pool.fetchval("select reason from quarantine") == f"{name}_invalid"
+
+
+class Failing(KafkaDoor):
+    """A door of which something fails whatever we do: a carrier whose topic hangs, records that raise."""
+
+    async def take(self, code: str, values: Sequence[bytes]) -> None:
+        if code.startswith("h"):
+            await asyncio.Event().wait()
+        if b"bomb" in values:
+            raise RuntimeError("what nobody thought of")
+        await super().take(code, values)
+
+
+async def test_a_topic_that_hangs_and_records_that_fail_keep_no_other_waiting(
+    settings: SharedSettings, pool: Any
+) -> None:
+    hanging, failing, good = await carriers_with_topics(settings, pool, "h", "f", "g")
+    async with producer_on(settings) as producer:
+        for code in (hanging, failing, good):
+            for value in (encoded(), b"bomb", encoded(number="Z82BT"), b"bomb", encoded(number="Z82BU")):
+                if code == failing or value != b"bomb":
+                    await producer.send(f"carrier.{code}.scans", b"key", value)
+        door = Failing(settings.kafka, intake_on(settings, producer, pool), Codec(), pause=0.01)
+        running = asyncio.create_task(door.run())
+
+        async def there() -> bool:
+            reported = [event["carrier"] for event in await log(settings)]
+            return reported.count(good) == reported.count(failing) == 3
+
+        await until(there, "the neighbours are in the log", 60)
+        held = "select count(*) from quarantine where reason = 'record_failed' and carrier = $1"
+
+        async def set_aside() -> bool:
+            return bool(await pool.fetchval(held, failing) == 2)
+
+        await until(set_aside, "what fails is set aside", 30)
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    assert hanging not in {event["carrier"] for event in await log(settings)}
+
+
+HOSTILE = {
+    "offset_minutes": 100_000, "attempt": 2**31 - 1, "number": "a/b", "facility": "x\x00", "province": "Hà Nội",
+    "occurred_at": 2**62, "raw_code": "deli\x00vered",
+}  # fmt: skip
+
+
+async def test_values_that_no_other_door_takes_are_set_aside_and_their_neighbours_come_in(
+    kafka_door: KafkaDoor, settings: SharedSettings, pool: Any
+) -> None:
+    correction = encoded(corrects_event_id="zz", correction_kind="did_not_occur")
+    hostile = [encoded(**{name: value}) for name, value in HOSTILE.items()]
+    await kafka_door.take_each("vnp", [*hostile, correction, encoded()])
+    assert len(await log(settings)) == 1
+    assert await pool.fetchval("select count(*) from quarantine") == len(hostile) + 1
+    replayed = await buuta(settings, "quarantine", "replay", "--carrier", "vnp")
+    assert f"0 sent on, {len(hostile) + 1} wait on." in replayed.said

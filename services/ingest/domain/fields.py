@@ -1,18 +1,13 @@
 """Reading one field of a vendor's payload."""
 
-import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from buuta.errors import BadItem
+from buuta.model.identifiers import CODES
 
 LONGEST = 300
 REQUIRED = object()
-CODES: Final = {
-    "facility": re.compile(r"[\w./-]{1,40}", re.ASCII),
-    "province": re.compile(r"\d{2,5}", re.ASCII),
-    "commune": re.compile(r"\d{2,5}", re.ASCII),
-}
 
 
 def text(payload: Mapping[str, Any], name: str, default: Any = REQUIRED, most: int = LONGEST) -> str:

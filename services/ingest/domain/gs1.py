@@ -9,8 +9,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from buuta.errors import BadItem
-from buuta.model.identifiers import normalise_number
-from services.ingest.domain.fields import CODES
+from buuta.model.identifiers import CODES, normalise_number
 
 PARCEL: Final = "urn:buuta:parcel:"
 FACILITY: Final = "urn:buuta:facility:"

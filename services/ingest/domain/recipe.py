@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from buuta.errors import BadItem
+from buuta.model.checked import check_field, checked
 from buuta.model.identifiers import event_id, normalise_number, owner_of
 from buuta.model.scan import Scan
 from buuta.model.statuses import CorrectionKind, DeliveryMode, Reason, Status
@@ -149,9 +150,10 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
 
     Raises:
         UnknownCode: the code stands in no table.
-        BadItem: a number that cannot be one.
+        BadItem: a number that cannot be one, or a scan that could not be stored, shown or told of.
     """
     number = normalise_number(report.number)
+    check_field("raw_code", report.raw_code)
     if report.correction is not None and report.corrects is None:
         report = taken_back(recipe, report, receipt.carrier)
     row = recipe.codes.get(report.raw_code)
@@ -160,7 +162,7 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
     if row.status is None:
         return None
     owner, reporter = owner_of(receipt.carrier, number, is_post=receipt.is_post)
-    return Scan(
+    scan = Scan(
         event_id(receipt.carrier, _identity(recipe, report, number)), owner, number,
         row.status.value, _text(_reason(recipe, report, row)), _text(report.mode or row.mode),
         report.provisional or row.provisional, report.corrects, _text(report.correction), report.time.ms,
@@ -168,6 +170,7 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
         report.province, report.commune, report.attempt, report.distance_bucket,
         report.proof_present, report.raw_code, receipt.door, f"{recipe.format}-{recipe.version}", reporter,
     )  # fmt: skip
+    return checked(scan)
 
 
 def taken_back(recipe: Recipe, report: Report, carrier: str) -> Report:

@@ -2,25 +2,24 @@
 
 Who they are follows from the topic, which the broker lets nobody else write to, and not from what the record says:
 carrier, id, status, receipt and mapping are ours. A position is committed when its scans are in the log; what comes
-twice has one id.
+twice has one id. Each partition is a lane of its own: a record that is wrong is set aside alone, and a topic that
+is slow, or whose records fail, keeps no other waiting.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from buuta.contracts.codec import Codec
-from buuta.errors import BadItem, Retry, Undecodable
-from buuta.model.statuses import CorrectionKind, DeliveryMode, OffsetSource, Reason
-from buuta.model.times import BusinessTime, in_range
+from buuta.errors import Retry
 from buuta.storage.faults import is_away
 from buuta.telemetry.clock import now_ms
-from services.ingest.domain.fields import code
-from services.ingest.domain.recipe import Receipt, Report
+from services.ingest.domain.recipe import Receipt
+from services.ingest.doors.records import read
 from services.ingest.intake import Intake
 from services.ingest.storage import Carrier, carrier_of
 
@@ -29,18 +28,26 @@ DOOR: Final = "kafka"
 TOPICS: Final = r"^carrier\.[a-z][a-z0-9]{1,15}\.scans$"
 GROUP: Final = "buuta-ingest"
 MOST: Final = 2_000
+SLICE: Final = 500
+SLICE_BYTES: Final = 4_000_000
+"""So much is taken in at once, between which other work of the process goes on."""
+AT_ONCE: Final = 4
 WAIT_MS: Final = 500
 PAUSE_SECONDS: Final = 5.0
+TAKE_SECONDS: Final = 60.0
+TRIES: Final = 3
 NEW_TOPICS_MS: Final = 30_000
 
 
 class KafkaDoor:
     """Takes in what carriers produce; several processes share the topics' partitions."""
 
-    def __init__(self, bootstrap: str, intake: Intake, codec: Codec) -> None:
+    def __init__(self, bootstrap: str, intake: Intake, codec: Codec, pause: float = PAUSE_SECONDS) -> None:
         self._bootstrap = bootstrap
         self._intake = intake
         self._codec = codec
+        self._pause = pause
+        self._at_once = asyncio.Semaphore(AT_ONCE)
 
     async def run(self) -> None:
         """Take in for ever; what is away now is tried again from the last committed position."""
@@ -50,7 +57,7 @@ class KafkaDoor:
             except Exception as why:
                 if not (isinstance(why, KafkaError | Retry) or is_away(why)):
                     log.exception("kafka_door_failed")
-                await asyncio.sleep(PAUSE_SECONDS)
+                await asyncio.sleep(self._pause)
 
     async def _consume(self) -> None:
         consumer = AIOKafkaConsumer(
@@ -58,56 +65,103 @@ class KafkaDoor:
             auto_offset_reset="earliest", metadata_max_age_ms=NEW_TOPICS_MS,
         )  # fmt: skip
         consumer.subscribe(pattern=TOPICS)
+        lanes: dict[TopicPartition, asyncio.Task[None]] = {}
         try:
             await consumer.start()
             while True:
-                fetched = await consumer.getmany(timeout_ms=WAIT_MS, max_records=MOST)
-                for place, records in fetched.items():
-                    await self.take(place.topic.split(".")[1], [record.value or b"" for record in records])
-                if fetched:
-                    await consumer.commit()
+                for place, records in (
+                    await consumer.getmany(timeout_ms=WAIT_MS, max_records=MOST)
+                ).items():
+                    if place in lanes:
+                        # It was taken away and given back: what it was at comes again.
+                        lanes[place].cancel()
+                    consumer.pause(place)
+                    lanes[place] = asyncio.create_task(self._lane(consumer, place, records))
         finally:
+            for lane in lanes.values():
+                lane.cancel()
+            await asyncio.gather(*lanes.values(), return_exceptions=True)
             await consumer.stop()
+
+    async def _lane(self, consumer: Any, place: TopicPartition, records: Sequence[Any]) -> None:
+        """Take a partition's records in, whatever it takes, and read on."""
+        code = place.topic.split(".")[1]
+        for part in _slices(records):
+            await self.take_each(code, [record.value or b"" for record in part])
+            try:
+                await consumer.commit({place: part[-1].offset + 1})
+            except KafkaError as why:
+                # Another process has the partition now, or will be told later; nothing counts twice.
+                log.warning("kafka_door_commit_failed", topic=place.topic, why=type(why).__name__)
+        if place in consumer.assignment():
+            consumer.resume(place)
+
+    async def take_each(self, code: str, values: Sequence[bytes]) -> None:
+        """Take records in until all are safe; one at which something of ours fails is set aside by itself."""
+        for tried in range(1 if len(values) > 1 else TRIES):
+            try:
+                await self._patiently(code, values)
+            except Exception as why:
+                name = type(why).__name__
+                log.warning(
+                    "kafka_door_records_failed", carrier=code, records=len(values), tried=tried, why=name
+                )
+            else:
+                return
+        half = len(values) // 2
+        if not half:
+            await self._set_aside(code, values)
+            return
+        await self.take_each(code, values[:half])
+        await self.take_each(code, values[half:])
+
+    async def _patiently(self, code: str, values: Sequence[bytes]) -> None:
+        """Take records in, again and again while a part that is needed is away."""
+        while True:
+            try:
+                async with self._at_once, asyncio.timeout(TAKE_SECONDS):
+                    return await self.take(code, values)
+            except Exception as why:
+                if not (isinstance(why, Retry) or is_away(why)):
+                    raise
+            await asyncio.sleep(self._pause)
+
+    async def _set_aside(self, code: str, values: Sequence[bytes]) -> None:
+        while True:
+            try:
+                await self._intake.keep(Receipt(code, DOOR, now_ms()), "record_failed", *values)
+            except Exception as why:
+                if not (isinstance(why, Retry) or is_away(why)):
+                    log.exception("kafka_door_setting_aside_failed", carrier=code)
+                await asyncio.sleep(self._pause)
+            else:
+                return
 
     async def take(self, code: str, values: Sequence[bytes]) -> None:
         """Take records of one carrier in; what is refused is set aside as it came.
 
         Raises:
-            KafkaAway: not all are safe; they come again.
+            Retry: not all are safe, or the schema registry is away; they come again.
         """
         carrier: Carrier | None = await carrier_of(self._intake.pool, code)
-        receipt = Receipt(code, DOOR, now_ms()) if carrier is None else carrier.receipt(DOOR, now_ms())
         if carrier is None:
-            for value in values:
-                await self._intake.keep(receipt, value, "carrier_unknown")
+            await self._intake.keep(Receipt(code, DOOR, now_ms()), "carrier_unknown", *values)
             return
+        receipt = carrier.receipt(DOOR, now_ms())
         await self._codec.learn(values)
         answers = await self._intake.take(carrier, receipt, values, lambda value: read(self._codec, value))
         await self._intake.keep_rejected(carrier, receipt, values, answers)
 
 
-def read(codec: Codec, value: Any) -> Report:
-    """A `ScanEvent` of a carrier's own as a report: its raw code is what counts, and its status is ours to say.
-
-    Raises:
-        BadItem: bytes that are none, a time that cannot be, or a place that is no code.
-    """
-    try:
-        name, said = codec.decode(value)
-    except Undecodable as wrong:
-        raise BadItem("record_undecodable", str(wrong)) from None
-    if name != "ScanEvent":
-        raise BadItem("record_not_scan", f"a {name} does not belong in this topic")
-    at = in_range(said["occurred_at"])
-    corrects, kind = said["corrects_event_id"], said["correction_kind"]
-    return Report(
-        number=said["number"], raw_code=said["raw_code"],
-        time=BusinessTime(at, said["offset_minutes"], OffsetSource(said["offset_source"])),
-        reason=Reason(said["reason"]) if said["reason"] else None,
-        mode=DeliveryMode(said["delivery_mode"]) if said["delivery_mode"] else None,
-        provisional=said["provisional"],
-        facility=code("facility", said["facility"]), province=code("province", said["province"]),
-        commune=code("commune", said["commune"]), attempt=said["attempt"], distance_bucket=said["distance_bucket"],
-        proof_present=said["proof_present"], corrects=corrects,
-        correction=CorrectionKind(kind) if kind else None,
-    )  # fmt: skip
+def _slices(records: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """The records in their order, so many at once as are quickly taken in."""
+    part: list[Any] = []
+    size = 0
+    for record in records:
+        part.append(record)
+        size += len(record.value or b"")
+        if len(part) == SLICE or size > SLICE_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part

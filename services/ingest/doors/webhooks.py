@@ -73,7 +73,7 @@ async def _taken(intake: Intake, carrier: Carrier, recipe: Recipe, sent: Sent) -
     try:
         payload = _payload(webhook, sent)
     except Problem as bad:
-        await intake.keep(receipt, sent.body, bad.code)
+        await intake.keep(receipt, bad.code, sent.body)
         return _refused(webhook, bad)
     [answer] = await intake.take(carrier, receipt, [payload], recipe.parse)
     if answer.result is not Result.REJECTED:

@@ -18,7 +18,7 @@ from buuta.storage.vault import Vault
 from services.ingest.domain.details import Details
 from services.ingest.domain.epcis import is_event
 from services.ingest.domain.recipe import Recipe, to_scan
-from services.ingest.doors import file, kafka, webhooks
+from services.ingest.doors import file, kafka, records, webhooks
 from services.ingest.doors.batch import read_report
 from services.ingest.quarantine import held
 from services.ingest.quarantine.held import HeldReport, Wanted
@@ -108,7 +108,9 @@ def _scan(
         raise BadItem(
             "key_other", "it was encrypted with another master key than BUUTA_MASTER_KEY"
         ) from None
-    read = kafka.read(keys.codec, plain) if report.door == kafka.DOOR else _read(report.door, recipe, plain)
+    read = (
+        records.read(keys.codec, plain) if report.door == kafka.DOOR else _read(report.door, recipe, plain)
+    )
     return (None, None) if read is None else (to_scan(recipe, read, receipt), read.details)
 
 

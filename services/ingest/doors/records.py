@@ -1,0 +1,106 @@
+"""A record that a carrier produced, resolved to what is read of a `ScanEvent` (Avro 1.11, schema resolution).
+
+Carriers write by schemas of their own time: one that is newer has symbols and fields that we do not know, and may
+send a long where we have an int. What is ours to say (id, carrier, status, receipt) is not read at all, so it
+cannot be wrong; of reasons and modes a symbol that we do not know is `unknown`, by Avro's own rule for enums with a
+default. Anything else that does not resolve is this record's fault alone.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Final
+
+import fastavro
+
+from buuta.contracts.codec import Codec, resolve_datum
+from buuta.contracts.schemas import Schema, schema
+from buuta.errors import BadItem, Undecodable
+from buuta.model.statuses import CorrectionKind, DeliveryMode, OffsetSource, Reason
+from buuta.model.times import BusinessTime
+from services.ingest.domain.recipe import Report
+
+NAME: Final = "ScanEvent"
+OURS: Final = frozenset(
+    {"event_id", "carrier", "status", "received_at", "door", "mapping_version", "reporter"}
+)
+"""What a carrier's record says of these is not believed, and so not read."""
+UNKNOWN: Final = {"Reason": Reason.UNKNOWN.value, "DeliveryMode": DeliveryMode.UNKNOWN.value}
+SIZED: Final = frozenset({"boolean", "int", "long", "float", "double", "bytes", "string"})
+"""Types whose every value takes a byte at least."""
+
+
+def read(codec: Codec, value: Any) -> Report:
+    """A `ScanEvent` of a carrier's own as a report: its raw code is what counts, and its status is ours to say.
+
+    Raises:
+        BadItem: bytes that are none, or none that resolves to what we read.
+    """
+    try:
+        written, start = codec.frame(value)
+        if written.name != NAME:
+            raise BadItem("record_not_scan", f"a {written.name[:60]} does not belong in this topic")
+        if not _is_bounded(written):
+            raise BadItem(
+                "record_undecodable", "its schema allows values that take no bytes, or records in records"
+            )
+        return _report(resolve_datum(written, value[start:], reader()))
+    except Undecodable as wrong:
+        raise BadItem("record_undecodable", str(wrong)) from None
+
+
+def _report(said: Mapping[str, Any]) -> Report:
+    reason, mode, kind = said["reason"], said["delivery_mode"], said["correction_kind"]
+    return Report(
+        number=said["number"], raw_code=said["raw_code"],
+        time=BusinessTime(said["occurred_at"], said["offset_minutes"], OffsetSource(said["offset_source"])),
+        reason=Reason(reason) if reason else None, mode=DeliveryMode(mode) if mode else None,
+        provisional=said["provisional"], facility=said["facility"] or None, province=said["province"] or None,
+        commune=said["commune"] or None, attempt=said["attempt"], distance_bucket=said["distance_bucket"],
+        proof_present=said["proof_present"], corrects=said["corrects_event_id"],
+        correction=CorrectionKind(kind) if kind else None,
+    )  # fmt: skip
+
+
+@cache
+def reader() -> Any:
+    """The fields of a `ScanEvent` that are a carrier's to say, as wide as they may come."""
+    definition = json.loads(schema(NAME).text)
+    fields = [
+        each | {"type": _wide(each["type"])} for each in definition["fields"] if each["name"] not in OURS
+    ]
+    return fastavro.parse_schema(definition | {"fields": fields})
+
+
+def _wide(kind: Any) -> Any:
+    """The type without its logical meaning, integers as longs, and enums with what stands for a new symbol."""
+    if isinstance(kind, list):
+        return [_wide(each) for each in kind]
+    if isinstance(kind, dict):
+        plain = {name: value for name, value in kind.items() if name != "logicalType"}
+        if kind.get("name") in UNKNOWN:
+            return plain | {"default": UNKNOWN[kind["name"]]}
+        return plain if kind["type"] == "enum" else _wide(kind["type"])
+    return "long" if kind == "int" else kind
+
+
+@cache
+def _bounded_by_fingerprint(_: bytes, text: str) -> bool:
+    fields: Sequence[Any] = json.loads(text).get("fields", ())
+    return all(_bounded(each["type"]) for each in fields)
+
+
+def _is_bounded(written: Schema) -> bool:
+    """Whether reading a record costs no more than its bytes: an array of nulls takes none and never ends."""
+    return _bounded_by_fingerprint(written.fingerprint, written.text)
+
+
+def _bounded(kind: Any) -> bool:
+    if isinstance(kind, list):
+        return all(_bounded(each) for each in kind)
+    if not isinstance(kind, dict):
+        # The name of a type may stand for a record; "null" takes no byte, but a record has only so many fields.
+        return kind in SIZED or kind == "null"
+    if kind["type"] in ("array", "map"):
+        return kind.get("items", kind.get("values")) in SIZED
+    return kind["type"] in ("enum", "fixed") or _bounded(kind["type"])
