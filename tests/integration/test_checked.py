@@ -52,7 +52,7 @@ EXTREMES: Final[dict[str, list[Any]]] = {
     "mapping_version": ["ghn-1", "x" * 100],
     "reporter": [None, "vnp"],
 }
-HOSTILE: Final = [
+HOSTILE: Final[list[Any]] = [
     None, "", " ", "zz", "\x00", "a\x00b", "\x1b[2J", "\ud800", "a/b", "../..", "x" * 101, "Lan 0912345678", True,
     0, -1, 100, 100_000, -841, 2**31 - 1, 2**63, -(2**63), 1.5, float("nan"), "２０", "ﬁ123", "S10", "Ghn", [],
     b"x", 1.8e12,
@@ -126,7 +126,8 @@ def _worded(each: Scan) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.field)
 def test_every_field_has_a_rule_that_says_what_to_fix(rule: Any) -> None:
-    made = scan("delivered", 0)._replace(**{rule.field: "\x00Lan 0912345678"})
+    hostile: dict[str, Any] = {rule.field: "\x00Lan 0912345678"}
+    made = scan("delivered", 0)._replace(**hostile)
     with pytest.raises(BadItem) as refused:
         checked(made)
     assert refused.value.field == rule.field
