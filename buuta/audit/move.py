@@ -7,7 +7,7 @@ positions set, in one transaction. A kill in between repeats records in the new 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,9 +17,12 @@ from aiokafka.errors import KafkaError
 
 from buuta.audit.archive import log_chunks, log_ends
 from buuta.audit.recompute import CONSUMER, LONG
+from buuta.contracts.codec import Codec
+from buuta.contracts.fit import unfit
 from buuta.errors import BadItem, KafkaAway
 from buuta.settings import SharedSettings
-from buuta.streaming.dead_letters import dead_places
+from buuta.streaming.chunk import Chunk
+from buuta.streaming.dead_letters import DeadLetters, dead_places
 from buuta.streaming.producer import Pair, Producer, partition_of
 from buuta.streaming.progress import unpack
 from buuta.streaming.topics import create_topics, topics
@@ -54,7 +57,10 @@ class Target:
 class Move:
     """One move, from the logs that the settings name."""
 
-    def __init__(self, settings: SharedSettings, pool: Any, producer: Producer, target: Target) -> None:
+    def __init__(
+        self, settings: SharedSettings, pool: Any, producer: Producer, target: Target, codec: Codec
+    ) -> None:
+        self._codec = codec
         self._settings = settings
         self._pool = pool
         self._producer = producer
@@ -63,7 +69,8 @@ class Move:
     async def copy(self) -> int:
         """Copy what the old log has and the new one lacks; returns how many records.
 
-        Dead letters are left behind: they were not applied, and lie in their own topic.
+        Dead letters are left behind: they were not applied, and lie in their own topic. Scans that no door would
+        take today join them.
 
         Raises:
             KafkaAway: no broker answers.
@@ -73,12 +80,25 @@ class Move:
         copied, count = dict(await self._pool.fetch(COPIED, self._old, self._target.events)), 0
         dead = await dead_places(self._settings, self._old)
         async for chunk in log_chunks(self._settings, self._old, copied):
-            living = [each for each in chunk.records if (chunk.partition, each.offset) not in dead]
+            living = await self._living(chunk, dead)
             for partition, pairs in self._placed(living).items():
                 await self._producer.send_to(self._target.events, partition, pairs)
             await self._pool.execute(COPY, self._old, self._target.events, chunk.partition, chunk.next)
             count += len(living)
         return count
+
+    async def _living(self, chunk: Chunk, dead: Set[tuple[int, int]]) -> list[Any]:
+        """The records of a chunk that are to be copied."""
+        known = [
+            place for place, each in enumerate(chunk.records) if (chunk.partition, each.offset) in dead
+        ]
+        values = [each.value for each in chunk.records]
+        await self._codec.learn(values)
+        why = unfit(self._codec, values)
+        new = {place: reason for place, reason in why.items() if place not in known}
+        await DeadLetters(self._producer, self._settings.dead_letters_topic).keep(chunk, new)
+        left = why.keys() | set(known)
+        return [each for place, each in enumerate(chunk.records) if place not in left]
 
     async def move(self) -> None:
         """Close the old log, copy its rest, and hand the parcels over to the new one's partitions.

@@ -10,6 +10,8 @@ from rich.table import Table
 
 from buuta.cli.admin import with_database
 from buuta.cli.connect import producing
+from buuta.contracts import registry
+from buuta.contracts.fit import unfit
 from buuta.errors import BadItem
 from buuta.settings import SharedSettings, load
 from buuta.streaming.dead_letters import Letter, letters, replay, settle, settled
@@ -74,14 +76,18 @@ def replay_(
 ) -> None:
     """Append letters to the log that they came from, after the schema or the code was put right.
 
-    What still cannot be read becomes a dead letter again; what was read already counts once.
+    What still cannot be read becomes a dead letter again; what was read already counts once. A scan that no door
+    would take stays a dead letter.
     """
     if (number is None) != all_:
         raise BadItem("letter_missing", "name one letter, or say --all")
     chosen = [asyncio.run(_one(number))] if number is not None else _open()
-    asyncio.run(_replay(chosen))
-    with_database(lambda pool: _settle(pool, chosen))
-    console.print(f"{len(chosen)} sent again.")
+    why = asyncio.run(_replay(chosen))
+    sent = [each for place, each in enumerate(chosen) if place not in why]
+    with_database(lambda pool: _settle(pool, sent))
+    for place, reason in why.items():
+        console.print(f"Letter {chosen[place].number} stays: {reason}.", markup=False)
+    console.print(f"{len(sent)} sent again.")
 
 
 def _open() -> list[Letter]:
@@ -105,10 +111,16 @@ async def _one(number: int) -> Letter:
     raise BadItem("letter_unknown", f"there is no letter {number}; see: buuta dead-letters list")
 
 
-async def _replay(chosen: Sequence[Letter]) -> None:
-    async with producing(load(SharedSettings)) as producer:
-        for each in chosen:
-            await replay(producer, each)
+async def _replay(chosen: Sequence[Letter]) -> dict[int, str]:
+    """Send what may be sent; returns the places of the others, and why."""
+    settings, values = load(SharedSettings), [each.value for each in chosen]
+    async with registry.opened(settings.schema_registry_url) as codec, producing(settings) as producer:
+        await codec.learn(values)
+        why = unfit(codec, values)
+        for place, each in enumerate(chosen):
+            if place not in why:
+                await replay(producer, each)
+    return why
 
 
 def add_to(app: typer.Typer) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from buuta.contracts.codec import Codec
 from buuta.settings import SharedSettings
 from buuta.streaming.dead_letters import letters, replay, settle, settled
+from tests.integration.command import buuta
 from tests.integration.parts import chunk, everything, worker
 from tests.scans import scan
 
@@ -40,3 +41,20 @@ async def test_a_letter_is_settled_with_a_reason_and_stays_in_its_topic(
 
 async def test_no_letters_is_an_empty_list(settings: SharedSettings, pool: Any) -> None:
     assert [each async for each in letters(settings)] == []
+
+
+async def test_a_scan_that_no_door_would_take_stays_a_letter_and_its_neighbours_go(
+    settings: SharedSettings, pool: Any
+) -> None:
+    wrong, right = (
+        Codec().encode("ScanEvent", scan("held", 1, attempt=attempt)._asdict())
+        for attempt in (2**31 - 1, 1)
+    )
+    async with worker(settings, pool) as tracker:
+        part = chunk(settings, 0, [wrong, right])
+        await tracker.parts.dead_letters.keep(part, {0: "too large", 1: "a fault of ours"})
+    ran = await buuta(settings, "dead-letters", "replay", "--all")
+    assert "Letter 0 stays: attempt must be a number from 1 to 99." in ran.said
+    assert "1 sent again." in ran.said
+    assert [each.value for each in await everything(settings, settings.events_topic)] == [right]
+    assert (await settled(pool)).keys() == {1}

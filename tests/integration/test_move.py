@@ -16,6 +16,7 @@ from buuta.errors import BadItem, KafkaAway
 from buuta.model.identifiers import parcel_key
 from buuta.model.scan import Scan
 from buuta.settings import SharedSettings
+from buuta.streaming.dead_letters import letters
 from buuta.streaming.producer import Producer, partition_of
 from buuta.streaming.stream import running
 from buuta.streaming.topics import create_topics
@@ -82,7 +83,7 @@ async def test_a_log_moves_to_more_partitions(
 ) -> None:
     target = Target(f"{own.events_topic}-2", f"{own.milestones_topic}-2", 8)
     new = own.model_copy(update={"events_topic": target.events, "milestones_topic": target.milestones})
-    move = Move(own, pool, producer, target)
+    move = Move(own, pool, producer, target, Codec())
     await report(producer, own.events_topic, "accepted", 0)
     await track(own, pool, producer, 60)
     assert await move.copy() == 60
@@ -104,3 +105,20 @@ async def test_a_log_moves_to_more_partitions(
     assert (await audit(new, pool, Archive(tmp_path / "archive", new.events_topic), Codec())).agrees
     paused = await pool.fetchval("select distinct paused from progress where topic = $1", own.events_topic)
     assert paused == f"moved to {target.events}"
+
+
+@pytest.mark.java
+@pytest.mark.timeout(120)
+async def test_a_scan_that_no_door_would_take_is_left_behind_as_a_dead_letter(
+    own: SharedSettings, pool: Any, producer: Producer
+) -> None:
+    target = Target(f"{own.events_topic}-2", f"{own.milestones_topic}-2", 8)
+    wrong = scan("held", 1, NUMBERS[0])._replace(offset_minutes=30_000)
+    await producer.send_keyed(
+        own.events_topic, [(b"ghn:N000", Codec().encode("ScanEvent", wrong._asdict()))]
+    )
+    await report(producer, own.events_topic, "accepted", 0)
+    assert await Move(own, pool, producer, target, Codec()).copy() == len(NUMBERS)
+    assert [each.reason async for each in letters(own)] == [
+        "offset_minutes must be an offset from UTC from -14:00 to +14:00"
+    ]
