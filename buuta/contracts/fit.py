@@ -10,7 +10,7 @@ from buuta.model.scan import SCAN_FIELDS, Scan
 
 
 def unfit(codec: Codec, values: Sequence[bytes | None]) -> dict[int, str]:
-    """The places of scans that no door would take, and why; what is no scan, or is none that reads, is not judged."""
+    """The places of scans that no door would take, and why; what is no scan, or does not read, is not judged."""
     found: dict[int, str] = {}
     for group in decode_chunk(codec, values).groups:
         if group.schema != "ScanEvent":
