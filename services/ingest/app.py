@@ -22,6 +22,7 @@ from buuta.telemetry.routes import operations
 from buuta.web import problems
 from services.ingest.capture import earnest, sandbox
 from services.ingest.carriers import all_recipes
+from services.ingest.copies import QUICK_SECONDS, Copies
 from services.ingest.domain.item import ScanItem
 from services.ingest.domain.recipe import Recipe
 from services.ingest.doors import epcis, office, reading, scans, webhooks
@@ -111,6 +112,7 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
                     facilities.placed,
                     tally,
                     keeping.take,
+                    Copies(edge.patient(QUICK_SECONDS)),
                 ),
                 patient,
                 vault,

@@ -20,6 +20,8 @@ from buuta.storage.vault import Vault
 from buuta.streaming.producer import Pair
 from buuta.telemetry import metrics
 from services.ingest.carriers import RECIPES
+from services.ingest.copies import Copies
+from services.ingest.domain import copy
 from services.ingest.domain.details import Details
 from services.ingest.domain.personal import without_personal
 from services.ingest.domain.recipe import Receipt, Recipe, Report, UnknownCode, shown_code, to_scan
@@ -32,6 +34,8 @@ Keep = Callable[[Sequence[Held]], Awaitable[None]]
 Put = Callable[[Sequence[Pair]], Awaitable[None]]
 KNOWN_LABELS: Final = 200
 COLUMNS_FROM: Final = 16
+COPY_DIFFERS: Final = "copy_differs"
+"""The code of an answer about a scan whose id came before with other words."""
 _labels: set[tuple[str, str]] = set()
 
 
@@ -63,13 +67,15 @@ class Answer(NamedTuple):
 class Reading:
     """What payloads say: an answer each, in their order, the scans by their ids, and what is set aside.
 
-    `details` are by the ids of their scans.
+    `details` are by the ids of their scans. `copies` are scans whose ids came before in these payloads, and that
+    say something else.
     """
 
     answers: list[Answer] = field(default_factory=list)
     scans: dict[str, Scan] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
     details: dict[str, Details] = field(default_factory=dict)
+    copies: list[Scan] = field(default_factory=list)
 
 
 @dataclass
@@ -93,6 +99,7 @@ class Target:
     `put` returns when scans are safe and `keep` when reports are that are set aside, or they raise KafkaAway.
     `placed` gives scans the place of their facility; `tally` counts what carriers report.
     `keep_details` returns when details are safe, and may say of their scans how far from the destination they were.
+    `copies` knows what was said before under an id.
     """
 
     put: Put
@@ -103,6 +110,7 @@ class Target:
     placed: Callable[[Collection[Scan]], Collection[Scan]] = list
     tally: Tally = field(default_factory=Tally)
     keep_details: KeepDetails = _no_details
+    copies: Copies = field(default_factory=Copies)
 
 
 class Intake:
@@ -139,9 +147,26 @@ class Intake:
         if reading.details:
             await self._target.keep_details(reading.scans, reading.details)
         if reading.scans:
+            await self.compare(carrier, reading)
             await self._target.put(self.records(reading))
+            self.note(carrier, reading)
         self.count(receipt, reading)
         return reading.answers
+
+    async def compare(self, carrier: Carrier, reading: Reading) -> None:
+        """Say in the answers which scans were reported before and say something else now."""
+        if not copy.may_differ(self.recipes[carrier.format].identity):
+            return
+        differing = await self._target.copies.differing(reading.scans)
+        for place, answer in enumerate(reading.answers if differing else ()):
+            names = differing.get(answer.event_id or "")
+            if names and answer.code is None:
+                reading.answers[place] = _differs(answer, names)
+
+    def note(self, carrier: Carrier, reading: Reading) -> None:
+        """Remember what was taken in, for the copies that may come."""
+        if copy.may_differ(self.recipes[carrier.format].identity):
+            self._target.copies.note(reading.scans.values())
 
     def read(self, carrier: Carrier, receipt: Receipt, payloads: Sequence[Any], parse: Parse) -> Reading:
         """Read and map payloads, and keep nothing yet."""
@@ -152,7 +177,8 @@ class Intake:
 
     def records(self, reading: Reading) -> list[Pair]:
         """The scans as they lie in the log, with the place of their facility."""
-        return records_of(self._target.codec, self._target.placed(reading.scans.values()))
+        scans = [*reading.scans.values(), *reading.copies]
+        return records_of(self._target.codec, self._target.placed(scans))
 
     def count(self, receipt: Receipt, reading: Reading) -> None:
         """Count what became of the payloads, once that is for good."""
@@ -179,7 +205,7 @@ class Intake:
         if scan is None:
             return Answer(Result.IGNORED, message="known to be no movement")
         if scan.event_id in reading.scans:
-            return Answer(Result.DUPLICATE, scan.event_id)
+            return _again(reading, scan)
         reading.scans[scan.event_id] = scan
         if report is not None and report.details is not None:
             reading.details[scan.event_id] = report.details
@@ -225,6 +251,24 @@ class Intake:
         plain = payload if isinstance(payload, bytes) else _bytes(payload)
         sealed = self._vault.seal_payload(plain)
         return Held(receipt.carrier, receipt.door, reason, raw_code[:100], receipt.received_at, sealed)
+
+
+def _again(reading: Reading, scan: Scan) -> Answer:
+    """What is said of a scan whose id came before in the same payloads.
+
+    One that says something else goes into the log as well: which of the two counts is the tracker's rule, and the
+    same as if they had come apart.
+    """
+    names = copy.differences(copy.said(reading.scans[scan.event_id]), copy.said(scan))
+    answer = Answer(Result.DUPLICATE, scan.event_id)
+    if not names:
+        return answer
+    reading.copies.append(scan)
+    return _differs(answer, names)
+
+
+def _differs(answer: Answer, names: Sequence[str]) -> Answer:
+    return answer._replace(code=COPY_DIFFERS, field=names[0], message=copy.told(names))
 
 
 def records_of(codec: Codec, scans: Collection[Scan]) -> list[Pair]:

@@ -17,7 +17,7 @@ from buuta.web.bodies import parse_json, read_body
 from buuta.web.problems import PROBLEM_RESPONSE, Problem
 from services.ingest.domain.recipe import Recipe, Webhook
 from services.ingest.doors.gate import Gate
-from services.ingest.intake import Intake, Result
+from services.ingest.intake import COPY_DIFFERS, Answer, Intake, Result
 from services.ingest.storage import Carrier
 
 DOOR: Final = "webhook"
@@ -79,7 +79,7 @@ async def _taken(intake: Intake, carrier: Carrier, recipe: Recipe, sent: Sent) -
     if answer.result is not Result.REJECTED:
         await intake.keep_facts(recipe, receipt, payload)
     if answer.result is not Result.REJECTED:
-        return JSONResponse(answer.as_json() if webhook.reply is None else _reply(webhook.reply, payload))
+        return JSONResponse(answer.as_json() if webhook.reply is None else _reply(webhook, payload, answer))
     await intake.keep_rejected(carrier, receipt, [payload], [answer])
     problem = Problem(400, answer.code or "", answer.message or "")
     return _refused(webhook, problem, field=answer.field or "")
@@ -130,11 +130,14 @@ def _payload(webhook: Webhook, sent: Sent) -> dict[str, Any]:
     return payload | fields if fields else payload
 
 
-def _reply(wanted: Mapping[str, str], payload: Mapping[str, Any]) -> dict[str, str]:
-    return {
+def _reply(webhook: Webhook, payload: Mapping[str, Any], answer: Answer) -> dict[str, str]:
+    """What the vendor wants to hear, and what we found that it should know."""
+    wanted = {
         name: str(payload.get(text[1:], "")) if text.startswith("$") else text
-        for name, text in wanted.items()
+        for name, text in (webhook.reply or {}).items()
     }
+    found = {"finding": answer.code, "message": answer.message}
+    return wanted | {name: text for name, text in found.items() if text and answer.code == COPY_DIFFERS}
 
 
 def _refused(webhook: Webhook, problem: Problem, **more: Any) -> JSONResponse:

@@ -1,0 +1,58 @@
+"""Whether two scans of one id say the same, and where they do not.
+
+It can only be where an id says nothing of the time: a vendor's own id may come again with other words. Of two such
+scans the one that was received first counts (`services/tracker/domain/fold.py`), and the sender is told.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from buuta.model.scan import Scan
+
+SAID: Final = {
+    "raw_code": "code", "occurred_at": "occurred_at", "facility": "facility", "attempt": "attempt",
+    "proof_present": "proof_present",
+}  # fmt: skip
+"""What a report itself says, by field, and the name of it that a sender knows."""
+MAPPED: Final = {"reason": "reason", "delivery_mode": "delivery_mode", "provisional": "provisional"}
+"""What a code table may have said; another version of it may say otherwise of the same report."""
+
+
+class Said(NamedTuple):
+    """What of a scan is the sender's word."""
+
+    raw_code: str
+    occurred_at: int
+    facility: str | None
+    attempt: int | None
+    proof_present: bool | None
+    reason: str | None
+    delivery_mode: str | None
+    provisional: bool
+    mapping_version: str
+
+
+def said(scan: Scan) -> Said:
+    """What of a scan is the sender's word."""
+    return Said(*(getattr(scan, name) for name in Said._fields))
+
+
+def differences(one: Said, other: Said) -> list[str]:
+    """The names of what two scans of one id say differently; never what they say."""
+    if one == other:
+        return []
+    names = SAID if one.mapping_version != other.mapping_version else SAID | MAPPED
+    return [shown for name, shown in names.items() if getattr(one, name) != getattr(other, name)]
+
+
+def may_differ(identity: Sequence[str]) -> bool:
+    """Whether scans with these columns of identity can be one event and say something else."""
+    return "time" not in identity
+
+
+def told(names: Sequence[str]) -> str:
+    """What the sender hears."""
+    return (
+        f"an event of this id was reported before with another {', '.join(names)}; what was received first counts: "
+        "correct that one, or give this one an id of its own"
+    )

@@ -1,0 +1,96 @@
+"""A copy that says something else is taken in, and its answer says so: in one request, of late, or long ago."""
+
+import time
+from typing import Any
+
+from buuta.model.scan import Scan
+from buuta.settings import SharedSettings
+from buuta.storage.bounded import BoundedPool, Silence
+from services.ingest.copies import Copies
+from services.ingest.domain.recipe import Receipt
+from services.ingest.storage import Carrier
+from tests.integration.doors import Door, add_carrier, intake_on, log
+from tests.integration.parts import chunk, database_away, producer_on, worker
+from tests.scans import scan
+
+EMS = {"tracking_code": "EJ00000001VN", "status_code": 4, "datetime": "25/11/2026 07:54:50"}
+LATER = EMS | {"datetime": "25/11/2026 07:55:50"}
+WORDS = "another occurred_at"
+
+
+async def test_a_vendor_whose_own_id_comes_again_with_another_time_hears_of_it(
+    door: Door, settings: SharedSettings, pool: Any
+) -> None:
+    door.secrets["ems"] = await add_carrier(pool, Carrier("ems", "VNPost EMS", "ems"))
+    said = []
+    for report in (EMS, EMS, LATER, EMS, LATER):
+        answer = await door.webhook("ems", json=report, headers={"ems-transaction": "T2"})
+        assert (answer.status_code, answer.json()["code"], answer.json()["transaction"]) == (
+            200,
+            "success",
+            "T2",
+        )
+        said.append(answer.json().get("finding"))
+    assert said == [None, None, "copy_differs", None, "copy_differs"]
+    assert WORDS in answer.json()["message"]
+    assert "07:5" not in answer.text
+    assert len(await log(settings)) == len(said)
+
+
+async def test_copies_in_one_request_are_told_apart_by_what_they_say(
+    settings: SharedSettings, pool: Any
+) -> None:
+    carrier = Carrier("ems", "VNPost EMS", "ems")
+    transaction = {"ems-transaction": "T2"}
+    async with producer_on(settings) as producer:
+        intake = intake_on(settings, producer, pool)
+        payloads = [each | transaction for each in (EMS, EMS, LATER)]
+        answers = await intake.take(
+            carrier, Receipt("ems", "webhook", 9), payloads, intake.recipes["ems"].parse
+        )
+    assert [(each.result, each.code) for each in answers] == [
+        ("accepted", None), ("duplicate", None), ("duplicate", "copy_differs"),
+    ]  # fmt: skip
+    assert answers[2].field == "occurred_at"
+    # What counts is decided by the tracker's rule, as if they had come apart: it gets both.
+    assert len({event["occurred_at"] for event in await log(settings)}) == 2
+
+
+def one(**more: Any) -> dict[str, Scan]:
+    made = scan("delivered", 1, event_id="ab" * 16, **more)
+    return {made.event_id: made}
+
+
+async def test_what_was_stored_long_ago_is_known_and_an_exact_copy_is_none(
+    settings: SharedSettings, pool: Any
+) -> None:
+    async with worker(settings, pool) as tracker:
+        await tracker.handle(chunk(settings, 0, one().values()))
+    assert await Copies(pool).differing(one(received_at=9, door="kafka", province="01")) == {}
+    assert await Copies(pool).differing(one(attempt=2, facility="BC1")) == {
+        "ab" * 16: ["facility", "attempt"]
+    }
+    newer = one(mapping_version="ghn-2", reason="weather")
+    assert await Copies(pool).differing(newer) == {}, "another table may map the same report otherwise"
+    assert await Copies(pool).differing(one(reason="weather")) == {"ab" * 16: ["reason"]}
+
+
+async def test_postgresql_away_or_silent_neither_fails_nor_delays_the_answer(
+    settings: SharedSettings, pool: Any
+) -> None:
+    async with database_away(settings):
+        assert await Copies(pool).differing(one()) == {}
+    copies = Copies(BoundedPool(pool, 0.3, Silence(str(settings.database))))
+    async with pool.acquire() as other, other.transaction():
+        await other.execute("lock table scans")
+        started = time.monotonic()
+        assert await copies.differing(one()) == {}
+        assert time.monotonic() - started < 5
+
+
+def test_memory_holds_the_latest_and_no_more() -> None:
+    copies = Copies(most=10)
+    made = [scan("delivered", hour) for hour in range(20)]
+    for each in made:
+        copies.note([each])
+    assert list(copies._known) == [each.event_id for each in made[10:]]
