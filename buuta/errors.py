@@ -8,6 +8,7 @@ BuutaError
 ├── Reject                  this item is wrong; its neighbours go on
 │   ├── BadItem             a report that breaks a rule; carries a machine code and a field
 │   ├── Undecodable         bytes that no schema of ours reads
+│   ├── Unsendable          a record that Kafka refuses while it takes others
 │   └── Forbidden           a key that is unknown, or that is not for this carrier or shipper
 └── Stop                    going on would do harm; the process must end
     ├── BadSettings         a variable that is missing or wrong
@@ -62,6 +63,10 @@ class BadItem(Reject):
 
 class Undecodable(Reject):
     """Bytes that no schema of ours reads."""
+
+
+class Unsendable(Reject):
+    """A record that Kafka refuses while it takes others."""
 
 
 class Forbidden(Reject):

@@ -8,11 +8,13 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
+import structlog
 
 from buuta.demo.journeys import Day, Parcel, Post
 from buuta.demo.stack import Stack
 from buuta.storage.faults import is_away
 
+log = structlog.get_logger()
 SIDE_BY_SIDE: Final = 200
 TRIES: Final = 20
 
@@ -26,6 +28,8 @@ class Ledger:
     event_ids: set[str] = field(default_factory=set)
     duplicates: int = 0
     parcels: list[Parcel] = field(default_factory=list)
+    broken_off: int = 0
+    """Journeys that ended by an error, none of the others'."""
 
     def note(self, post: Post, answer: dict[str, Any]) -> None:
         """Keep an answer."""
@@ -59,12 +63,19 @@ class Play:
         async with asyncio.TaskGroup() as group:
             while not stop.is_set():
                 await gate.acquire()
-                task = group.create_task(self._journey(self._day.parcel()))
+                task = group.create_task(self._journey_alone(self._day.parcel()))
                 task.add_done_callback(lambda _: gate.release())
                 try:
                     await asyncio.wait_for(stop.wait(), 1 / parcels_per_second)
                 except TimeoutError:
                     continue
+
+    async def _journey_alone(self, parcel: Parcel) -> None:
+        try:
+            await self._journey(parcel)
+        except Exception:
+            self.ledger.broken_off += 1
+            log.exception("journey_broken_off", carrier=parcel.carrier, number=parcel.number)
 
     async def _journey(self, parcel: Parcel) -> None:
         self.ledger.parcels.append(parcel)

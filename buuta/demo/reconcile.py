@@ -108,6 +108,7 @@ async def reconcile(stack: Stack, ledger: Ledger) -> Reconciliation:
     result.check("event ids in the history that nobody reported", 0, len(unreported) - len(guests))
     result.check("rows of history", counts["distinct_scans"], counts["scans"])
     kept = ledger.answers["quarantined"] + ledger.answers["rejected"]
+    result.check("journeys that an error broke off", 0, ledger.broken_off)
     result.check("reports missing in the quarantine", 0, max(kept - counts["quarantined"], 0))
     _check_states(result, ledger, states)
     _check_messages(result, stack, ledger, counts["in_doubt"])

@@ -10,6 +10,7 @@ import smpp34
 from aiosmtpd.controller import Controller
 
 from buuta.embedded.processes import free_port
+from buuta.storage.background import run_forever
 
 UDHI = 0x40
 UCS2 = 8
@@ -55,7 +56,7 @@ class SmsSink:
     async def start(self) -> None:
         """Begin to listen."""
         await self._server.start()
-        self._task = asyncio.create_task(self._receive())
+        self._task = asyncio.create_task(run_forever("sms_sink", self._receive, 0, within=None))
 
     async def stop(self) -> None:
         """Stop listening."""
@@ -64,12 +65,11 @@ class SmsSink:
         await self._server.stop()
 
     async def _receive(self) -> None:
-        while True:
-            event = await self._server.next()
-            if isinstance(event, smpp34.SubmitSmEvent):
-                self.pieces += 1
-                self._keep(event)
-                event.accept(message_id=str(self.pieces))
+        event = await self._server.next()
+        if isinstance(event, smpp34.SubmitSmEvent):
+            self.pieces += 1
+            self._keep(event)
+            event.accept(message_id=str(self.pieces))
 
     def _keep(self, event: Any) -> None:
         number, payload = event.destination_addr, bytes(event.short_message)

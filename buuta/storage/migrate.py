@@ -3,7 +3,8 @@
 from importlib import resources
 from typing import Any, Final
 
-LOCK: Final = 7_236_151
+from buuta.storage import locks
+
 TABLE: Final = """
 create table if not exists migrations (
   name text primary key, applied_at timestamptz not null default now())
@@ -17,7 +18,7 @@ async def migrate(con: Any) -> list[str]:
     """
     applied = []
     async with con.transaction():
-        await con.execute("select pg_advisory_xact_lock($1)", LOCK)
+        await locks.hold(con, locks.Lock.MIGRATIONS)
         await con.execute(TABLE)
         done = {row["name"] for row in await con.fetch("select name from migrations")}
         for name, sql in sorted(_files().items()):

@@ -1,18 +1,21 @@
 """The outbox: what is to reach Kafka is written in the transaction that decided it, and relayed."""
 
-import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
-import structlog
+from buuta.storage.background import run_forever
+from buuta.storage.locks import Lock
+from buuta.storage.queues import Queue, Record, drain
 
-from buuta.errors import Retry
-from buuta.storage.faults import is_away
-
-log = structlog.get_logger()
-ONE_RELAY: Final = 7_236_152
 BATCH: Final = 500
 IDLE_SECONDS: Final = 0.3
+OUTBOX: Final = Queue(
+    "outbox",
+    Lock.OUTBOX,
+    "select id, topic, key, value from outbox order by id limit $1",
+    "delete from outbox where id = any($1)",
+)
 
 
 class Sender(Protocol):
@@ -37,29 +40,23 @@ class Relay:
     def __init__(self, pool: Any, sender: Sender) -> None:
         self._pool = pool
         self._sender = sender
+        self._most = BATCH
 
     async def run(self) -> None:
         """Relay until cancelled."""
-        while True:
-            try:
-                sent = await self.once()
-            except Exception as why:
-                if not (isinstance(why, Retry) or is_away(why)):
-                    log.exception("outbox_failed")
-                sent = 0
-            if sent < BATCH:
-                await asyncio.sleep(IDLE_SECONDS)
+        await run_forever("outbox", self.once, IDLE_SECONDS)
 
     async def once(self) -> int:
-        """Send one batch; returns how many records."""
+        """Send one batch; returns how many records. What took too long comes again in halves."""
+        most, self._most = self._most, max(self._most // 2, 1)
         async with self._pool.acquire() as con, con.transaction():
-            if not await con.fetchval("select pg_try_advisory_xact_lock($1)", ONE_RELAY):
-                return 0
-            rows = await con.fetch("select id, topic, key, value from outbox order by id limit $1", BATCH)
-            by_topic: dict[str, list[tuple[bytes, bytes]]] = defaultdict(list)
-            for row in rows:
-                by_topic[row["topic"]].append((row["key"], row["value"]))
-            for topic, pairs in by_topic.items():
-                await self._sender.send_keyed(topic, pairs)
-            await con.execute("delete from outbox where id = any($1)", [row["id"] for row in rows])
-        return len(rows)
+            sent = await drain(con, OUTBOX, self._send, most)
+        self._most = min(most * 2, BATCH)
+        return sent
+
+    async def _send(self, records: Sequence[Record]) -> None:
+        by_topic: dict[str, list[tuple[bytes, bytes]]] = defaultdict(list)
+        for record in records:
+            by_topic[record.topic].append((record.key, record.value))
+        for topic, pairs in by_topic.items():
+            await self._sender.send_keyed(topic, pairs)

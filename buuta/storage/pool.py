@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, Final
 
 import asyncpg
 
 from buuta.settings import SharedSettings
+from buuta.storage.background import run_forever, running
 from buuta.telemetry.health import Readiness
 
 WATCH_SECONDS: Final = 2.0
@@ -37,11 +39,11 @@ async def open_pool(settings: SharedSettings, application: str, readiness: Readi
         },
         init=_plain_json,
     )
-    watching = asyncio.create_task(_watch(pool, readiness))
+    watch = run_forever("database_watch", partial(_watch, pool, readiness), WATCH_SECONDS)
     try:
-        yield pool
+        async with running(watch):
+            yield pool
     finally:
-        watching.cancel()
         try:
             await asyncio.wait_for(pool.close(), CLOSE_SECONDS)
         except TimeoutError:
@@ -49,17 +51,15 @@ async def open_pool(settings: SharedSettings, application: str, readiness: Readi
 
 
 async def _watch(pool: Any, readiness: Readiness) -> None:
-    while True:
-        try:
-            async with asyncio.timeout(WATCH_SECONDS):
-                await pool.fetchval("select count(*) from migrations")
-        except asyncpg.UndefinedTableError:
-            readiness.waits("database", "not migrated: run buuta migrate")
-        except Exception as away:
-            readiness.waits("database", f"PostgreSQL does not answer: {type(away).__name__}")
-        else:
-            readiness.reached("database")
-        await asyncio.sleep(WATCH_SECONDS)
+    try:
+        async with asyncio.timeout(WATCH_SECONDS):
+            await pool.fetchval("select count(*) from migrations")
+    except asyncpg.UndefinedTableError:
+        readiness.waits("database", "not migrated: run buuta migrate")
+    except Exception as away:
+        readiness.waits("database", f"PostgreSQL does not answer: {type(away).__name__}")
+    else:
+        readiness.reached("database")
 
 
 async def _plain_json(con: Any) -> None:

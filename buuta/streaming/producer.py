@@ -7,11 +7,17 @@ from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    CorruptRecordException,
+    InvalidTopicError,
+    KafkaError,
+    PolicyViolationError,
+)
 from aiokafka.partitioner import murmur2
 
-from buuta.errors import KafkaAway
+from buuta.errors import KafkaAway, Unsendable
 from buuta.settings import SharedSettings
+from buuta.storage.background import until_done
 from buuta.telemetry.health import Readiness
 
 log = structlog.get_logger()
@@ -19,6 +25,10 @@ Pair = tuple[bytes, bytes]
 CONNECT_PAUSE: Final = 1.0
 BATCHES_FROM: Final = 64
 Headers = Sequence[tuple[str, bytes]]
+REFUSED: Final = (CorruptRecordException, InvalidTopicError, PolicyViolationError)
+"""Not its size: a log that is being moved (buuta/audit/move.py) refuses all, and takes them again later."""
+LARGEST_BYTES: Final = 1_000_000
+"""What a record may have: a little less than brokers take that nobody has configured."""
 
 
 class Producer:
@@ -53,22 +63,21 @@ class Producer:
             return len(await kafka.partitions_for(topic))
 
     async def _connect(self) -> None:
-        while not self._connected.is_set():
-            kafka = self._new()
-            try:
-                await kafka.start()
-            except asyncio.CancelledError:
-                await kafka.stop()
-                raise
-            except KafkaError as away:
-                await kafka.stop()
+        await until_done("kafka_connection", self._try_to_connect, CONNECT_PAUSE)
+
+    async def _try_to_connect(self) -> None:
+        kafka = self._new()
+        try:
+            await kafka.start()
+        except BaseException as away:
+            await kafka.stop()
+            if isinstance(away, KafkaError):
                 self._readiness.waits("kafka", f"no broker answers: {type(away).__name__}")
-                log.warning("kafka_away", error=type(away).__name__)
-                await asyncio.sleep(CONNECT_PAUSE)
-            else:
-                self._kafka = kafka
-                self._readiness.reached("kafka")
-                self._connected.set()
+                raise KafkaAway("no broker answers") from away
+            raise
+        self._kafka = kafka
+        self._readiness.reached("kafka")
+        self._connected.set()
 
     def _new(self) -> Any:
         settings = self._settings
@@ -95,12 +104,14 @@ class Producer:
 
     @contextlib.asynccontextmanager
     async def _acknowledged(self) -> AsyncIterator[Any]:
-        """The producer for a send that ends with Kafka's acknowledgement or with `KafkaAway`."""
+        """The producer for a send that ends with Kafka's acknowledgement, with `KafkaAway` or with `Unsendable`."""
         if self._kafka is None:
             raise KafkaAway("no broker has answered yet")
         try:
             async with asyncio.timeout(self._timeout):
                 yield self._kafka
+        except REFUSED as why:
+            raise Unsendable(f"Kafka refuses it: {type(why).__name__}") from why
         except (TimeoutError, KafkaError) as away:
             self._readiness.waits("kafka", f"not acknowledged: {type(away).__name__}")
             raise KafkaAway(f"not acknowledged: {type(away).__name__}") from away
@@ -111,7 +122,9 @@ class Producer:
 
         Raises:
             KafkaAway: not acknowledged in time; it may still arrive later.
+            Unsendable: Kafka takes no such record.
         """
+        _check_size([(key or b"", value or b"")])
         async with self._acknowledged() as kafka:
             await kafka.send_and_wait(topic, value, key, headers=list(headers))
 
@@ -120,8 +133,10 @@ class Producer:
 
         Raises:
             KafkaAway: not all were acknowledged in time; any of them may have been.
+            Unsendable: Kafka refuses one of them.
         """
         pairs = list(pairs)
+        _check_size(pairs)
         if len(pairs) >= BATCHES_FROM:
             await self._send_partitioned(topic, pairs)
             return
@@ -142,10 +157,19 @@ class Producer:
 
         Raises:
             KafkaAway: not all were acknowledged in time; any of them may have been.
+            Unsendable: Kafka refuses one of them.
         """
+        _check_size(pairs)
         async with self._acknowledged() as kafka:
             for batch in _batches(kafka, pairs):
                 await (await kafka.send_batch(batch, topic, partition=partition))
+
+
+def _check_size(pairs: Sequence[Pair]) -> None:
+    """Before any is sent, so that none overtakes the one that cannot be."""
+    largest = max((len(key or b"") + len(value or b"") for key, value in pairs), default=0)
+    if largest > LARGEST_BYTES:
+        raise Unsendable(f"a record of {largest} bytes is too large; the most is {LARGEST_BYTES}")
 
 
 def partition_of(key: bytes | None, partitions: int) -> int:

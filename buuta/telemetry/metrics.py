@@ -104,3 +104,13 @@ NOTIFIER_SUBMIT_SECONDS = Histogram(
 
 PORTAL_REQUESTS = Counter("buuta_portal_requests_total", "Answers by page.", ["page", "status"])
 PORTAL_WATCHERS = Gauge("buuta_portal_watchers", "Open live tracking pages.")
+
+LOOP_FAILURES = Counter(
+    "buuta_loop_failures_total",
+    "Turns of background loops that failed: what they need is away, or a fault.",
+    ["loop", "why"],
+)
+SET_ASIDE = Counter(
+    "buuta_set_aside_total", "Elements that failed alone until they were set aside.", ["loop"]
+)
+SET_ASIDE_NOW = Gauge("buuta_set_aside_records", "Elements that are set aside: buuta stuck list.", ["loop"])

@@ -2,18 +2,18 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from buuta import __version__
 from buuta.contracts import registry
+from buuta.storage import set_aside
+from buuta.storage.background import Step, run_forever, running
 from buuta.storage.bounded import BoundedPool, Silence
-from buuta.storage.faults import is_away
 from buuta.storage.pool import open_pool
 from buuta.storage.vault import Vault, read_master_key
 from buuta.streaming.producer import Producer
@@ -44,7 +44,6 @@ from services.ingest.settings import IngestSettings
 from services.ingest.spool import Spool
 from services.ingest.storage import keep_facts
 
-log = structlog.get_logger()
 FOLLOW_SECONDS: Final = 5.0
 PATIENT: Final = 5
 """So many times a request's patience has what honestly takes longer: a capture, a batch."""
@@ -122,26 +121,28 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         gate = Gate(intakes, keyring, settings.ingest_inside_bytes)
         limits = epcis.Limits(settings.ingest_body_bytes, settings.ingest_items)
         kafka_door = KafkaDoor(settings.kafka, intakes.real, codec)
-        steps: list[Callable[[], Awaitable[None]]] = [
-            partial(held.measure, pool), keyring.write_down, facilities.refresh,
-            partial(tally.write_down, pool), keeping.settle, partial(measure_silence, pool),
-            partial(manifests.check, pool),
-        ]  # fmt: skip
+        follow: dict[str, Step] = {
+            "mappings": partial(_read_mappings, pool, book, recipes), "quarantine": partial(held.measure, pool),
+            "key_usage": keyring.write_down, "facilities": facilities.refresh,
+            "tally": partial(tally.write_down, pool), "details": keeping.settle,
+            "silence": partial(measure_silence, pool), "manifests": partial(manifests.check, pool),
+            "set_aside": partial(set_aside.measure, pool),
+        }  # fmt: skip
         asking = PollingDoor(intakes.real, vault)
-        work = [keyring.run(), spool.run(), shelter.run(), asking.run(), _follow(pool, book, steps)]
+        work = [keyring.run(), spool.run(), shelter.run(), asking.run()]
+        # Each by itself: one that fails, or that hangs, starves no other.
+        work += [run_forever(name, step, FOLLOW_SECONDS) for name, step in follow.items()]
         if settings.ingest_kafka_door:
             work.append(kafka_door.run())
-        tasks = [asyncio.create_task(each) for each in work]
         try:
             more = [
                 office.router(office.Office(Keys(vault, codec), edge, Way(spool.put, keeping.take), book)),
                 reading.router(gate, edge, vault), manifest_door.router(gate, edge),
                 epcis.router(gate, earnest(intakes.real, spool.put_within), sandbox(intakes.sandbox), limits),
             ]  # fmt: skip
-            yield build(settings, gate, more, readiness), failed
+            async with running(*work):
+                yield build(settings, gate, more, readiness), failed
         finally:
-            for task in tasks:
-                task.cancel()
             await producer.stop()
 
 
@@ -149,18 +150,6 @@ async def _nowhere(_: Sequence[Any]) -> None:
     """Where goes what is sent by a sandbox key."""
 
 
-async def _follow(pool: Any, book: RecipeBook, steps: Sequence[Callable[[], Awaitable[None]]]) -> None:
-    """Read the codes that people map, say how much waits for them, write down what keys were used for.
-
-    Without PostgreSQL what was read last holds.
-    """
-    recipes = book.recipes
-    while True:
-        try:
-            book.recipes = await held.mapped(pool, recipes)
-            for step in steps:
-                await step()
-        except Exception as why:
-            if not is_away(why):
-                log.exception("following_failed")
-        await asyncio.sleep(FOLLOW_SECONDS)
+async def _read_mappings(pool: Any, book: RecipeBook, recipes: Mapping[str, Recipe]) -> None:
+    """Read the codes that people mapped since; without PostgreSQL what was read last holds."""
+    book.recipes = await held.mapped(pool, recipes)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from buuta.storage import locks
 from services.ingest.domain.effects import Change, Happened, Known, Told
 from services.ingest.domain.packing import Packing
 
-LOCK: Final = "select pg_advisory_xact_lock(7236155, hashtext($1))"
 KEEP_EVENT: Final = """
 insert into epcis_events (carrier, event_id, things, occurred_at, payload, retracted)
 values ($1, $2, $3, $4, $5, $6) on conflict (carrier, event_id) do update set retracted = true
@@ -76,7 +76,7 @@ class Concerned:
 
 async def lock(con: Any, carrier: str) -> None:
     """Captures of one carrier happen one after another."""
-    await con.execute(LOCK, carrier)
+    await locks.hold(con, locks.Lock.EPCIS, carrier)
 
 
 async def keep_events(con: Any, carrier: str, rows: Sequence[Row]) -> set[str]:

@@ -6,12 +6,15 @@ While PostgreSQL is away they wait encrypted in the quarantine's topic, and find
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from buuta.model.identifiers import SHARED, parcel_key
 from buuta.model.scan import Scan
-from buuta.storage import secrets
+from buuta.storage import secrets, set_aside
+from buuta.storage.background import Fault, each_alone
 from buuta.storage.faults import is_away
+from buuta.storage.set_aside import Aside
 from buuta.storage.vault import Vault
 from buuta.telemetry import metrics
 from services.ingest.domain.details import Details, Position, bucket
@@ -31,8 +34,11 @@ order by version desc limit 1
 DETAILS: Final = "select sealed from event_details where key_hash = $1 order by received_at"
 WAITING: Final = """
 select id, carrier, raw_code, payload from quarantine where state = 'waiting' and reason = 'details'
+  and not exists (select from set_aside where loop = 'details' and element = id::text
+    and (next_at is null or next_at > now()))
 order by id limit 500
 """
+LOOP: Final = "details"
 Keep = Callable[[Sequence[Held]], Awaitable[None]]
 
 
@@ -96,14 +102,21 @@ class Keeping:
         )
 
     async def settle(self) -> None:
-        """Bring what waited to its place."""
+        """Bring what waited to its place; what does not open is set aside by itself."""
         async with self.pool.acquire() as con, con.transaction():
-            rows = await con.fetch(WAITING)
+            outcome = await each_alone(await con.fetch(WAITING), partial(self._bring_home, con))
+            settled = [row["id"] for row in outcome.done]
+            await held.settle(con, settled, "replayed", "brought to the vault")
+            await set_aside.done(con, LOOP, list(map(str, settled)))
+            faults = [Fault(Aside(str(each.element["id"])), each.why) for each in outcome.faults]
+            await set_aside.failed(con, LOOP, faults)
+
+    async def _bring_home(self, con: Any, rows: Sequence[Any]) -> None:
+        async with con.transaction():
             for row in rows:
                 waits = json.loads(self.vault.open_payload(row["payload"]))
                 sealed = await secrets.seal(con, self.vault, waits["key"], waits["details"].encode())
                 await con.execute(INSERT, bytes.fromhex(row["raw_code"]), *sealed)
-            await held.settle(con, [row["id"] for row in rows], "replayed", "brought to the vault")
 
 
 def _plain(details: Details) -> bytes:

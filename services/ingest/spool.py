@@ -6,20 +6,18 @@ behind it. What is sent twice, because a process died between Kafka's acknowledg
 id and counts once.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-import structlog
-
-from buuta.errors import KafkaAway, Retry
+from buuta.errors import KafkaAway, Unsendable
+from buuta.storage.background import run_forever
 from buuta.storage.faults import is_away
+from buuta.storage.locks import Lock
+from buuta.storage.queues import Queue, Record, drain
 from buuta.streaming.producer import Pair
 from buuta.telemetry import metrics
 
-log = structlog.get_logger()
-ONE_DRAIN: Final = 7_236_154
 BATCH: Final = 2_000
 IDLE_SECONDS: Final = 0.3
 MEASURE_SECONDS: Final = 1.0
@@ -28,7 +26,12 @@ SIZE: Final = "select coalesce(max(id) - min(id) + 1, 0) from spool"
 SPOOL: Final = """
 insert into spool (key, value) select * from unnest($1::bytea[], $2::bytea[])
 """
-OLDEST: Final = "select id, key, value from spool order by id limit $1"
+QUEUE: Final = Queue(
+    "spool",
+    Lock.SPOOL,
+    "select id, '', key, value from spool order by id limit $1",
+    "delete from spool where id = any($1)",
+)
 Send = Callable[[Sequence[Pair]], Awaitable[None]]
 """Sends records to the partitions of their keys; raises KafkaAway."""
 Enqueue = Callable[[Any, Sequence[Pair]], Awaitable[None]]
@@ -50,6 +53,7 @@ class Spool:
         self._most = most
         self._waiting = False
         self._size = 0
+        self._batch = BATCH
         self._measured_at = -MEASURE_SECONDS
 
     async def put(self, pairs: Sequence[Pair]) -> None:
@@ -62,7 +66,8 @@ class Spool:
             return
         try:
             await self._send(pairs)
-        except KafkaAway:
+        except (KafkaAway, Unsendable):
+            # One that cannot be sent is found in the spool and set aside there: its neighbours are safe.
             if not await self._spooled(pairs):
                 raise
 
@@ -102,30 +107,23 @@ class Spool:
 
     async def run(self) -> None:
         """Send on what waits, for ever."""
-        while True:
-            try:
-                sent = await self.drain()
-            except Exception as why:
-                if not (isinstance(why, Retry) or is_away(why)):
-                    log.exception("spool_failed")
-                sent = 0
-            if sent < BATCH:
-                await asyncio.sleep(IDLE_SECONDS)
+        await run_forever("spool", self.drain, IDLE_SECONDS)
 
     async def drain(self) -> int:
         """Send the oldest on; returns how many. One process does it at a time, all learn how much waits.
 
+        What took too long comes again in halves.
+
         Raises:
             KafkaAway: they were not acknowledged and stay.
         """
+        most, self._batch = self._batch, max(self._batch // 2, 1)
         async with self._pool.acquire() as con, con.transaction():
-            rows = []
-            if await con.fetchval("select pg_try_advisory_xact_lock($1)", ONE_DRAIN):
-                rows = await con.fetch(OLDEST, BATCH)
-                if rows:
-                    await self._send([(row["key"], row["value"]) for row in rows])
-                    # By their ids: one with a lesser id may have been committed since they were read.
-                    await con.execute("delete from spool where id = any($1)", [row["id"] for row in rows])
+            sent = await drain(con, QUEUE, self._send_records, most)
+        self._batch = min(most * 2, BATCH)
         await self._measure()
         self._waiting = self._size > 0
-        return len(rows)
+        return sent
+
+    async def _send_records(self, records: Sequence[Record]) -> None:
+        await self._send([(record.key, record.value) for record in records])

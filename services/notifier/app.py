@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import tomllib
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 
+from buuta.storage.background import run_forever, running
 from buuta.storage.outbox import Relay
 from buuta.storage.vault import Vault, read_master_key
 from buuta.streaming import stream
@@ -25,6 +27,7 @@ from services.notifier.sender import Office, Sender
 from services.notifier.settings import NotifierSettings
 
 CONSUMER = "notifier"
+WATCH_SECONDS = 0.5
 
 
 def sentences() -> Sentences:
@@ -49,25 +52,20 @@ async def wire(settings: NotifierSettings) -> AsyncIterator[tuple[Any, "asyncio.
         office = Office(parts.pool, vault, parts.codec, settings, sentences())
         senders = [Sender(office, each) for each in (sms, EmailChannel(settings))]
         work = [sender.run() for sender in senders]
-        tasks = [
-            asyncio.create_task(each)
-            for each in (*work, Relay(parts.pool, parts.producer).run(), _watch(sms, readiness))
-        ]
+        watch = run_forever("sms_watch", partial(_watch, sms, readiness), WATCH_SECONDS)
         try:
-            async with stream.running(settings, worker):
+            async with (
+                running(*work, Relay(parts.pool, parts.producer).run(), watch),
+                stream.running(settings, worker),
+            ):
                 yield app, failed
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             await sms.stop()
 
 
 async def _watch(sms: SmsChannel, readiness: Readiness) -> None:
-    while True:
-        why = sms.waits_for
-        if why is None:
-            readiness.reached("sms")
-        else:
-            readiness.waits("sms", why)
-        await asyncio.sleep(0.5)
+    why = sms.waits_for
+    if why is None:
+        readiness.reached("sms")
+    else:
+        readiness.waits("sms", why)

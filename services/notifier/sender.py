@@ -7,7 +7,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,10 @@ import structlog
 
 from buuta.contracts.codec import Codec
 from buuta.model.identifiers import split_key
-from buuta.storage import contacts, outbox
+from buuta.storage import contacts, outbox, set_aside
+from buuta.storage.background import Fault, each_alone, is_waited_for, run_forever, said
 from buuta.storage.contacts import Contact
-from buuta.storage.faults import is_away
+from buuta.storage.set_aside import Aside
 from buuta.storage.vault import Vault
 from buuta.telemetry import metrics
 from services.notifier import storage
@@ -29,6 +30,7 @@ from services.notifier.settings import NotifierSettings
 from services.notifier.storage import Message
 
 log = structlog.get_logger()
+DOUBTFUL = "doubtful"
 DECIDED: Mapping[Fate, State] = {
     Fate.ACCEPTED: State.SENT,
     Fate.REFUSED: State.FAILED,
@@ -61,31 +63,61 @@ class Sender:
 
     async def run(self) -> None:
         """Send until cancelled."""
-        while True:
-            try:
-                sent = 0 if self._channel.waits_for else await self.once()
-            except Exception as why:
-                if not is_away(why):
-                    log.exception("sender_failed", channel=self._channel.name)
-                sent = 0
-            if not sent:
-                await asyncio.sleep(self._settings.idle_seconds)
+        await run_forever(f"sender_{self._channel.name}", self._turn, self._settings.idle_seconds)
+
+    async def _turn(self) -> int:
+        return 0 if self._channel.waits_for else await self.once()
 
     async def once(self) -> int:
         """Claim a batch and send it side by side; returns how many messages it was."""
-        await self._list_doubtful()
         claimed = await storage.claim(
             self._pool, self._owner, self._channel.name, self._settings.send_at_once
         )
         for message in claimed:
             metrics.NOTIFIER_WAIT_SECONDS.labels(self._channel.name).observe(message.waited)
-        known = await contacts.load(
-            self._pool, self._vault, {message.registration_id for message in claimed}
+        known = await self._contacts(claimed)
+        ended = await asyncio.gather(
+            *(self._send_alone(message, known) for message in claimed), return_exceptions=True
         )
-        await asyncio.gather(
-            *(self._send(message, known.get(message.registration_id)) for message in claimed)
-        )
+        await self._list_doubtful()
+        for why in ended:
+            if why is not None:
+                raise why
         return len(claimed)
+
+    async def _contacts(self, claimed: Sequence[Message]) -> dict[uuid.UUID, Contact | Exception]:
+        """The contacts of messages; in the place of one that does not open stands why."""
+        known: dict[uuid.UUID, Contact | Exception] = {}
+
+        async def read(ids: Sequence[uuid.UUID]) -> None:
+            known.update(await contacts.load(self._pool, self._vault, ids))
+
+        outcome = await each_alone(list({message.registration_id for message in claimed}), read)
+        known.update({fault.element: fault.why for fault in outcome.faults})
+        return known
+
+    async def _send_alone(self, message: Message, known: Mapping[uuid.UUID, Contact | Exception]) -> None:
+        """Send one message; one that cannot be worded or addressed is tried again later, and fails at last."""
+        try:
+            contact = known.get(message.registration_id)
+            if isinstance(contact, Exception):
+                raise contact
+            await self._send(message, contact)
+        except Exception as why:
+            if is_waited_for(why):
+                raise
+            await self._set_aside(message, why)
+
+    async def _set_aside(self, message: Message, why: Exception) -> None:
+        """Of what was about to leave nobody knows: that becomes in doubt when its lease is over."""
+        log.error(
+            "message_failed", channel=self._channel.name, message_id=str(message.message_id), exc_info=why
+        )
+        pause = pause_after(message.attempts + 1)
+        if pause is None:
+            await self._decide(message, State.FAILED, said(why))
+        else:
+            await storage.put_off(self._pool, self._owner, message, said(why), pause)
 
     async def _send(self, message: Message, contact: Contact | None) -> None:
         address = None if contact is None else contact.address(self._channel.name)
@@ -124,8 +156,19 @@ class Sender:
         metrics.NOTIFIER_MESSAGES.labels(self._channel.name, state.value).inc()
 
     async def _list_doubtful(self) -> None:
+        """Each alone: one that cannot be reported is set aside."""
+        left = await storage.left(self._pool)
+        if not left:
+            return
+        resting = await set_aside.resting(self._pool, DOUBTFUL)
+        ids = [each for each in left if str(each) not in resting]
+        outcome = await each_alone(ids, self._doubt)
+        faults = [Fault(Aside(str(each.element)), each.why) for each in outcome.faults]
+        await set_aside.failed(self._pool, DOUBTFUL, faults)
+
+    async def _doubt(self, ids: Sequence[uuid.UUID]) -> None:
         async with self._pool.acquire() as con, con.transaction():
-            for row in await storage.doubtful(con):
+            for row in await storage.doubtful(con, ids):
                 await self._report(con, {**dict(row), "fate": State.IN_DOUBT.value})
                 metrics.NOTIFIER_MESSAGES.labels(row["channel"], State.IN_DOUBT.value).inc()
                 log.warning("message_in_doubt", message_id=str(row["message_id"]))

@@ -62,10 +62,20 @@ update messages set state = 'queued', provider_code = $3, due_at = now() + $4 * 
   lease_owner = null
 where message_id = $1 and lease_owner = $2 and state = 'submitting'
 """
+PUT_OFF: Final = """
+update messages set state = 'queued', attempts = attempts + 1, provider_code = $3,
+  due_at = now() + $4 * interval '1 second', lease_owner = null
+where message_id = $1 and lease_owner = $2 and state = 'claimed'
+"""
 DOUBT: Final = """
 update messages set state = 'in_doubt', decided_at = now()
-where state = 'submitting' and lease_until < now()
+where state = 'submitting' and lease_until < now() and message_id = any($1)
 returning message_id, parcel_key, kind, ordinal, channel, provider_code, attempts, decided_at
+"""
+
+
+LEFT: Final = """
+select message_id from messages where state = 'submitting' and lease_until < now() limit 500
 """
 
 
@@ -124,7 +134,17 @@ async def again(pool: Any, owner: str, message: Message, code: str | None, pause
     await pool.execute(AGAIN, message.message_id, owner, code, pause)
 
 
-async def doubtful(con: Any) -> list[Any]:
-    """Mark what was submitting when its worker died; returns it."""
-    rows: list[Any] = await con.fetch(DOUBT)
+async def put_off(pool: Any, owner: str, message: Message, why: str, pause: int) -> None:
+    """Back to the queue after a fault of ours, before anything has left; it counts as an attempt."""
+    await pool.execute(PUT_OFF, message.message_id, owner, why, pause)
+
+
+async def left(con: Any) -> list[UUID]:
+    """What was submitting when its worker died."""
+    return [row["message_id"] for row in await con.fetch(LEFT)]
+
+
+async def doubtful(con: Any, ids: Sequence[UUID]) -> list[Any]:
+    """Mark these as in doubt, if they still are what was left; returns them."""
+    rows: list[Any] = await con.fetch(DOUBT, list(ids))
     return rows

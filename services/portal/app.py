@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from buuta import __version__
 from buuta.contracts import registry
+from buuta.storage.background import running
 from buuta.storage.bounded import BoundedPool, Silence
 from buuta.storage.outbox import Relay
 from buuta.storage.pool import open_pool
@@ -47,10 +48,8 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         app.include_router(tracking.router(edge, board))
         app.include_router(rates.router(edge.patient(settings.database_timeout * 2), settings))
         app.include_router(operations("portal", readiness))
-        tasks = [asyncio.create_task(work) for work in (Relay(pool, producer).run(), board.run())]
         try:
-            yield app, failed
+            async with running(Relay(pool, producer).run(), board.run()):
+                yield app, failed
         finally:
-            for task in tasks:
-                task.cancel()
             await producer.stop()

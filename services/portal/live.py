@@ -3,15 +3,13 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
-import structlog
-
+from buuta.storage.background import each_alone, run_forever
 from buuta.telemetry import metrics
 from services.portal import storage
 
-log = structlog.get_logger()
 EVERY_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 15.0
 
@@ -27,20 +25,20 @@ class LiveBoard:
 
     async def run(self) -> None:
         """Look at what is watched until cancelled."""
-        while True:
-            await asyncio.sleep(EVERY_SECONDS)
-            if self._watched:
-                await self._look()
+        await run_forever("live_board", self._look, EVERY_SECONDS)
 
     async def _look(self) -> None:
-        try:
-            found = await storage.versions(self._pool, list(self._watched))
-        except Exception as away:
-            log.warning("live_board_away", error=type(away).__name__)
-            return
+        found: dict[str, str] = {}
+
+        async def read(keys: Sequence[str]) -> None:
+            found.update(await storage.versions(self._pool, keys))
+
+        outcome = await each_alone(sorted(self._watched), read)
         async with self._changed:
             self._versions = found
             self._changed.notify_all()
+        for fault in outcome.faults:
+            raise fault.why
 
     async def changes(self, key: str) -> AsyncIterator[str]:
         """The parcel's version, now and whenever it changes; an empty text keeps the line open."""

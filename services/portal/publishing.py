@@ -12,9 +12,9 @@ from itertools import groupby
 from typing import Any, Final
 
 from buuta.errors import BadItem
+from buuta.storage import locks
 from services.portal.domain.rates import COUNTS, Choice
 
-LOCK: Final = 7_236_152
 CELL: Final = "carrier, service, province, commune, day"
 SUMS: Final = ", ".join(f"sum({name})::bigint as {name}" for name in COUNTS)
 OLD: Final = ", ".join(f"latest.{name}" for name in COUNTS)
@@ -86,7 +86,7 @@ async def publish(con: Any, until: date, closed: date, by: CountedBy) -> Publica
             "cohort_open", f"the cohort of {until} is still open; the newest closed one is that of {closed}"
         )
     async with con.transaction(isolation="repeatable_read"):
-        await con.execute("select pg_advisory_xact_lock($1)", LOCK)
+        await locks.hold(con, locks.Lock.PUBLICATION)
         choices = sorted(by.choices)
         number = await con.fetchval(PUBLICATION, until, by.rules, await con.fetchval(POSITIONS), choices)
         told = await con.execute(FIGURES, number, until, choices)

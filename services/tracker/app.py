@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from buuta.model.times import DAY_MS
+from buuta.storage.background import running
 from buuta.streaming import stream
 from buuta.streaming.stream import Route
 from buuta.streaming.worker import ChunkWorker
@@ -39,9 +40,5 @@ async def wire(settings: TrackerSettings) -> AsyncIterator[tuple[Any, "asyncio.F
         timekeeper = Timekeeper(worker, settings.events_topic, settings.sweep_interval, now_ms)
         async with stream.running(settings, worker):
             publisher = Publisher(parts, settings.rates_topic, settings.parcels_topic)
-            tasks = [asyncio.create_task(work) for work in (timekeeper.run(), publisher.run())]
-            try:
+            async with running(timekeeper.run(), publisher.run()):
                 yield app, failed
-            finally:
-                for task in tasks:
-                    task.cancel()

@@ -8,26 +8,25 @@ No index leads to what is due: one on `next_expected_at` would end HOT updates, 
 So all open parcels are read now and then, for at most a twentieth of the time.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
-import structlog
-
 from buuta.contracts.columns import encode_rows
-from buuta.errors import Retry
 from buuta.model.identifiers import split_key
 from buuta.model.scan import DeadlinePassed
 from buuta.model.statuses import DEADLINE_LETTER
-from buuta.storage.faults import is_away
+from buuta.storage import set_aside
+from buuta.storage.background import Fault, each_alone, in_turn, run_forever
+from buuta.storage.set_aside import Aside
 from buuta.streaming.parts import Parts
 from buuta.streaming.worker import ChunkWorker
 from buuta.telemetry import metrics
 from services.tracker.domain.invitations import GOES_BACK
 from services.tracker.domain.rules import DEADLINES, STALE_MS
 
-log = structlog.get_logger()
+LOOP: Final = "deadlines"
 MOST: Final = 5_000
 """Records appended in one go; the next sweep finds the rest."""
 RARELY: Final = 19
@@ -56,35 +55,44 @@ class Timekeeper:
         self._topic = topic
         self._interval = interval
         self._now_ms = now_ms
+        self._rests_until = 0.0
 
     async def run(self) -> None:
         """Sweep for ever; what is away now is tried at the next sweep."""
-        while True:
-            started = time.monotonic()
-            try:
-                for partition in await self._worker.caught_up(BEHIND):
-                    await self.sweep(partition)
-            except Exception as why:
-                if not (isinstance(why, Retry) or is_away(why)):
-                    self._worker.fail(why)
-                    return
-                log.warning("sweep_retried", error=type(why).__name__)
-            spent = time.monotonic() - started
-            await asyncio.sleep(max(self._interval, RARELY * spent))
+        await run_forever(LOOP, self._turn, self._interval)
+
+    async def _turn(self) -> None:
+        started = time.monotonic()
+        if started < self._rests_until:
+            return
+        try:
+            await in_turn(await self._worker.caught_up(BEHIND), self.sweep)
+        finally:
+            ended = time.monotonic()
+            self._rests_until = ended + RARELY * (ended - started)
 
     async def sweep(self, partition: int) -> int:
         """Append what has passed in one partition; returns how many records."""
         now = self._now_ms()
         async with self._parts.pool.acquire() as con:
             rows = await con.fetch(DUE, partition, now, STALE_MS, list(GOES_BACK), MOST)
-        if rows:
-            await self._append(partition, rows, now)
-        return len(rows)
+            resting = await set_aside.resting(con, LOOP) if rows else set()
+        rows = [row for row in rows if _name(row) not in resting]
+        outcome = await each_alone(rows, partial(self._append, partition, now))
+        async with self._parts.pool.acquire() as con:
+            await set_aside.failed(
+                con, LOOP, [Fault(Aside(_name(each.element)), each.why) for each in outcome.faults]
+            )
+        return len(outcome.done)
 
-    async def _append(self, partition: int, rows: Sequence[Any], now: int) -> None:
+    async def _append(self, partition: int, now: int, rows: Sequence[Any]) -> None:
         passed = [DeadlinePassed(*split_key(key), kind, at, now) for key, kind, at in rows]
         values = encode_rows(self._parts.codec, "DeadlinePassed", passed)
         keys = (row["parcel_key"].encode() for row in rows)
         await self._parts.producer.send_to(self._topic, partition, list(zip(keys, values, strict=True)))
         for kind in DEADLINES:
             metrics.TRACKER_DEADLINES.labels(kind).inc(sum(each.kind == kind for each in passed))
+
+
+def _name(row: Any) -> str:
+    return f"{row['parcel_key']}/{row['kind']}"

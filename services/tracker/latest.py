@@ -4,23 +4,23 @@ A chunk marks what it changes in its own transaction. The publisher takes marks,
 sends it, and deletes the marks: one that dies in between sends the same again. One tracker publishes at a time.
 """
 
-import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from functools import partial
 from typing import Any, Final
-
-import structlog
 
 from buuta.contracts.columns import encode_rows
 from buuta.errors import Retry
 from buuta.model.identifiers import split_key
-from buuta.storage.faults import is_away
+from buuta.storage import locks, set_aside
+from buuta.storage.background import Fault, each_alone, run_forever
+from buuta.storage.set_aside import Aside
 from buuta.streaming.parts import Parts
 from services.tracker.domain.rules import VERSION
 from services.tracker.storage import COUNTS
 
-log = structlog.get_logger()
-LOCK: Final = 7_236_153
 MOST: Final = 5_000
 IDLE_SECONDS: Final = 1.0
 CELL: Final = ("carrier", "service", "province", "commune", "day")
@@ -71,34 +71,43 @@ class Publisher:
 
     async def run(self) -> None:
         """Publish for ever; what is away now is tried again."""
-        while True:
-            try:
-                published = sum([await self.once(source) for source in self._topics])
-            except Exception as why:
-                if isinstance(why, Retry):
-                    # Kafka is away: the marks are back, and nobody else has taken them meanwhile.
-                    self._again.clear()
-                elif not is_away(why):
-                    log.exception("publishing_failed")
-                published = 0
-            if not published:
-                await asyncio.sleep(IDLE_SECONDS)
+        await run_forever("latest", self._turn, IDLE_SECONDS)
+
+    async def _turn(self) -> int:
+        try:
+            return sum([await self.once(source) for source in self._topics])
+        except Retry:
+            # Kafka is away: the marks are back, and nobody else has taken them meanwhile.
+            self._again.clear()
+            raise
 
     async def once(self, source: Source) -> int:
         """Publish what some marks name; returns how many marks were done with."""
         await self._mark_again()
         async with self._parts.pool.acquire() as con, con.transaction():
-            if not await con.fetchval("select pg_try_advisory_xact_lock($1)", LOCK):
+            if not await locks.try_hold(con, locks.Lock.LATEST):
                 return 0
             rows = await con.fetch(source.take)
-            marked = sorted({tuple(row) for row in rows})
+            again = [_identity(each) for each in await set_aside.due(con, source.schema)]
+            marked = sorted({*map(tuple, rows), *again})
             if marked:
                 # If this transaction fails after the send, somebody may have sent newer state before: once more.
                 self._again.append((source, marked))
                 read = await con.fetch(source.read, *map(list, zip(*marked, strict=True)))
-                await self._parts.producer.send_keyed(self._topics[source], self._pairs(source, read))
+                outcome = await each_alone(read, partial(self._send, source))
+                await set_aside.failed(
+                    con,
+                    source.schema,
+                    [Fault(_aside(source, each.element), each.why) for each in outcome.faults],
+                )
+                await set_aside.done(
+                    con, source.schema, [_aside(source, row).element for row in outcome.done]
+                )
         self._again.clear()
         return len(rows)
+
+    async def _send(self, source: Source, rows: Sequence[Any]) -> None:
+        await self._parts.producer.send_keyed(self._topics[source], self._pairs(source, rows))
 
     async def _mark_again(self) -> None:
         while self._again:
@@ -116,3 +125,13 @@ class Publisher:
             values = [(*split_key(key), *row[1:], VERSION) for key, row in zip(keys, rows, strict=True)]
         encoded = encode_rows(self._parts.codec, source.schema, values)
         return list(zip(map(str.encode, keys), encoded, strict=True))
+
+
+def _aside(source: Source, row: Any) -> Aside:
+    identity = [row[name] for name in source.identity]
+    return Aside(":".join(identity), payload=json.dumps(identity).encode())
+
+
+def _identity(aside: Aside) -> tuple[Any, ...]:
+    *names, last = json.loads(aside.payload or b"")
+    return (*names, date.fromisoformat(last)) if names else (last,)

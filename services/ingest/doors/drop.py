@@ -4,7 +4,6 @@ A file is taken when two looks in a row find it the same, since who copies it ma
 killed takes it up again where it stopped; one that is killed before the move finds it done already.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,9 @@ from typing import Final
 
 import structlog
 
-from buuta.errors import BadItem, Retry
-from buuta.storage.faults import is_away
+from buuta.errors import BadItem
+from buuta.storage.background import in_turn, is_waited_for, run_forever, said
+from buuta.telemetry import metrics
 from services.ingest.doors import events
 from services.ingest.doors.file import Summary, take_file
 from services.ingest.doors.report import SUFFIX
@@ -24,6 +24,9 @@ from services.ingest.storage import Carrier, carrier_of
 log = structlog.get_logger()
 ENDINGS: Final = (*TABLES, ".txt", *events.ENDINGS)
 LOOK_SECONDS: Final = 2.0
+TRIES: Final = 5
+"""So many looks may fail at a file before it is refused."""
+LOOP: Final = "drop_folder"
 Look = tuple[int, int]
 """Size and time of a file's last change."""
 
@@ -43,25 +46,44 @@ class DropFolder:
         self._folder = folder
         self._intake = intake
         self._seen: dict[Path, Look] = {}
+        self._failures: dict[Path, int] = {}
 
     async def run(self) -> None:
         """Watch for ever; what is away now is tried again at the next look."""
-        while True:
-            try:
-                await self.look()
-            except Exception as why:
-                if not (isinstance(why, Retry) or is_away(why)):
-                    raise
-                log.warning("drop_retried", error=type(why).__name__)
-            await asyncio.sleep(LOOK_SECONDS)
+        await run_forever(LOOP, self._turn, LOOK_SECONDS, within=None)
+
+    async def _turn(self) -> None:
+        await self.look()
 
     async def look(self) -> list[Path]:
-        """Take in what has not changed since the last look; returns where each file lies now."""
+        """Take in what has not changed since the last look; returns where each file lies now that was moved."""
         files = list(self._files())
         found = {each.path: _state(each.path) for each in files}
         steady = [each for each in files if self._seen.get(each.path) == found[each.path]]
         self._seen = found
-        return [await self._take(each) for each in steady]
+        moved: list[Path] = []
+
+        async def take(dropped: Dropped) -> None:
+            moved.append(await self._take_alone(dropped))
+
+        await in_turn(steady, take)
+        return moved
+
+    async def _take_alone(self, dropped: Dropped) -> Path:
+        """A file at which we fail again and again is refused, and the others are taken in."""
+        try:
+            moved = await self._take(dropped)
+        except Exception as why:
+            if _is_away(why):
+                raise
+            failures = self._failures[dropped.path] = self._failures.get(dropped.path, 0) + 1
+            if failures < TRIES:
+                raise
+            metrics.SET_ASIDE.labels(LOOP).inc()
+            log.exception("file_failed", file=dropped.path.name)
+            moved = _refused(dropped.path, f"it could not be taken in: {said(why)}")
+        self._failures.pop(dropped.path, None)
+        return moved
 
     def _files(self) -> Iterator[Dropped]:
         for own in sorted(path for path in self._folder.iterdir() if path.is_dir()):
@@ -90,6 +112,12 @@ async def take_any(intake: Intake, carrier: Carrier, path: Path, advance: Callab
     """Take a file in by its ending: EPCIS events, or a table."""
     take = events.take_events if path.suffix.lower() in events.ENDINGS else take_file
     return await take(intake, carrier, path, advance)
+
+
+def _is_away(why: Exception) -> bool:
+    """An error of the file system is the file's own, and no sign that PostgreSQL is away."""
+    of_files = isinstance(why, OSError) and not isinstance(why, ConnectionError | TimeoutError)
+    return is_waited_for(why) and not of_files
 
 
 def _state(path: Path) -> Look:

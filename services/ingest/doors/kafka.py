@@ -8,22 +8,21 @@ is slow, or whose records fail, keeps no other waiting.
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
-import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from buuta.contracts.codec import Codec
-from buuta.errors import Retry
-from buuta.storage.faults import is_away
+from buuta.errors import KafkaAway
+from buuta.storage.background import is_waited_for, run_forever, until_done
 from buuta.telemetry.clock import now_ms
 from services.ingest.domain.recipe import Receipt
 from services.ingest.doors.records import read
 from services.ingest.intake import Intake
 from services.ingest.storage import Carrier, carrier_of
 
-log = structlog.get_logger()
 DOOR: Final = "kafka"
 TOPICS: Final = r"^carrier\.[a-z][a-z0-9]{1,15}\.scans$"
 GROUP: Final = "buuta-ingest"
@@ -51,13 +50,7 @@ class KafkaDoor:
 
     async def run(self) -> None:
         """Take in for ever; what is away now is tried again from the last committed position."""
-        while True:
-            try:
-                await self._consume()
-            except Exception as why:
-                if not (isinstance(why, KafkaError | Retry) or is_away(why)):
-                    log.exception("kafka_door_failed")
-                await asyncio.sleep(self._pause)
+        await run_forever("kafka_door", self._consume, self._pause, within=None)
 
     async def _consume(self) -> None:
         consumer = AIOKafkaConsumer(
@@ -77,6 +70,8 @@ class KafkaDoor:
                         lanes[place].cancel()
                     consumer.pause(place)
                     lanes[place] = asyncio.create_task(self._lane(consumer, place, records))
+        except KafkaError as away:
+            raise KafkaAway(f"the broker does not answer: {type(away).__name__}") from away
         finally:
             for lane in lanes.values():
                 lane.cancel()
@@ -122,20 +117,13 @@ class KafkaDoor:
                 async with self._at_once, asyncio.timeout(TAKE_SECONDS):
                     return await self.take(code, values)
             except Exception as why:
-                if not (isinstance(why, Retry) or is_away(why)):
+                if not is_waited_for(why):
                     raise
             await asyncio.sleep(self._pause)
 
     async def _set_aside(self, code: str, values: Sequence[bytes]) -> None:
-        while True:
-            try:
-                await self._intake.keep(Receipt(code, DOOR, now_ms()), "record_failed", *values)
-            except Exception as why:
-                if not (isinstance(why, Retry) or is_away(why)):
-                    log.exception("kafka_door_setting_aside_failed", carrier=code)
-                await asyncio.sleep(self._pause)
-            else:
-                return
+        keep = partial(self._intake.keep, Receipt(code, DOOR, now_ms()), "record_failed", *values)
+        await until_done("kafka_door_setting_aside", keep, self._pause)
 
     async def take(self, code: str, values: Sequence[bytes]) -> None:
         """Take records of one carrier in; what is refused is set aside as it came.

@@ -6,12 +6,14 @@ nothing counts twice.
 
 import asyncio
 import random
+from functools import partial
 from typing import Final
 
 import httpx
 import structlog
 
 from buuta.errors import BadItem, KafkaAway
+from buuta.storage.background import run_forever, said
 from buuta.storage.faults import is_away
 from buuta.storage.vault import Vault
 from buuta.telemetry import metrics
@@ -52,32 +54,29 @@ class PollingDoor:
     async def run(self) -> None:
         """Ask for ever; what is away now is tried again."""
         async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False) as client:
-            while True:
-                try:
-                    asked = await self.turn(client)
-                except Exception as why:
-                    if not is_away(why):
-                        log.exception("polling_failed")
-                    asked = False
-                if not asked:
-                    await asyncio.sleep(IDLE_SECONDS)
+            # A carrier has MOST_PAGES answers of WHOLE_SECONDS at most.
+            await run_forever("polling", partial(self.turn, client), IDLE_SECONDS, within=None)
 
     async def turn(self, client: httpx.AsyncClient) -> bool:
         """Ask the carrier whose turn it is; False where it is nobody's."""
-        poll = await polls.claim(self._intake.pool, self._vault)
+        poll = await polls.claim(self._intake.pool)
         if poll is None:
             return False
         code = poll.carrier.code
         try:
             await self._ask(client, poll)
-        except (NoAnswer, KafkaAway) as why:
+        except Exception as why:
+            # Each carrier alone: what is wrong with one, even with our reading of it, is no other's matter.
+            if is_away(why):
+                raise
             failures = poll.failures + 1
             asked = why.after if isinstance(why, NoAnswer) else None
             seconds = pause(failures, poll.every, asked, random.random())  # noqa: S311 - to spread, not to hide
-            await polls.rest(self._intake.pool, code, seconds, failures, str(why)[:200])
+            reason = str(why)[:200] if isinstance(why, NoAnswer | KafkaAway) else said(why)
+            await polls.rest(self._intake.pool, code, seconds, failures, reason)
             metrics.INGEST_POLLS.labels(code, "failed").inc()
             log.warning(
-                "poll_failed", carrier=code, failures=failures, again_in=round(seconds, 1), why=str(why)
+                "poll_failed", carrier=code, failures=failures, again_in=round(seconds, 1), why=reason
             )
         else:
             await polls.rest(self._intake.pool, code, poll.every, 0, None)
@@ -91,7 +90,7 @@ class PollingDoor:
             raise NoAnswer(f"format {recipe.format} has no section [polling]")
         position = poll.position
         for _ in range(MOST_PAGES):
-            page = await _page(client, poll, recipe.polling, position)
+            page = await _page(client, poll, recipe.polling, position, self._authorization(poll))
             await self._take(poll, page)
             if page.position is None or page.position == position:
                 return
@@ -102,6 +101,11 @@ class PollingDoor:
                 return
             await asyncio.sleep(1 / recipe.polling.per_second)
 
+    def _authorization(self, poll: Poll) -> dict[str, str]:
+        if poll.sealed is None:
+            return {}
+        return {"Authorization": f"Bearer {self._vault.open_payload(poll.sealed).decode()}"}
+
     async def _take(self, poll: Poll, page: Page) -> None:
         if not page.items:
             return
@@ -110,7 +114,9 @@ class PollingDoor:
         await self._intake.keep_rejected(poll.carrier, receipt, page.items, answers)
 
 
-async def _page(client: httpx.AsyncClient, poll: Poll, polling: Polling, position: str) -> Page:
+async def _page(
+    client: httpx.AsyncClient, poll: Poll, polling: Polling, position: str, headers: dict[str, str]
+) -> Page:
     """One question and its answer.
 
     Raises:
@@ -119,7 +125,6 @@ async def _page(client: httpx.AsyncClient, poll: Poll, polling: Polling, positio
     query: dict[str, str | int] = {polling.limit: polling.page}
     if position:
         query[polling.after] = position
-    headers = {} if poll.secret is None else {"Authorization": f"Bearer {poll.secret}"}
     try:
         async with client.stream(
             "GET", httpx.URL(poll.url).copy_merge_params(query), headers=headers

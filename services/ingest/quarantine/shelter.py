@@ -10,20 +10,22 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
+from functools import partial
 from typing import Any, Final
 
-import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from buuta.errors import KafkaAway
+from buuta.storage import locks, set_aside
+from buuta.storage.background import each_alone, run_forever
 from buuta.storage.faults import is_away
+from buuta.storage.set_aside import Aside
 from buuta.storage.vault import Vault
 from buuta.streaming.producer import Producer
 from services.ingest.quarantine.held import Held, hold
 
-log = structlog.get_logger()
-ONE_COLLECTOR: Final = 7_236_155
+LOOP: Final = "shelter"
 COLLECT_SECONDS: Final = 5.0
 LOOK_SECONDS: Final = 120.0
 BATCH: Final = 500
@@ -52,6 +54,7 @@ class Shelter:
         self._vault = vault
         self._topic = topic
         self._used = asyncio.Event()
+        self._used.set()  # a process that is gone may have left something
 
     async def keep(self, reports: Sequence[Held]) -> None:
         """Return when all are kept for good.
@@ -70,31 +73,48 @@ class Shelter:
 
     async def run(self) -> None:
         """Bring home what went into the topic, for ever; what a process left that is gone, within minutes."""
-        while True:
-            self._used.clear()
-            try:
-                while await self.collect():
-                    pass
-            except Exception as why:
-                self._used.set()
-                if not (isinstance(why, KafkaAway | KafkaError) or is_away(why)):
-                    log.exception("shelter_failed")
-            await asyncio.sleep(COLLECT_SECONDS)
-            with contextlib.suppress(TimeoutError):
-                # A consumer costs some 100 ms of this process: not more often than it is of use.
-                await asyncio.wait_for(self._used.wait(), LOOK_SECONDS)
+        await run_forever(LOOP, self._turn, COLLECT_SECONDS)
+
+    async def _turn(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            # A consumer costs some 100 ms of this process: not more often than it is of use.
+            await asyncio.wait_for(self._used.wait(), LOOK_SECONDS)
+        try:
+            while await self.collect():
+                self._used.clear()
+        except Exception:
+            self._used.set()
+            raise
+        self._used.clear()
 
     async def collect(self) -> int:
-        """Bring some reports home; returns how many. One process does it at a time."""
+        """Bring some reports home; returns how many came. One that does not open is set aside by itself.
+
+        Raises:
+            KafkaAway: the topic cannot be read now.
+        """
+        position = await self._position(self._pool)
+        records = await self._records(position)
+        found = [Aside(str(each.offset), each.offset, payload=each.value) for each in records]
         async with self._pool.acquire() as con, con.transaction():
-            if not await con.fetchval("select pg_try_advisory_xact_lock($1)", ONE_COLLECTOR):
+            # Of several processes that have read the same, one brings it home.
+            if not await locks.try_hold(con, locks.Lock.SHELTER) or await self._position(con) != position:
                 return 0
-            position = await con.fetchval(POSITION, self._topic.name) or 0
-            records = await self._records(position)
+            outcome = await each_alone(
+                [*await set_aside.due(con, LOOP), *found], partial(self._bring_home, con)
+            )
+            await set_aside.failed(con, LOOP, outcome.faults)
+            await set_aside.done(con, LOOP, [each.element for each in outcome.done])
             if records:
-                await hold(con, [_unpacked(self._vault.open_payload(each.value)) for each in records])
                 await con.execute(ADVANCE, self._topic.name, records[-1].offset + 1)
         return len(records)
+
+    async def _position(self, con: Any) -> int:
+        return await con.fetchval(POSITION, self._topic.name) or 0
+
+    async def _bring_home(self, con: Any, reports: Sequence[Aside]) -> None:
+        async with con.transaction():
+            await hold(con, [_unpacked(self._vault.open_payload(each.payload or b"")) for each in reports])
 
     async def _records(self, position: int) -> list[Any]:
         consumer = AIOKafkaConsumer(bootstrap_servers=self._topic.bootstrap, enable_auto_commit=False)
@@ -107,6 +127,8 @@ class Shelter:
             consumer.seek(place, position)
             fetched = await consumer.getmany(place, timeout_ms=FETCH_MS, max_records=BATCH)
             return list(fetched.get(place, ()))
+        except KafkaError as away:
+            raise KafkaAway(f"the broker does not answer: {type(away).__name__}") from away
         finally:
             await consumer.stop()
 

@@ -17,6 +17,7 @@ import structlog
 
 from buuta.errors import DatabaseAway
 from buuta.model.times import vietnam_day
+from buuta.storage.background import in_turn, run_forever
 from buuta.storage.faults import is_away
 from buuta.storage.keys import secret_hash
 from buuta.storage.vault import Vault
@@ -92,14 +93,7 @@ class Keyring:
 
     async def run(self) -> None:
         """Read the keys every few seconds, for ever; without PostgreSQL those that were read last hold."""
-        while True:
-            try:
-                await self._look()
-            except DatabaseAway:
-                log.debug("keys_not_read")
-            except Exception:
-                log.exception("keys_not_read")
-            await asyncio.sleep(REFRESH_SECONDS)
+        await run_forever("keys", self._look, REFRESH_SECONDS)
 
     async def _look(self) -> None:
         """Wait for a look that begins from now on; not for long.
@@ -139,13 +133,16 @@ class Keyring:
         return use
 
     async def write_down(self) -> None:
-        """Add what was used since the last time to the days of the keys."""
-        for key_id, use in list(self._uses.items()):
-            if use.requests or use.refused:
-                requests, scans, refused = use.requests, use.scans, use.refused
-                await self._pool.execute(USED, key_id, use.day, requests, scans, refused)
-                use.used, use.scans = use.used + scans, use.scans - scans
-                use.requests, use.refused = use.requests - requests, use.refused - refused
+        """Add what was used since the last time to the days of the keys; each key's by itself."""
+        await in_turn(list(self._uses.items()), self._write_down)
+
+    async def _write_down(self, used: tuple[int, Use]) -> None:
+        key_id, use = used
+        if use.requests or use.refused:
+            requests, scans, refused = use.requests, use.scans, use.refused
+            await self._pool.execute(USED, key_id, use.day, requests, scans, refused)
+            use.used, use.scans = use.used + scans, use.scans - scans
+            use.requests, use.refused = use.requests - requests, use.refused - refused
 
     async def _read(self) -> None:
         today = vietnam_day(now_ms())

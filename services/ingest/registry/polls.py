@@ -36,25 +36,24 @@ select carrier, url, every_seconds, position, next_at, failures, last_at, last_e
 
 @dataclass(frozen=True)
 class Poll:
-    """A carrier whose turn it is; `secret` is the key that it gave us, never printed."""
+    """A carrier whose turn it is; `sealed` is the key that it gave us."""
 
     carrier: Carrier
     url: str
-    secret: str | None
+    sealed: bytes | None
     every: float
     position: str
     failures: int
 
 
-async def claim(pool: Any, vault: Vault) -> Poll | None:
+async def claim(pool: Any) -> Poll | None:
     """Whose turn it is, for this process alone; None where it is nobody's."""
     row = await pool.fetchrow(CLAIM)
     if row is None:
         return None
     carrier = await carrier_of(pool, row["carrier"])
     assert carrier is not None, "polls refer to carriers"
-    secret = None if row["secret"] is None else vault.open_payload(row["secret"]).decode()
-    return Poll(carrier, row["url"], secret, row["every_seconds"], row["position"], row["failures"])
+    return Poll(carrier, row["url"], row["secret"], row["every_seconds"], row["position"], row["failures"])
 
 
 async def advance(pool: Any, carrier: str, before: str, after: str) -> bool:

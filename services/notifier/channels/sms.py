@@ -9,11 +9,13 @@ from aiosmpplib import ESME, AbstractHook, BindMode, PhoneNumber, SubmitSm
 from aiosmpplib.broker import SimpleBroker
 from aiosmpplib.state import NPI, TON, SmppCommandStatus, SmppSessionState
 
+from buuta.storage.background import run_forever
 from services.notifier.channels.channel import Letter, Submission
 from services.notifier.domain.sms import segment, unaccented
 from services.notifier.domain.states import Fate
 from services.notifier.settings import NotifierSettings
 
+LINK_SECONDS: Final = 1.0
 UDHI: Final = 0b01000000
 TEMPORARY: Final = frozenset(
     {"ESME_RTHROTTLED", "ESME_RMSGQFUL", "ESME_RSYSERR", "ESME_RX_T_APPN", "ESME_RDELIVERYFAILURE"}
@@ -88,7 +90,8 @@ class SmsChannel:
 
     async def start(self) -> None:
         """Begin to bind; it is tried again by itself."""
-        self._running = asyncio.create_task(self._esme.start())
+        link = run_forever("sms_link", self._esme.start, LINK_SECONDS, within=None)
+        self._running = asyncio.create_task(link)
 
     async def stop(self) -> None:
         """Unbind."""

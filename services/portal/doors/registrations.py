@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from buuta.errors import Forbidden
+from buuta.storage import locks
 from buuta.storage.vault import Vault
 from buuta.telemetry.clock import now_ms
 from buuta.web.bearer import bearer_key, scheme
@@ -72,7 +73,7 @@ async def _once(
     """
     if key is None:
         return 201, (await work(con)).model_dump_json()
-    await con.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", f"{shipper}\n{key}")
+    await locks.hold(con, locks.Lock.IDEMPOTENCY, f"{shipper}\n{key}")
     known = await con.fetchrow(
         "select request_hash, status, answer from idempotency where shipper = $1 and key = $2",
         shipper,

@@ -1,0 +1,272 @@
+"""Nothing ends a loop but its cancellation, and one element that fails stops none of its neighbours."""
+
+import ast
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from buuta.errors import KafkaAway
+from buuta.storage import locks, outbox, set_aside
+from buuta.storage.background import each_alone, in_turn, run_forever, running, until_done
+from buuta.storage.locks import Lock
+from buuta.storage.outbox import Relay
+from buuta.storage.set_aside import Aside
+from services.ingest.spool import Spool
+from tests.waiting import until
+
+ROOT = Path(__file__).parents[2]
+BAD = b"bad"
+
+
+class Topic:
+    """What a Kafka would hold that refuses some values."""
+
+    def __init__(self, bad: bytes = BAD) -> None:
+        self.bad: bytes | None = bad
+        self.away = False
+        self.records: list[tuple[bytes, bytes]] = []
+
+    async def send_keyed(self, _: str, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+        await self.send(pairs)
+
+    async def send(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+        if self.away:
+            raise KafkaAway("away")
+        if any(value == self.bad for _, value in pairs):
+            raise ValueError(f"no such value: {self.bad!r}")
+        self.records += pairs
+
+    def of(self, key: bytes) -> list[bytes]:
+        return [value for found, value in self.records if found == key]
+
+
+async def test_elements_are_halved_down_to_those_that_fail_alone() -> None:
+    done: list[int] = []
+
+    async def work(numbers: Sequence[int]) -> None:
+        if {7, 30} & set(numbers):
+            raise ValueError("unlucky")
+        done.extend(numbers)
+
+    outcome = await each_alone(range(40), work)
+    assert [fault.element for fault in outcome.faults] == [7, 30]
+    assert sorted(done) == sorted(outcome.done) == [each for each in range(40) if each not in (7, 30)]
+
+
+async def test_behind_one_that_fails_the_same_key_is_held_back_and_others_go_on() -> None:
+    done: list[tuple[str, int]] = []
+
+    async def work(pairs: Sequence[tuple[str, int]]) -> None:
+        if ("a", 1) in pairs:
+            raise ValueError("unlucky")
+        done.extend(pairs)
+
+    pairs = [("a", 0), ("b", 0), ("a", 1), ("a", 2), ("b", 1), ("a", 3)]
+    outcome = await each_alone(pairs, work, lambda pair: pair[0])
+    assert done == [("a", 0), ("b", 0), ("b", 1)]
+    assert outcome.held == [("a", 2), ("a", 3)]
+
+
+async def test_what_is_away_is_no_elements_fault() -> None:
+    async def work(_: Sequence[int]) -> None:
+        raise KafkaAway("away")
+
+    with pytest.raises(KafkaAway):
+        await each_alone([1, 2], work)
+
+
+async def test_a_turn_that_fails_starves_none_behind_it_and_is_told() -> None:
+    done: list[int] = []
+
+    async def work(number: int) -> None:
+        if number == 1:
+            raise ValueError("unlucky")
+        done.append(number)
+
+    with pytest.raises(ValueError, match="unlucky"):
+        await in_turn([0, 1, 2], work)
+    assert done == [0, 2]
+
+
+async def test_a_loop_goes_on_after_any_failure_and_after_a_turn_that_hangs() -> None:
+    turns: list[int] = []
+    well = asyncio.Event()
+
+    async def step() -> None:
+        turns.append(len(turns))
+        if len(turns) == 1:
+            raise RuntimeError("a fault")
+        if len(turns) == 2:
+            await asyncio.Event().wait()
+        well.set()
+
+    async with running(run_forever("test", step, 0.01, within=0.1)), asyncio.timeout(30):
+        await well.wait()
+    assert len(turns) >= 3
+
+
+async def test_what_is_tried_until_it_goes_well_is_done_once() -> None:
+    tries: list[int] = []
+
+    async def step() -> None:
+        tries.append(1)
+        if len(tries) < 3:
+            raise RuntimeError("not yet")
+
+    await until_done("test", step, 0.01)
+    assert len(tries) == 3
+
+
+async def put(pool: Any, *records: tuple[bytes, bytes]) -> None:
+    async with pool.acquire() as con, con.transaction():
+        for key, value in records:
+            await outbox.put(con, "topic", key, value)
+
+
+async def sooner(pool: Any) -> None:
+    """Let what is to be tried later be tried now."""
+    await pool.execute("update set_aside set next_at = now() where next_at is not null")
+
+
+async def tried_out(relay: Relay, pool: Any, loop: str = "outbox") -> None:
+    """Try until what fails waits for people."""
+
+    async def waits() -> bool:
+        await sooner(pool)
+        await relay.once()
+        return bool(await pool.fetchval("select bool_and(next_at is null or tries = 0) from set_aside"))
+
+    await until(waits, f"{loop} has set aside what fails")
+
+
+async def test_nothing_overtakes_what_is_set_aside_until_it_is_declared_lost(pool: Any) -> None:
+    topic = Topic()
+    relay = Relay(pool, topic)
+    await put(pool, (b"a", b"1"), (b"a", BAD), (b"b", b"1"), (b"a", b"2"))
+    await relay.once()
+    await put(pool, (b"a", b"3"), (b"b", b"2"))
+    await relay.once()
+    assert (topic.of(b"a"), topic.of(b"b")) == ([b"1"], [b"1", b"2"])
+    assert await pool.fetchval("select count(*) from outbox") == 0
+    await tried_out(relay, pool)
+    [head, *_] = await set_aside.listed(pool, "outbox", 10)
+    assert (head["reason"], head["tries"], head["next_at"]) == ("ValueError", set_aside.TRIES, None)
+    assert await set_aside.drop(pool, "outbox", head["element"])
+    await until(lambda: _sent(relay, topic, 3), "what waited behind it is sent")
+    assert topic.of(b"a") == [b"1", b"2", b"3"]
+
+
+async def _sent(relay: Relay, topic: Topic, most: int) -> bool:
+    await relay.once()
+    return len(topic.of(b"a")) == most
+
+
+async def test_what_is_set_aside_is_tried_again_by_hand_and_keeps_its_place(pool: Any) -> None:
+    topic = Topic()
+    relay = Relay(pool, topic)
+    await put(pool, (b"a", BAD), (b"a", b"2"))
+    await relay.once()
+    await tried_out(relay, pool)
+    topic.bad = None
+    await relay.once()
+    assert topic.of(b"a") == []
+    assert await set_aside.retry(pool, "outbox", None) == 2
+    await until(lambda: _sent(relay, topic, 2), "both are sent")
+    assert topic.of(b"a") == [BAD, b"2"]
+    assert await pool.fetchval("select count(*) from set_aside") == 0
+
+
+async def test_of_what_kafka_refuses_while_it_is_away_nothing_is_set_aside(pool: Any) -> None:
+    topic = Topic()
+    topic.away = True
+    await put(pool, (b"a", b"1"))
+    with pytest.raises(KafkaAway):
+        await Relay(pool, topic).once()
+    assert await pool.fetchval("select count(*) from set_aside") == 0
+    assert await pool.fetchval("select count(*) from outbox") == 1
+
+
+async def test_where_too_many_fail_nothing_single_is_to_blame_and_all_stay(
+    pool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(set_aside, "MOST", 2)
+    await put(pool, (b"a", BAD), (b"b", BAD), (b"c", BAD), (b"d", b"1"))
+    with pytest.raises(Exception, match="no single one"):
+        await Relay(pool, Topic()).once()
+    assert await pool.fetchval("select count(*) from outbox") == 4
+
+
+async def test_while_figures_are_published_the_outbox_is_relayed(pool: Any) -> None:
+    topic = Topic()
+    await put(pool, (b"a", b"1"))
+    async with pool.acquire() as con, con.transaction():
+        await locks.hold(con, Lock.PUBLICATION)
+        assert await Relay(pool, topic).once() == 1
+
+
+async def test_a_spool_takes_what_cannot_be_sent_with_its_neighbours_and_sets_it_aside(pool: Any) -> None:
+    topic = Topic()
+    spool = Spool(pool, topic.send, 1000)
+    topic.away = True
+    await spool.put([(b"a", b"1"), (b"b", BAD), (b"c", b"1")])
+    topic.away = False
+    await spool.drain()
+    assert sorted(topic.records) == [(b"a", b"1"), (b"c", b"1")]
+    assert [row["element"] for row in await set_aside.listed(pool, "spool", 10)] != []
+    assert await pool.fetchval("select count(*) from spool") == 0
+
+
+async def test_what_is_due_again_is_only_the_first_of_its_key(pool: Any) -> None:
+    asides = [Aside("1", 1, "t", b"k", b""), Aside("2", 2, "t", b"k", b""), Aside("3", 3, "t", b"l", b"")]
+    await set_aside.follow(pool, "x", asides)
+    assert [each.element for each in await set_aside.due(pool, "x")] == ["1", "3"]
+
+
+def sources() -> list[Path]:
+    return [path for folder in ("buuta", "services") for path in (ROOT / folder).rglob("*.py")]
+
+
+def test_every_advisory_lock_comes_from_the_one_table_of_numbers() -> None:
+    users = [path.name for path in sources() if "pg_" in (text := path.read_text()) and "advisory" in text]
+    assert users == ["locks.py"]
+    assert len({int(lock) for lock in Lock}) == len(Lock.__members__)
+
+
+ENDLESS = {
+    ("background.py", "run_forever"): "the helper",
+    ("background.py", "until_done"): "the helper",
+    ("patience.py", "until_reached"): "a chunk's own patience: it ends when the chunk is applied",
+    ("kafka.py", "_consume"): "a turn of the Kafka door's loop: it ends by what is raised",
+    ("kafka.py", "_patiently"): "a lane's own patience: it ends when its records are taken in",
+    ("sms.py", "dequeue"): "takes the next piece that somebody waits for",
+    ("live.py", "changes"): "what a page reads; it ends with its connection",
+    ("stack.py", "ready"): "the demo waits until a service is up, for so many seconds",
+    ("run.py", "_show"): "the demo's picture, which ends with the demo",
+    ("play.py", "run"): "the demo's day, which ends when it is stopped",
+}
+
+
+def test_no_loop_is_written_by_hand() -> None:
+    """An endless loop, or a task that nobody guards, ends with the first error that its author did not think of."""
+    found = {
+        (path.name, function.name)
+        for path in sources()
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(function, ast.AsyncFunctionDef) and _is_endless(function)
+    }
+    assert found == ENDLESS.keys(), "use run_forever"
+
+
+def _is_endless(function: ast.AsyncFunctionDef) -> bool:
+    return any(
+        isinstance(node, ast.While)
+        and (
+            isinstance(node.test, ast.Constant)
+            or "Event" in ast.dump(node.test)
+            or "is_set" in ast.dump(node)
+        )
+        for node in ast.walk(function)
+    )
