@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
+import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
@@ -23,6 +24,7 @@ from services.ingest.doors.records import read
 from services.ingest.intake import Intake
 from services.ingest.storage import Carrier, carrier_of
 
+log = structlog.get_logger()
 DOOR: Final = "kafka"
 TOPICS: Final = r"^carrier\.[a-z][a-z0-9]{1,15}\.scans$"
 GROUP: Final = "buuta-ingest"
