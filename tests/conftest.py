@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import structlog
 
 from buuta.embedded import apicurio, maven
 from buuta.embedded.broker import EmbeddedBroker
@@ -16,7 +17,15 @@ from buuta.embedded.database import EmbeddedDatabase
 from buuta.settings import SharedSettings
 from buuta.storage.migrate import migrate
 from buuta.streaming.topics import create_topics
+from tests.guards import Watch
 
+# As plain as the services' own: drawing a traceback in colours takes longer than a loop may be blocked.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 # faust and mode, at import and at shutdown, on a loop that pytest owns.
 warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"(faust|mode)\..*")
 
@@ -32,6 +41,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for name, (here, reason) in tools.items():
             if item.get_closest_marker(name) and not here:
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def watch() -> Iterator[Watch]:
+    """The guards over all event loops, transactions and pools of this process."""
+    made = Watch()
+    made.install()
+    yield made
+    made.remove()
+
+
+@pytest.fixture(autouse=True)
+def guarded(request: pytest.FixtureRequest, watch: Watch) -> Iterator[None]:
+    """Fail a test in which a service blocked its loop, left a transaction idle or nested acquires."""
+    yield
+    against = watch.verdict(request.node.nodeid)
+    if against:
+        pytest.fail(against, pytrace=False)
 
 
 @pytest.fixture(scope="session")
