@@ -111,8 +111,9 @@ async def cost(size: int) -> float:
         fold, spent, done = ChunkFold(Codec()), 0.0, 0
         for place, (chunk, decoded) in enumerate(chunks(work(size))):
             started = time.perf_counter()
+            folded = await fold.prepare(con, chunk, decoded)
             async with con.transaction():
-                await fold.apply(con, chunk, decoded)
+                await folded.write(con)
             if place >= WARM_UP:
                 spent, done = spent + time.perf_counter() - started, done + chunk.next - chunk.start
         return spent / done * 1e6

@@ -14,7 +14,7 @@ from buuta.contracts.columns import batch_of
 from buuta.embedded.processes import Child, free_port
 from buuta.model.scan import Scan
 from buuta.storage.copying import copy_batch
-from services.tracker.storage import scan_table
+from services.tracker.history import scan_table
 
 CHUNK = 4000
 POSITIONS = "select coalesce(sum(position), 0), count(*) from progress where topic = $1"

@@ -68,7 +68,9 @@ async def _history(con: Any, keys: set[str]) -> int:
 
 async def _apply(con: Any, fold: ChunkFold, plan: ChunkPlan, scans: Sequence[Scan], now_ms: int) -> None:
     group = Group("ScanEvent", list(range(len(scans))), batch_of("ScanEvent", scans))
-    pairs = await fold.apply(con, Chunk("preview", 0, 0, len(scans), ()), Decoded([group]))
+    folded = await fold.prepare(con, Chunk("preview", 0, 0, len(scans), ()), Decoded([group]))
+    pairs = await folded.write(con)
     records = [Told(place, now_ms, value) for place, (_, value) in enumerate(pairs)]
     decoded = decode_chunk(Codec(), [record.value for record in records])
-    await plan.apply(con, Chunk("preview", 0, 0, len(records), records), decoded)
+    planned = await plan.prepare(con, Chunk("preview", 0, 0, len(records), records), decoded)
+    await planned.write(con)

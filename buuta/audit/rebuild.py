@@ -105,7 +105,7 @@ class Rebuild:
         self._pool = pool
         self._archive = archive
         self._codec = codec
-        self._fold = ChunkFold(codec, settings.epoch_gap_days * DAY_MS)
+        self._fold = ChunkFold(codec, settings.epoch_gap_days * DAY_MS, most_folded=None)
         self._rules = f"{VERSION}/{settings.epoch_gap_days}"
 
     async def make(self) -> None:
@@ -133,10 +133,11 @@ class Rebuild:
     async def swap(self) -> None:
         """Put the new tables in the place of the old, which are kept in the schema `replaced`.
 
-        Trackers wait meanwhile and then go on; a reader sees the old tables or the new ones.
+        Trackers wait meanwhile, take their partitions over again and go on; a reader sees old tables or new ones.
         """
         async with self._transaction("read_committed") as con:
-            await con.execute("select from progress where consumer = $1 for update", CONSUMER)
+            # What a tracker has loaded is of the old tables: fenced off, it loads again.
+            await con.execute("update progress set fence = fence + 1 where consumer = $1", CONSUMER)
             await self._to_the_tables(con)
             await con.execute(NUMBERS, timeout=LONG)
             views = await con.fetch(VIEWS)
@@ -198,7 +199,8 @@ class Rebuild:
         chunk = Chunk(self._settings.events_topic, rows.partition, rows.start, last, ())
         async with con.transaction():
             await con.execute("set local synchronous_commit = off; set local search_path = rebuild, public")
-            await self._fold.apply(con, chunk, Decoded(groups))
+            work = await self._fold.prepare(con, chunk, Decoded(groups))
+            await work.write(con)
             await con.execute("set local search_path = public")
             await con.execute(REACH, rows.partition, last, self._rules)
 

@@ -190,7 +190,7 @@ async def _replayed(wanted: Wanted, mapping: NewCode | None, dry_run: bool) -> N
 
 async def _previewed(at: Place, scans: Sequence[Scan]) -> Preview:
     async with registry.opened(at.settings.schema_registry_url) as codec:
-        fold = ChunkFold(codec, at.settings.epoch_gap_days * DAY_MS)
+        fold = ChunkFold(codec, at.settings.epoch_gap_days * DAY_MS, most_folded=None)
         plan = ChunkPlan(at.vault, load(NotifierSettings).tell_within_hours * HOUR_MS)
         return await preview(at.con, fold, plan, scans, now_ms())
 

@@ -11,6 +11,8 @@ AWAY: Final = ("08", "53", "57", "40", "25", "55")
 """Connection, resources, operator's hand, rollback, timed-out transaction, object not ready."""
 BAD_DATA: Final = ("22", "23")
 """Data exception and integrity violation: the row is wrong, and no retry will make it right."""
+TIMED_OUT: Final = ("57014", "25P03", "25P04")
+"""A statement, a pause within a transaction, and a transaction that took longer than they may."""
 DRIVER: Final = (DatabaseAway, OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What a broken or silent connection raises; last where asyncpg has lost track of one (a chaos run found it)."""
 
@@ -20,6 +22,13 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] in AWAY
     return isinstance(error, DRIVER) and not isinstance(error, asyncpg.DataError)
+
+
+def is_timed_out(error: BaseException) -> bool:
+    """It took too long: less of it at once may not."""
+    if isinstance(error, asyncpg.PostgresError):
+        return error.sqlstate in TIMED_OUT
+    return isinstance(error, TimeoutError)
 
 
 def is_bad_data(error: BaseException) -> bool:

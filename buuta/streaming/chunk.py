@@ -1,6 +1,6 @@
 """A chunk: what one fetch brought from one partition, and the positions that it covers."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -49,9 +49,15 @@ class Chunk:
             self, next=following.next, records=[*self.records, *following.records], last=following.last
         )
 
-    def only(self, places: Collection[int]) -> "Chunk":
-        """The same positions with just the records at these places."""
-        return replace(self, records=[self.records[place] for place in sorted(places)])
+    def parts(self, most: int) -> list["Chunk"]:
+        """The chunk in parts of up to `most` records, each of which begins where the one before ends."""
+        parts, rest = [], self
+        while len(rest.records) > max(most, 1):
+            own, more = rest.records[: max(most, 1)], rest.records[max(most, 1) :]
+            end = own[-1].offset + 1
+            parts.append(replace(rest, next=end, records=own, last=own[-1].value))
+            rest = replace(rest, start=end, records=more)
+        return [*parts, rest]
 
 
 def fewest(first: Chunk, waiting: Iterable[Chunk], most: int) -> Iterator[Chunk]:

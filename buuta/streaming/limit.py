@@ -1,4 +1,4 @@
-"""How many undecodable records are bad data, and from when on they are a bad deploy.
+"""How many dead records, undecodable or unstorable, are bad data, and from when on they are a bad deploy.
 
 A carrier's slip is a dead letter here and there. A wrong schema makes letters of everything, and a
 worker that went on would empty the log into them. So a run of them, or a share of a large chunk,
@@ -15,7 +15,7 @@ LARGE: Final = 200
 
 @dataclass(frozen=True)
 class DeadLimit:
-    """The longest run of undecodable records, over chunks, and the greatest share of a large chunk."""
+    """The longest run of dead records, over chunks, and the greatest share of a large chunk."""
 
     run: int
     share: float
@@ -25,12 +25,26 @@ class DeadLimit:
 
         `before` is the run of undecodable records that the chunk goes on from.
         """
-        longest = max(_runs(before, total, dead))
-        if longest > self.run:
-            return f"{longest} records in a row cannot be decoded (limit {self.run})"
-        if total >= LARGE and len(dead) > self.share * total:
-            return f"{len(dead)} of {total} records cannot be decoded (limit {self.share:.0%})"
-        return None
+        return self._of_a_run(max(_runs(before, total, dead)), "decoded") or self._of_a_share(
+            len(dead), total, "decoded"
+        )
+
+    def broken_by_one(self, before: int, dead: int, total: int) -> str | None:
+        """Why one more record that cannot be stored breaks the limit.
+
+        `before` is the run of dead records before it, `dead` how many of the chunk's `total` are, it among them.
+        """
+        return self._of_a_run(before + 1, "stored") or self._of_a_share(dead, total, "stored")
+
+    def _of_a_run(self, run: int, what: str) -> str | None:
+        if run <= self.run:
+            return None
+        return f"{run} records in a row cannot be {what} (limit {self.run})"
+
+    def _of_a_share(self, dead: int, total: int, what: str) -> str | None:
+        if total < LARGE or dead <= self.share * total:
+            return None
+        return f"{dead} of {total} records cannot be {what} (limit {self.share:.0%})"
 
 
 class Dead(NamedTuple):

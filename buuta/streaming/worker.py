@@ -2,7 +2,8 @@
 
 What it guarantees, and how (docs/delivery.md tells it at length):
 
-- a chunk's effects and its position are one PostgreSQL transaction;
+- what costs time, loading and folding, is done before the transaction, which checks and writes;
+- a chunk's effects and its position are one PostgreSQL transaction; what fails whole goes on in pieces;
 - the records it tells leave after the commit and before the next chunk's commit, from `pending`;
 - a partition's new owner fences the old one and tells what was pending before it reads on;
 - what cannot be read or stored becomes a dead letter alone; what is only away is waited for.
@@ -19,25 +20,21 @@ import structlog
 
 from buuta.contracts.columns import Decoded, decode_chunk
 from buuta.errors import Fenced, Stop
-from buuta.storage.faults import is_bad_data
 from buuta.streaming.burial import Burial
 from buuta.streaming.chunk import Chunk
+from buuta.streaming.fencing import raise_fences
 from buuta.streaming.limit import Dead, run_after
 from buuta.streaming.origin import Bounds, Origin, checksum
 from buuta.streaming.parts import AskBounds, Log, Parts
 from buuta.streaming.patience import partition_part, until_reached
-from buuta.streaming.poison import Trial
+from buuta.streaming.pieces import Pieces
 from buuta.streaming.producer import Pair
 from buuta.streaming.progress import Standing, Taken
+from buuta.streaming.work import Prepare
 from buuta.telemetry import metrics
 from buuta.telemetry.clock import now_ms
 
 log = structlog.get_logger()
-
-Apply = Callable[[Any, Chunk, Decoded], Awaitable[Sequence[Pair]]]
-"""Writes a chunk's effects in the given transaction; returns the records to tell after it."""
-PATIENCE = 2.0
-CUT_OFF = "select pg_terminate_backend(pid) from unnest(pg_blocking_pids($1)) as pid"
 
 
 class _Moved(Exception):
@@ -52,12 +49,12 @@ class _NotContiguous(Exception):
 
 
 class ChunkWorker:
-    """Applies chunks; `apply` is the user's logic, a plain callable."""
+    """Applies chunks; `prepare` is the user's logic, a plain callable."""
 
-    def __init__(self, parts: Parts, apply: Apply, failed: "asyncio.Future[None]") -> None:
+    def __init__(self, parts: Parts, prepare: Prepare, failed: "asyncio.Future[None]") -> None:
         self.parts = parts
         self.log: Log | None = None
-        self._apply = apply
+        self._prepare = prepare
         self._failed = failed
         self._fences: dict[int, int] = {}
         self._positions: dict[int, int] = {}
@@ -65,6 +62,7 @@ class ChunkWorker:
         self._gaps: dict[int, tuple[int, int]] = {}
         self._origin = Origin(parts.progress.topic)
         self._burial = Burial(parts)
+        self._pieces = Pieces(self._decode, self._commit_and_tell, self._burial, self._count)
 
     async def claim(self) -> None:
         """Before anything is read: the log must have the partitions that the state was built with."""
@@ -88,7 +86,10 @@ class ChunkWorker:
         for partition in self._fences:
             self.parts.readiness.reached(partition_part(partition))
         first = {partition: first for partition, (first, _) in bounds.items()}
-        taken: dict[int, Taken] = await self._until_reached(lambda: self._fence(first))
+        progress = self.parts.progress
+        taken: dict[int, Taken] = await self._until_reached(
+            lambda: raise_fences(self.parts.pool, progress, first)
+        )
         for partition, found in taken.items():
             self._fences[partition] = found.fence
             self._positions[partition] = found.position
@@ -100,23 +101,8 @@ class ChunkWorker:
             for partition, found in taken.items()
         }
         self.parts.readiness.reached("partitions")
-        consumer = self.parts.progress.consumer
-        log.info("partitions_taken", consumer=consumer, positions=self._positions.copy())
+        log.info("partitions_taken", consumer=progress.consumer, positions=self._positions.copy())
         return starts
-
-    async def _fence(self, first: Mapping[int, int]) -> dict[int, Any]:
-        """Raise the fences; an earlier owner that is frozen inside its transaction is cut off.
-
-        The group has given its partitions to us, so what holds their rows is a zombie. PostgreSQL
-        ends it by itself when it is idle in its transaction, but not in the middle of a COPY.
-        """
-        async with self.parts.pool.acquire() as con, con.transaction():
-            taking = asyncio.ensure_future(self.parts.progress.take_over(con, first))
-            # Each partition may be held by another of the zombie's connections.
-            while not (await asyncio.wait({taking}, timeout=PATIENCE))[0]:
-                async with self.parts.pool.acquire() as other:
-                    await other.execute(CUT_OFF, con.get_server_pid())
-            return await taking
 
     async def handle(self, chunk: Chunk) -> None:
         """Apply one chunk; never raises, since Faust goes on past an event whose agent raised."""
@@ -170,24 +156,20 @@ class ChunkWorker:
         if not chunk.records:
             await self._within(chunk, position)
             return
-        started = time.perf_counter()
         await self.parts.codec.learn(chunk.values)
-        decoded = self._decode(chunk)
+        decoded, fence = self._decode(chunk), self._fences[chunk.partition]
         if decoded.dead:
-            await self._burial.limit(chunk, decoded.dead, self._fences[chunk.partition])
+            await self._burial.limit(chunk, decoded.dead, fence)
             await self._burial.bury(chunk, decoded.dead)
         try:
-            await self._commit_and_tell(chunk, decoded, started)
+            await self._pieces.apply(chunk, decoded, fence)
         except _Moved:
             await self._step(chunk)
         except _NotContiguous as gap:
             await self._reread(chunk, gap.position)
-        except Exception as why:
-            if not is_bad_data(why):
-                raise
-            await self._without_poison(chunk, why)
 
-    async def _commit_and_tell(self, chunk: Chunk, decoded: Decoded, started: float) -> None:
+    async def _commit_and_tell(self, chunk: Chunk, decoded: Decoded) -> None:
+        started = time.perf_counter()
         told = await self._commit(chunk, decoded)
         self._tell(chunk.partition, told)
         await self._committed(chunk, started)
@@ -205,23 +187,31 @@ class ChunkWorker:
         return decode_chunk(self.parts.codec, chunk.values, self.parts.expected)
 
     async def _commit(self, chunk: Chunk, decoded: Decoded) -> Sequence[Pair]:
-        """One transaction: lock, check, apply, move; what was pending before is told by then."""
+        """Load and fold; then one transaction: lock, check, write, move.
+
+        What was pending before is told by then.
+        """
+        before = self._fences[chunk.partition], self._positions[chunk.partition]
+        work = await self._prepare(self.parts.pool, chunk, decoded)
         await self._told(chunk.partition)
         async with self.parts.pool.acquire() as con, con.transaction():
-            found = await self._check(con, chunk)
-            told = await self._apply(con, chunk, decoded)
+            found = await self._check(con, chunk, before)
+            told = await work.write(con)
             run = run_after(found.dead_run, len(chunk.records), decoded.dead)
             await self.parts.progress.move(con, chunk, told, Dead(run, len(decoded.dead)))
         return told
 
-    async def _check(self, con: Any, chunk: Chunk) -> Standing:
-        """Only the partition's owner may go on, and only from where the partition stands."""
+    async def _check(self, con: Any, chunk: Chunk, before: tuple[int, int]) -> Standing:
+        """Only the partition's owner may go on, and only from where the partition stands.
+
+        Fence and position must be those `before` the work was prepared: then nobody wrote since.
+        """
         found = await self.parts.progress.lock(con, chunk.partition)
-        position = found.position
-        if found.fence != self._fences[chunk.partition]:
+        fence, position = before
+        if found.fence != fence:
             raise Fenced(f"partition {chunk.partition} has another owner now")
-        self._positions[chunk.partition] = position
-        if chunk.start < position:
+        self._positions[chunk.partition] = found.position
+        if found.position != position or chunk.start < position:
             raise _Moved
         if chunk.start > position and self._gaps.get(chunk.partition) != (position, chunk.start):
             raise _NotContiguous(position)
@@ -240,15 +230,6 @@ class ChunkWorker:
         self._count("reread")
         assert self.log is not None
         await self.log.reread(chunk, position)
-
-    async def _without_poison(self, chunk: Chunk, why: Exception) -> None:
-        """Find the records that PostgreSQL cannot hold, make them dead letters, commit the rest."""
-        self._count("bisected")
-        poison = await Trial(self.parts.pool, self._decode, self._apply).poison(chunk)
-        reason = f"PostgreSQL cannot store it: {type(why).__name__}"
-        await self._burial.bury(chunk, dict.fromkeys(poison, reason))
-        rest = chunk.only(set(range(len(chunk.records))) - set(poison))
-        await self._commit_and_tell(rest, self._decode(rest), time.perf_counter())
 
     def _tell(self, partition: int, pairs: Sequence[Pair]) -> None:
         """Begin to tell; the next commit of this partition waits for the end of it."""

@@ -78,7 +78,7 @@ DEAD_LETTERS = Counter(
 )
 CHUNK_EVENTS = Counter(
     "buuta_chunk_events_total",
-    "What befell chunks: committed, skipped, trimmed, reread, fenced, retried, bisected.",
+    "What befell chunks: committed, skipped, trimmed, reread, fenced, retried, halved.",
     ["consumer", "event"],
 )
 

@@ -46,7 +46,7 @@ async def wire(settings: NotifierSettings) -> AsyncIterator[tuple[Any, "asyncio.
     app.include_router(operations(CONSUMER, readiness, VERSION))
     route = Route(CONSUMER, settings.milestones_topic, EXPECTED, settings.notifications_topic)
     async with stream.opened(settings, route, readiness) as parts:
-        worker = ChunkWorker(parts, ChunkPlan(vault, settings.tell_within_hours * HOUR_MS).apply, failed)
+        worker = ChunkWorker(parts, ChunkPlan(vault, settings.tell_within_hours * HOUR_MS).prepare, failed)
         sms = SmsChannel(settings)
         await sms.start()
         office = Office(parts.pool, vault, parts.codec, settings, sentences())

@@ -4,6 +4,7 @@ back is withdrawn. A record that comes twice queues nothing twice."""
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
@@ -23,29 +24,42 @@ HOUR_MS: Final = 3_600_000
 EXPECTED: Final = frozenset({"ParcelMilestone"})
 
 
+@dataclass(frozen=True)
+class Planned:
+    """What a chunk of milestones calls for, in the order of the log, ready to be written."""
+
+    milestones: Sequence[ParcelMilestone]
+    plan: "ChunkPlan"
+    known: Contacts
+
+    async def write(self, con: Any) -> Sequence[Pair]:
+        """Queue and withdraw in the transaction of `con`; tells nothing on by Kafka."""
+        for taken_back, records in groupby(self.milestones, lambda each: each.action == Action.RETRACTED):
+            if taken_back:
+                await storage.withdraw(con, [(meaning(each), each.sequence) for each in records])
+            else:
+                rows = [row for each in records for row in self.plan.called_for(each, self.known)]
+                await storage.queue(con, rows)
+        return ()
+
+
 class ChunkPlan:
-    """The work on one chunk; `apply` is what a chunk worker calls."""
+    """The work on one chunk; `prepare` is what a chunk worker calls."""
 
     def __init__(self, vault: Vault, within_ms: int = 48 * HOUR_MS) -> None:
         self._vault = vault
         self._within_ms = within_ms
 
-    async def apply(self, con: Any, chunk: Chunk, decoded: Decoded) -> Sequence[Pair]:
-        """Queue and withdraw in the transaction of `con`; tells nothing on by Kafka."""
-        since = await storage.tells_from(con)
+    async def prepare(self, source: Any, chunk: Chunk, decoded: Decoded) -> Planned:
+        """Load by `source`, a pool or a connection, what the chunk's milestones call for."""
+        since = await storage.tells_from(source)
         milestones = [
             milestone
             for group in decoded.groups
             for place, row in zip(group.places, group.rows(ParcelMilestone._fields), strict=True)
             if self._is_of_use(milestone := ParcelMilestone(*row), chunk.records[place].timestamp, since)
         ]
-        known = await self._contacts(con, milestones)
-        for taken_back, records in groupby(milestones, lambda each: each.action == Action.RETRACTED):
-            if taken_back:
-                await storage.withdraw(con, [(meaning(each), each.sequence) for each in records])
-            else:
-                await storage.queue(con, [row for each in records for row in self._called_for(each, known)])
-        return ()
+        return Planned(milestones, self, await self._contacts(source, milestones))
 
     def _is_of_use(self, milestone: ParcelMilestone, told_at: int, since: Mapping[str, int]) -> bool:
         """What is taken back is taken back however late; nobody is told what is old.
@@ -65,7 +79,7 @@ class ChunkPlan:
         ids = {uuid.UUID(each.registration_id) for each in milestones if is_told(each)}
         return await contacts.load(con, self._vault, ids) if ids else {}
 
-    def _called_for(self, milestone: ParcelMilestone, known: Contacts) -> list[tuple[Any, ...]]:
+    def called_for(self, milestone: ParcelMilestone, known: Contacts) -> list[tuple[Any, ...]]:
         """The messages that a record calls for; none where nobody is to be told."""
         if not is_told(milestone):
             return []

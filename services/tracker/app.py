@@ -36,7 +36,7 @@ async def wire(settings: TrackerSettings) -> AsyncIterator[tuple[Any, "asyncio.F
         fold = ChunkFold(
             parts.codec, settings.epoch_gap_days * DAY_MS, mark_parcels=settings.publish_parcels
         )
-        worker = ChunkWorker(parts, fold.apply, failed)
+        worker = ChunkWorker(parts, fold.prepare, failed)
         timekeeper = Timekeeper(worker, settings.events_topic, settings.sweep_interval, now_ms)
         async with stream.running(settings, worker):
             publisher = Publisher(parts, settings.rates_topic, settings.parcels_topic)

@@ -1,7 +1,8 @@
 """The fast path: scans later than all that is known of their parcel, stepped on columns.
 
-A scan later than the greatest business time ever known for its key takes one step of the fold; it
-cannot be a duplicate, for a duplicate is not later than itself. Only what the fold looks at becomes
+A scan later than the greatest business time ever known for its key, and with an event id that is new, takes one
+step of the fold. The time alone proves nothing: where a vendor's own id is the identity, a copy can come
+with a later time. Only what the fold looks at becomes
 a Python value; all else stays in Arrow columns from the log to the table and to the milestones.
 """
 
@@ -34,11 +35,12 @@ def _rows(batch: Any, rows: Sequence[int]) -> Any:
 
 @dataclass(frozen=True)
 class ScanColumns:
-    """A chunk's scans in the order of the log: places in the chunk, Arrow columns, parcel keys."""
+    """A chunk's scans in the order of the log: places in the chunk, Arrow columns, parcel keys, event ids."""
 
     places: list[int]
     batch: Any
     keys: list[str]
+    ids: list[str]
 
     def seen(self) -> Iterator[Seen]:
         """Each scan as the fold sees it."""
@@ -53,14 +55,14 @@ def scan_columns(decoded: Decoded) -> ScanColumns:
     """The scans of a chunk; more than one framing of them is brought into the log's order."""
     groups = [group for group in decoded.groups if group.schema == "ScanEvent"]
     if not groups:
-        return ScanColumns([], batch_of("ScanEvent", ()), [])
+        return ScanColumns([], batch_of("ScanEvent", ()), [], [])
     places = [place for group in groups for place in group.places]
     batch = pa.concat_batches([group.batch.select(Scan._fields) for group in groups])
     if len(groups) > 1:
         order = sorted(range(len(places)), key=places.__getitem__)
         places, batch = sorted(places), _rows(batch, order)
     keys = pc.binary_join_element_wise(batch.column("carrier"), batch.column("number"), ":")
-    return ScanColumns(places, batch, keys.to_pylist())
+    return ScanColumns(places, batch, keys.to_pylist(), batch.column("event_id").to_pylist())
 
 
 def not_later(scans: ScanColumns, stored: Mapping[str, Parcel], gap_ms: int) -> set[str]:
@@ -82,6 +84,14 @@ def not_later(scans: ScanColumns, stored: Mapping[str, Parcel], gap_ms: int) -> 
             greatest[key] = occurred_at
             begins.setdefault(key, occurred_at + gap_ms)
     return slow
+
+
+def with_repeats(scans: ScanColumns) -> set[str]:
+    """Keys of which the chunk itself has an event id twice."""
+    own = list(zip(scans.keys, scans.ids, strict=True))
+    if len(set(scans.ids)) == len(own):
+        return set()
+    return {key for (key, _), count in Counter(own).items() if count > 1}
 
 
 def _last_for_slow(parcel: Parcel, gap_ms: int) -> int | None:

@@ -1,21 +1,24 @@
 """The slow path: parcels folded anew from their history and the chunk's own records.
 
-It takes everything that is not plainly later than all that is known: late scans, duplicates, ties,
-and parcels with a registration, which splits their records in the order of the log. What came
-before it is told to nobody; then the newest milestone is told; then what comes after it.
+It takes everything that is not new and plainly later than all that is known: late scans, ties, copies, and
+parcels with a registration, which splits their records in the order of the log. What came before it is told
+to nobody; then the newest milestone is told; then what comes after it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
 from buuta.model.identifiers import parcel_key, split_key
 from buuta.model.milestone import ParcelMilestone
 from buuta.model.scan import DeadlinePassed, Registration, Scan
+from buuta.model.steering import MOST_SCANS
+from services.tracker.domain.copies import differing, distinct, merged
 from services.tracker.domain.deadlines import Passed
 from services.tracker.domain.epochs import NO_PAPERS, Papers
-from services.tracker.domain.fold import Folded, distinct, fold, merged
+from services.tracker.domain.findings import COPIES_DIFFER, find
+from services.tracker.domain.fold import Folded, fold
 from services.tracker.domain.parcel import Declared, Parcel
 from services.tracker.domain.tell import Change, difference, numbered, retold
 from services.tracker.fast import ScanColumns
@@ -51,7 +54,10 @@ def own_records(scans: ScanColumns, others: Iterable[Placed], slow: set[str]) ->
 
 @dataclass(frozen=True)
 class Known:
-    """What is stored of a key beside its parcel: its scans, its other papers, its past parcels."""
+    """What is stored of a key beside its parcel: its scans, its other papers, its past parcels.
+
+    The scans are those that can steer, those of which the chunk has copies, and one more where there are more.
+    """
 
     scans: Sequence[Scan] = ()
     papers: Papers = NO_PAPERS
@@ -64,7 +70,10 @@ Past = dict[str, tuple[Sequence[Parcel], Sequence[Parcel]]]
 
 @dataclass
 class Slow:
-    """What the slow path found out: history to add and what it replaces, what to tell, past parcels."""
+    """What the slow path found out: history to add and what it replaces, what to tell, past parcels.
+
+    `differing` are the keys and event ids of scans whose copies say different things.
+    """
 
     parcels: MutableMapping[str, Parcel]
     added: list[Scan] = field(default_factory=list)
@@ -73,11 +82,13 @@ class Slow:
     passed: list[DeadlinePassed] = field(default_factory=list)
     declared: list[tuple[str, Declared]] = field(default_factory=list)
     past: Past = field(default_factory=dict)
+    differing: set[tuple[str, str]] = field(default_factory=set)
 
     def refold(self, key: str, known: Known, own: Sequence[Record]) -> None:
         """Take a key's own records of the chunk in, behind what is `known`."""
-        self.parcels.setdefault(key, Parcel())
-        before, scans, papers = distinct(known.scans), list(known.scans), known.papers
+        stored = self.parcels.setdefault(key, Parcel()).scans
+        before, scans = distinct(known.scans), list(known.scans)
+        papers = known.papers._replace(copies_differ=self._compare(key, before, own))
         own = [record for record in own if not _says_nothing_new(record, before, papers)]
         if not own:
             return
@@ -93,15 +104,29 @@ class Slow:
                 papers = self._declare(key, papers, record)
                 folded = self._register(key, folded, scans, papers)
         folded = self._advance(key, folded, scans, papers)
-        parcel = self.parcels[key]
-        parcel.scans = len(before) + self._keep(before, distinct(scans[len(known.scans) :], before))
+        new = self._keep(before, distinct(scans[len(known.scans) :], before))
+        self.parcels[key].scans = stored + new
         if known.past or folded.past:
             self.past[key] = known.past, folded.past
+
+    def take(self, own: Own, known: Mapping[str, Known]) -> None:
+        """Fold the parcels of `own` anew."""
+        for key, records in own.items():
+            self.refold(key, known[key], records)
 
     def append(self, key: str, copies: Sequence[Scan], own: Sequence[Scan]) -> None:
         """Keep scans of a key that is full: they steer nothing. `copies` are those of them that are stored."""
         known = distinct(copies)
+        self._compare(key, known, own)
         self.parcels[key].scans += self._keep(known, distinct(own, known))
+
+    def _compare(self, key: str, known: Mapping[str, Scan], own: Sequence[Record]) -> bool:
+        """Note copies that say something else, for good; returns whether any ever did."""
+        differ = differing((record for record in own if isinstance(record, Scan)), known)
+        if differ:
+            self.differing.update((key, event_id) for event_id in differ)
+            find(self.parcels[key], COPIES_DIFFER)
+        return COPIES_DIFFER.letter in self.parcels[key].findings
 
     def _advance(self, key: str, before: Folded, scans: Sequence[Scan], papers: Papers) -> Folded:
         """Fold all records so far, and tell what changed."""
@@ -155,12 +180,33 @@ def beyond(own: Own, parcels: Mapping[str, Parcel]) -> dict[str, list[Scan]]:
 _holds = attrgetter("epoch", "registration_version", "registration_id")
 
 
-def take_slow(own: Own, known: Mapping[str, Known], parcels: MutableMapping[str, Parcel]) -> Slow:
-    """Fold the parcels of `own` anew."""
-    slow = Slow(parcels)
+def folds(own: Sequence[Record]) -> int:
+    """How often a parcel is folded for a chunk's own records: at each registration, and at their end."""
+    return 1 + sum(isinstance(record, Registration) for record in own)
+
+
+def cost(own: Own, parcels: Mapping[str, Parcel]) -> int:
+    """The work that these records ask for, in scans to fold."""
+    return sum(_steering(key, records, parcels) * folds(records) for key, records in own.items())
+
+
+def slices(own: Own, parcels: Mapping[str, Parcel], most: int) -> Iterator[Own]:
+    """The keys in slices of up to `most` scans to load, or of one key."""
+    part, loads = dict[str, Sequence[Record]](), 0
     for key in sorted(own):
-        slow.refold(key, known[key], own[key])
-    return slow
+        scans = _steering(key, own[key], parcels)
+        if part and loads + scans > most:
+            yield part
+            part, loads = {}, 0
+        part[key] = own[key]
+        loads += scans
+    if part:
+        yield part
+
+
+def _steering(key: str, own: Collection[Record], parcels: Mapping[str, Parcel]) -> int:
+    stored = parcels[key].scans if key in parcels else 0
+    return min(stored + len(own), MOST_SCANS)
 
 
 def _says_nothing_new(record: Record, known: Mapping[str, Scan], papers: Papers) -> bool:

@@ -6,23 +6,16 @@ from operator import attrgetter
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from buuta.errors import BadItem
-from buuta.model.identifiers import parcel_key, split_key
-from buuta.model.scan import DeadlinePassed, Scan
+from buuta.errors import Retry
+from buuta.model.identifiers import parcel_key
+from buuta.model.scan import DeadlinePassed
 from buuta.storage.copying import copy_batch
 from services.tracker.domain.deadlines import Passed
 from services.tracker.domain.figures import Cell, Transit
 from services.tracker.domain.parcel import STATE_FIELDS, Declared, Parcel
 from services.tracker.lateness import Lateness
 
-SCAN_COLUMNS: Final = (
-    "parcel_key", "event_id", "status", "reason", "delivery_mode", "provisional",
-    "corrects_event_id", "correction_kind", "occurred_at", "offset_minutes", "offset_source",
-    "received_at", "facility", "province", "commune", "attempt", "distance_bucket",
-    "proof_present", "raw_code", "door", "mapping_version", "reporter",
-)  # fmt: skip
 COUNTS: Final = (
     "accepted", "delivered_to_address", "delivered_at_point", "delivered_as_asked",
     "delivered_unknown_mode", "returned", "lost", "delivered_first_attempt", "promised", "on_time",
@@ -32,11 +25,6 @@ COUNTS: Final = (
 SELECT_PARCELS: Final = (
     f"select parcel_key, {', '.join(STATE_FIELDS)} from parcels where parcel_key = any($1)"  # noqa: S608
 )
-SELECT_HISTORY: Final = f"select {', '.join(SCAN_COLUMNS)} from scans where parcel_key = any($1)"  # noqa: S608
-SELECT_COPIES: Final = f"""
-select {", ".join(SCAN_COLUMNS)} from scans
-join unnest($1::text[], $2::bytea[]) as own (parcel_key, event_id) using (parcel_key, event_id)
-"""  # noqa: S608
 STAGE: Final = """
 create temporary table if not exists changed_parcels (like parcels) on commit delete rows;
 set local enable_hashjoin = off;
@@ -47,10 +35,6 @@ UPDATE_PARCELS: Final = f"""
 update parcels set {", ".join(f"{name} = new.{name}" for name in STATE_FIELDS)}
 from changed_parcels as new where parcels.parcel_key = new.parcel_key
 """  # noqa: S608 - names from this file
-DELETE_SCANS: Final = """
-delete from scans using unnest($1::text[], $2::bytea[]) as old (parcel_key, event_id)
-where scans.parcel_key = old.parcel_key and scans.event_id = old.event_id
-"""
 SELECT_DEADLINES: Final = "select parcel_key, kind, deadline_at from deadlines where parcel_key = any($1)"
 SELECT_PAST: Final = (
     f"select parcel_key, {', '.join(STATE_FIELDS)} from past_parcels where parcel_key = any($1)"  # noqa: S608
@@ -109,15 +93,6 @@ async def load_parcels(con: Any, keys: Collection[str]) -> dict[str, Parcel]:
     return {row[0]: Parcel(*row[1:]) for row in rows}
 
 
-async def load_history(con: Any, keys: Collection[str]) -> Mapping[str, list[Scan]]:
-    """Every stored scan of these parcels."""
-    history: dict[str, list[Scan]] = defaultdict(list)
-    if keys:
-        for row in await con.fetch(SELECT_HISTORY, list(keys)):
-            history[row["parcel_key"]].append(_scan(row))
-    return history
-
-
 async def load_deadlines(con: Any, keys: Collection[str]) -> dict[str, frozenset[Passed]]:
     """The deadlines that these parcels were seen to pass."""
     passed: dict[str, set[Passed]] = defaultdict(set)
@@ -171,75 +146,14 @@ async def write_past(
             await copy_batch(con, "past_parcels", _parcel_table(slot, *zip(*rows, strict=True)))
 
 
-async def load_copies(con: Any, scans: Collection[Scan]) -> Mapping[str, list[Scan]]:
-    """The stored copies of these scans, by parcel."""
-    copies: dict[str, list[Scan]] = defaultdict(list)
-    if scans:
-        for row in await con.fetch(SELECT_COPIES, *_identities(scans)):
-            copies[row["parcel_key"]].append(_scan(row))
-    return copies
-
-
-def _identities(scans: Collection[Scan]) -> tuple[list[str], list[bytes]]:
-    keys = [parcel_key(scan.carrier, scan.number) for scan in scans]
-    return keys, [_id_bytes(scan.event_id) for scan in scans]
-
-
-def _scan(row: Any) -> Scan:
-    key, event_id, *rest = row
-    carrier, number = split_key(key)
-    scan = Scan(event_id.hex(), carrier, number, *rest)
-    corrected = scan.corrects_event_id
-    return scan if corrected is None else scan._replace(corrects_event_id=corrected.hex())  # type: ignore[attr-defined]
-
-
-def scan_table(batch: Any) -> Any:
-    """`ScanEvent` columns as columns of the `scans` table.
-
-    Raises:
-        BadItem: an event id that is no hexadecimal.
-        ValueError: an offset beyond a `smallint`.
-    """
-    made = {
-        "parcel_key": pc.binary_join_element_wise(batch.column("carrier"), batch.column("number"), ":"),
-        "event_id": _ids(batch.column("event_id")),
-        "corrects_event_id": _ids(batch.column("corrects_event_id")),
-        "offset_minutes": batch.column("offset_minutes").cast(pa.int16()),
-    }
-    columns = [made[name] if name in made else batch.column(name) for name in SCAN_COLUMNS]
-    return pa.record_batch(columns, names=SCAN_COLUMNS)
-
-
-def _ids(column: Any) -> Any:
-    if column.null_count == len(column):
-        return pa.nulls(len(column), pa.binary())
-    ids = [None if each is None else _id_bytes(each) for each in column.to_pylist()]
-    return pa.array(ids, pa.binary())
-
-
-def _id_bytes(event_id: str) -> bytes:
-    try:
-        return bytes.fromhex(event_id)
-    except ValueError:
-        raise BadItem("event_id_invalid", "an event id is hexadecimal", "event_id") from None
-
-
-async def insert_scans(con: Any, batch: Any) -> None:
-    """Append scans that are not stored yet, as `ScanEvent` columns."""
-    await copy_batch(con, "scans", scan_table(batch))
-
-
-async def delete_scans(con: Any, scans: Collection[Scan]) -> None:
-    """Take out stored copies that an earlier-received copy replaces."""
-    if scans:
-        await con.execute(DELETE_SCANS, *_identities(scans))
-
-
 async def write_parcels(con: Any, slot: int, parcels: Mapping[str, Parcel], known: Container[str]) -> None:
     """Write states: new ones appended, known ones copied into a table of the session's and joined.
 
     Arrays as parameters cost 15 microseconds a row in asyncpg, which looks at every element;
     `on conflict do update` locks each row before it writes it, and costs a third more than a join.
+
+    Raises:
+        Retry: a parcel is gone that was there when it was loaded.
     """
     new = {key: parcel for key, parcel in parcels.items() if key not in known}
     if new:
@@ -248,7 +162,9 @@ async def write_parcels(con: Any, slot: int, parcels: Mapping[str, Parcel], know
         changed = {key: parcel for key, parcel in parcels.items() if key in known}
         await con.execute(STAGE)
         await copy_batch(con, "changed_parcels", _parcel_table(slot, changed.keys(), changed.values()))
-        await con.execute(UPDATE_PARCELS)
+        updated = await con.execute(UPDATE_PARCELS)
+        if updated != f"UPDATE {len(changed)}":
+            raise Retry(f"{len(changed)} parcels were loaded, and now: {updated}")
 
 
 def _parcel_table(slot: int, keys: Collection[str], parcels: Collection[Parcel]) -> Any:

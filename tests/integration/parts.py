@@ -19,7 +19,8 @@ from buuta.streaming.origin import Bounds
 from buuta.streaming.parts import AskBounds, Parts
 from buuta.streaming.producer import Producer
 from buuta.streaming.progress import ProgressRows
-from buuta.streaming.worker import Apply, ChunkWorker
+from buuta.streaming.work import Prepare
+from buuta.streaming.worker import ChunkWorker
 from buuta.telemetry.health import Readiness
 from services.tracker.chunks import EXPECTED, ChunkFold
 
@@ -119,7 +120,7 @@ def tracker_parts(
 async def worker(
     settings: SharedSettings,
     pool: Any,
-    apply: Apply | None = None,
+    prepare: Prepare | None = None,
     *,
     partitions: int = 1,
     bounds: Bounds = (0, 10**9),
@@ -131,7 +132,7 @@ async def worker(
     failed.add_done_callback(lambda done: done.exception())
     async with producer_on(settings, readiness) as producer:
         parts = replace(tracker_parts(settings, pool, producer, session=0.01), readiness=readiness)
-        made = ChunkWorker(parts, apply or ChunkFold(Codec()).apply, failed)
+        made = ChunkWorker(parts, prepare or ChunkFold(Codec()).prepare, failed)
         made.log = FakeLog(*bounds)
         await made.take_over(asked(dict.fromkeys(range(partitions), bounds)))
         yield made

@@ -50,9 +50,9 @@ class Noting:
         self.worker: ChunkWorker
         self._fold = ChunkFold(Codec())
 
-    async def apply(self, con: Any, chunk: Chunk, decoded: Any) -> Any:
+    async def prepare(self, source: Any, chunk: Chunk, decoded: Any) -> Any:
         self.chunks.append(chunk)
-        return await self._fold.apply(con, chunk, decoded)
+        return await self._fold.prepare(source, chunk, decoded)
 
 
 @contextlib.asynccontextmanager
@@ -62,7 +62,7 @@ async def tracking(settings: SharedSettings, pool: Any) -> AsyncIterator[Noting]
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     async with producer_on(settings) as producer:
         parts = tracker_parts(settings, pool, producer, f"tracker-{settings.events_topic}")
-        noting.worker = ChunkWorker(parts, noting.apply, failed)
+        noting.worker = ChunkWorker(parts, noting.prepare, failed)
         async with running(settings, noting.worker):
             yield noting
     if failed.done():

@@ -1,7 +1,7 @@
 """Ideas 1 to 3, 7 and 9 of design.md, on a real database and broker: docs/delivery.md explains them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import pytest
@@ -11,6 +11,7 @@ from buuta.contracts.columns import Decoded
 from buuta.settings import SharedSettings
 from buuta.streaming.chunk import Chunk
 from buuta.streaming.producer import Pair
+from buuta.streaming.work import Work
 from services.tracker.chunks import ChunkFold
 from tests.integration.parts import FakeLog, chunk, everything, milestones, worker
 from tests.scans import scan
@@ -66,11 +67,17 @@ async def test_idea_2_a_crash_before_the_commit_leaves_nothing(settings: SharedS
     fold = ChunkFold(Codec())
     crashes = [True]
 
-    async def crash_once(con: Any, part: Chunk, decoded: Decoded) -> Sequence[Pair]:
-        told = await fold.apply(con, part, decoded)
-        if crashes.pop() if crashes else False:
-            raise ConnectionError("the cable was pulled after the writes")
-        return told
+    class Crashing(NamedTuple):
+        work: Work
+
+        async def write(self, con: Any) -> Sequence[Pair]:
+            told = await self.work.write(con)
+            if crashes.pop() if crashes else False:
+                raise ConnectionError("the cable was pulled after the writes")
+            return told
+
+    async def crash_once(source: Any, part: Chunk, decoded: Decoded) -> Work:
+        return Crashing(await fold.prepare(source, part, decoded))
 
     async with worker(settings, pool, crash_once) as tracker:
         await tracker.handle(chunk(settings, 0, JOURNEY))
@@ -188,7 +195,7 @@ async def test_idea_9_what_decodes_and_cannot_be_stored_is_found_and_set_aside_a
 
 
 async def test_a_bug_stops_the_worker_and_skips_nothing(settings: SharedSettings, pool: Any) -> None:
-    async def broken(con: Any, part: Chunk, decoded: Decoded) -> Sequence[Pair]:
+    async def broken(source: Any, part: Chunk, decoded: Decoded) -> Work:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -14,10 +14,12 @@ from buuta.model.scan import Registration, Scan
 from buuta.model.steering import MOST_SCANS
 from buuta.settings import SharedSettings
 from services.portal.storage import find
+from services.tracker.domain.copies import distinct
 from services.tracker.domain.figures import contribution, counted
-from services.tracker.domain.fold import distinct, fold
+from services.tracker.domain.fold import fold
 from services.tracker.domain.parcel import STATE_FIELDS
-from services.tracker.storage import load_history, load_parcels, load_past
+from services.tracker.history import load_history
+from services.tracker.storage import load_parcels, load_past
 from tests.integration.parts import EMPTY, chunk, milestones, worker
 from tests.scans import EVENING, HOUR, MORNING, later, registration, reused_journeys, scan
 

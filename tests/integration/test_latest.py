@@ -19,7 +19,7 @@ HANOI = "ghn:unknown:01:00070:2026-11-24"
 
 async def publish(settings: SharedSettings, pool: Any, start: int, *records: Any) -> Publisher:
     """Apply records, publish all that they mark."""
-    async with worker(settings, pool, ChunkFold(Codec(), mark_parcels=True).apply) as tracker:
+    async with worker(settings, pool, ChunkFold(Codec(), mark_parcels=True).prepare) as tracker:
         await tracker.handle(chunk(settings, start, records))
         publisher = Publisher(tracker.parts, settings.rates_topic, settings.parcels_topic)
         for source in (CELLS, PARCELS):

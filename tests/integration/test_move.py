@@ -70,7 +70,7 @@ async def track(settings: SharedSettings, pool: Any, producer: Producer, scans: 
     async def stored() -> bool:
         return failed.done() or await pool.fetchval("select count(*) from scans") == scans
 
-    async with running(settings, ChunkWorker(parts, ChunkFold(Codec()).apply, failed)):
+    async with running(settings, ChunkWorker(parts, ChunkFold(Codec()).prepare, failed)):
         await until(stored, f"{scans} scans are stored", 60)
     if failed.done():
         failed.result()

@@ -91,7 +91,8 @@ async def plan(pool: Any, vault: Vault, *records: ParcelMilestone, told_at: int 
         [FakeRecord(at, value, timestamp=told_at) for at, value in enumerate(values)],
     )
     async with pool.acquire() as con, con.transaction():
-        await ChunkPlan(vault).apply(con, chunk, decode_chunk(Codec(), values))
+        planned = await ChunkPlan(vault).prepare(con, chunk, decode_chunk(Codec(), values))
+        await planned.write(con)
 
 
 def sender(pool: Any, vault: Vault, channel: Any, settings: SharedSettings) -> Sender:

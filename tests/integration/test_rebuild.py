@@ -127,16 +127,16 @@ async def test_a_rebuild_that_was_killed_goes_on_and_other_rules_begin_anew(
         archive.append(part, decode_chunk(Codec(), part.values, SCHEMAS))
     archive.reach({0: len(REUSED)})
     made = rebuild(settings, pool, tmp_path)
-    apply, seen = made._fold.apply, 0
+    prepare, seen = made._fold.prepare, 0
 
     async def killed(*args: Any) -> Any:
         nonlocal seen
         seen += 1
         if seen == 3:
             raise KeyboardInterrupt
-        return await apply(*args)
+        return await prepare(*args)
 
-    monkeypatch.setattr(made._fold, "apply", killed)
+    monkeypatch.setattr(made._fold, "prepare", killed)
     with pytest.raises(KeyboardInterrupt):
         await made.make()
     assert await pool.fetchval("select position from rebuild.reached") == 2

@@ -10,9 +10,10 @@ from buuta.model.milestone import Milestone
 from buuta.model.scan import Scan
 from buuta.model.statuses import Status
 from buuta.model.steering import out_of_range
+from services.tracker.domain.copies import merged
 from services.tracker.domain.epochs import GAP_MS, Papers
 from services.tracker.domain.figures import contribution, counted
-from services.tracker.domain.fold import fold, merged, step
+from services.tracker.domain.fold import fold, step
 from services.tracker.domain.parcel import Parcel
 from services.tracker.domain.rules import LEAVES, MILESTONES, NEXT_EXPECTED_MS
 from services.tracker.domain.tell import difference, numbered, retold

@@ -17,8 +17,9 @@ from services.notifier.settings import NotifierSettings
 from services.portal.places import place_name, unit_name
 from services.portal.settings import PortalSettings
 from services.tracker.domain.parcel import STATE_FIELDS
+from services.tracker.history import SCAN_COLUMNS
 from services.tracker.settings import TrackerSettings
-from services.tracker.storage import COUNTS, SCAN_COLUMNS
+from services.tracker.storage import COUNTS
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("ingest", "tracker", "notifier", "portal")

@@ -30,11 +30,15 @@ OPENS: Final = frozenset(map(str, NEXT_EXPECTED_MS)) - {
 
 
 class Papers(NamedTuple):
-    """All that is known of a key beside its scans, and the gap after which its number is used again."""
+    """All that is known of a key beside its scans, and the gap after which its number is used again.
+
+    `copies_differ` says that some of its scans had a copy, not kept, that said something else.
+    """
 
     passed: frozenset[Passed] = frozenset()
     registrations: frozenset[Declared] = frozenset()
     gap_ms: int = GAP_MS
+    copies_differ: bool = False
 
 
 NO_PAPERS: Final = Papers()

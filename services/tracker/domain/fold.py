@@ -13,6 +13,7 @@ from buuta.model.milestone import Milestone
 from buuta.model.scan import Scan
 from buuta.model.statuses import RANK, Status
 from buuta.model.steering import MOST_SCANS, Facts, out_of_range, steering
+from services.tracker.domain.copies import differing, distinct
 from services.tracker.domain.deadlines import Passed, Silence
 from services.tracker.domain.epochs import NO_PAPERS, Epoch, Papers, epochs
 from services.tracker.domain.evidence import (
@@ -24,6 +25,7 @@ from services.tracker.domain.evidence import (
 )
 from services.tracker.domain.findings import (
     ATTEMPT_FAR_AWAY,
+    COPIES_DIFFER,
     IMPOSSIBLE_MOVE,
     NO_ROUND_BEFORE_ATTEMPT,
     NO_ROUND_BEFORE_DELIVERY,
@@ -62,7 +64,6 @@ Seen = tuple[
     str, str | None, str | None, bool, int, int | None, str | None, bool | None, str | None, str, str | None
 ]  # fmt: skip
 seen: Final[Callable[[Scan], Seen]] = attrgetter(*SEEN)
-NO_SCANS: Final[Mapping[str, Scan]] = {}
 _occurred_at, _corrects = attrgetter("occurred_at"), attrgetter("corrects_event_id")
 _facts = attrgetter(*Facts._fields)
 
@@ -190,28 +191,6 @@ def _attempt(parcel: Parcel, scan: Seen) -> None:
     parcel.attempts = max(parcel.attempts + (parcel.status != ATTEMPT_FAILED), attempt or 0)
 
 
-def merged(one: Scan, other: Scan) -> Scan:
-    """Of two copies of one event, the one that was received first; then by content, so that
-    the choice does not depend on which copy came first."""
-    if one.received_at != other.received_at:
-        return one if one.received_at < other.received_at else other
-    return one if one == other else min(one, other, key=content)
-
-
-def content(scan: Scan) -> tuple[str, ...]:
-    """A scan's fields as texts, for an order that any system can repeat."""
-    return tuple("" if value is None else str(value) for value in scan)
-
-
-def distinct(scans: Iterable[Scan], known: Mapping[str, Scan] = NO_SCANS) -> dict[str, Scan]:
-    """Scans by event id, copies merged, among those that are `known`."""
-    by_id = dict(known)
-    for scan in scans:
-        copy = by_id.get(scan.event_id)
-        by_id[scan.event_id] = scan if copy is None else merged(copy, scan)
-    return by_id
-
-
 class Folded(NamedTuple):
     """What a key's records imply: its parcel, the live set of all its epochs, its past parcels."""
 
@@ -225,6 +204,7 @@ def fold(scans: Iterable[Scan], papers: Papers = NO_PAPERS) -> Folded:
 
     Scans that a correction took back, and those whose time is out of range, do not steer.
     """
+    scans = list(scans)
     everything = distinct(scans)
     by_id = first_received(everything)
     steers = sorted(_steers(by_id), key=_business_order)
@@ -239,6 +219,8 @@ def fold(scans: Iterable[Scan], papers: Papers = NO_PAPERS) -> Folded:
     parcel.deadlines = bool(papers.passed)
     _note(parcel, by_id)
     parcel.scans = len(everything)
+    if papers.copies_differ or (len(everything) < len(scans) and differing(scans)):
+        find(parcel, COPIES_DIFFER)
     if len(by_id) < len(everything):
         find(parcel, TOO_MANY_SCANS)
         parcel.full_at = max(scan.received_at for scan in by_id.values())

@@ -1,0 +1,51 @@
+"""Copies: records of one event id. Which of them stands, and whether they say the same.
+
+Carriers repeat their reports, and where the vendor's own id is the identity, a copy may say something else.
+The one that was received first stands, whatever the order in which they come; that another says something
+else is a finding. Both are functions of the set of records.
+"""
+
+from collections.abc import Iterable, Mapping
+from operator import attrgetter
+from typing import Final
+
+from buuta.model.scan import Scan
+
+NO_SCANS: Final[Mapping[str, Scan]] = {}
+_says = attrgetter(
+    "status", "reason", "delivery_mode", "provisional", "corrects_event_id", "correction_kind", "occurred_at",
+    "offset_minutes", "facility", "attempt", "proof_present", "raw_code", "reporter",
+)  # fmt: skip
+"""What a carrier says; not when it came by which door and mapping, nor what we looked up for it."""
+
+
+def merged(one: Scan, other: Scan) -> Scan:
+    """Of two copies of one event, the one that was received first; then by content, so that
+    the choice does not depend on which copy came first."""
+    if one.received_at != other.received_at:
+        return one if one.received_at < other.received_at else other
+    return one if one == other else min(one, other, key=content)
+
+
+def content(scan: Scan) -> tuple[str, ...]:
+    """A scan's fields as texts, for an order that any system can repeat."""
+    return tuple("" if value is None else str(value) for value in scan)
+
+
+def distinct(scans: Iterable[Scan], known: Mapping[str, Scan] = NO_SCANS) -> dict[str, Scan]:
+    """Scans by event id, copies merged, among those that are `known`."""
+    by_id = dict(known)
+    for scan in scans:
+        copy = by_id.get(scan.event_id)
+        by_id[scan.event_id] = scan if copy is None else merged(copy, scan)
+    return by_id
+
+
+def differing(scans: Iterable[Scan], known: Mapping[str, Scan] = NO_SCANS) -> set[str]:
+    """The event ids of which a copy says something else than another, among those that are `known`."""
+    first, found = dict[str, Scan](), set[str]()
+    for scan in scans:
+        copy = first.setdefault(scan.event_id, known.get(scan.event_id, scan))
+        if copy is not scan and _says(copy) != _says(scan):
+            found.add(scan.event_id)
+    return found
