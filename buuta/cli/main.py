@@ -20,6 +20,7 @@ from buuta.cli import (
     rates,
     rebuild,
     services,
+    stuck,
 )
 from buuta.errors import BuutaError
 from buuta.telemetry import logs
@@ -43,6 +44,7 @@ dead_letters.add_to(app)
 quarantine.add_to(app)
 rates.add_to(app)
 rebuild.add_to(app)
+stuck.add_to(app)
 
 
 @app.command()

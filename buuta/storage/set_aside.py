@@ -25,7 +25,7 @@ from unnest($2::text[], $3::bigint[], $4::text[], $5::bytea[], $6::bytea[], $7::
   as failed (element, number, place, key, payload, reason)
 on conflict (loop, element) do update set reason = excluded.reason, tries = s.tries + 1,
   next_at = case when s.tries + 1 < {TRIES} then now() + interval '1 second' * 2 ^ (s.tries + 1) end
-returning element, reason, next_at is null as waits
+returning element, reason, tries
 """  # noqa: S608 - a number of our own
 BEHIND: Final = """
 insert into set_aside (loop, element, number, place, key, payload, reason)
@@ -81,7 +81,7 @@ async def failed(con: Any, loop: str, faults: Sequence[Fault[Aside]]) -> None:
         raise Retry(f"{loop}: {MOST} elements are set aside; the cause is no single one")
     columns = _columns([fault.element for fault in faults])
     for row in await con.fetch(FAILED, loop, *columns, [fault.reason for fault in faults]):
-        if row["waits"]:
+        if row["tries"] == TRIES:
             metrics.SET_ASIDE.labels(loop).inc()
             log.error("set_aside", loop=loop, element=row["element"], reason=row["reason"])
 
@@ -140,5 +140,8 @@ async def retry(con: Any, loop: str, element: str | None) -> int:
 
 
 async def drop(con: Any, loop: str, element: str) -> bool:
-    """Declare an element lost; what waited behind it goes on. False where there is none of that name."""
+    """Declare an element lost; what waited behind it goes on. False where there is none of that name.
+
+    Of what is only noted here the note is dropped: it lies in a table of its own, and is found if it fails again.
+    """
     return bool(int((await con.execute(DROP, loop, element)).split()[-1]))

@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from buuta.model.statuses import DeliveryMode, Reason, Status
+from buuta.storage import set_aside
+from buuta.storage.background import Fault
+from buuta.storage.set_aside import Aside
 from buuta.telemetry import metrics
 from services.ingest.domain.recipe import CodeRow, Recipe, shown_code
 
@@ -132,11 +135,16 @@ async def map_code(con: Any, format_name: str, raw_code: str, row: CodeRow, by: 
 
 async def mapped(con: Any, recipes: Mapping[str, Recipe]) -> dict[str, Recipe]:
     """The recipes with the codes that people mapped since; a scan's mapping version names the last of them."""
-    found = dict(recipes)
+    found, faults = dict(recipes), []
     for row in await con.fetch(MAPPINGS):
         recipe = found.get(row["format"])
-        if recipe is not None:
-            found[row["format"]] = _with_code(recipe, row, recipes[row["format"]].version)
+        try:
+            if recipe is not None:
+                found[row["format"]] = _with_code(recipe, row, recipes[row["format"]].version)
+        except ValueError as why:
+            # A status that only newer code knows: that mapping alone waits for it.
+            faults.append(Fault(Aside(str(row["id"])), why))
+    await set_aside.failed(con, "mappings", faults)
     return found
 
 

@@ -1,10 +1,11 @@
 """How much each carrier reports, counted in memory and added to the hours in PostgreSQL every few seconds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from buuta.storage.background import each_alone
 from buuta.telemetry import metrics
 from services.ingest.domain.habit import Habit, is_silent
 
@@ -21,7 +22,6 @@ from (select *, lag(hour) over (partition by carrier order by hour) as before
   from report_hours where hour > now() - interval '28 days') as hours
 group by carrier order by carrier
 """
-FORGET: Final = "delete from report_hours where hour < now() - interval '400 days'"
 
 
 HOUR_MS: Final = 3_600_000
@@ -67,25 +67,24 @@ class Tally:
     async def write_down(self, con: Any) -> None:
         """Add what was counted since the last time to the hours."""
         counted, self._counts = self._counts, {}
-        rows = [
-            (
-                carrier,
-                _moment(hour * HOUR_MS),
-                each.reports,
-                each.unmapped,
-                each.refused,
-                _moment(each.last_ms),
-            )
-            for (carrier, hour), each in sorted(counted.items())
-        ]
+
+        async def add(some: Sequence[tuple[str, int]]) -> None:
+            await con.executemany(ADD, [_row(key, counted[key]) for key in some])
+            for key in some:
+                del counted[key]
+
         try:
-            if rows:
-                await con.executemany(ADD, rows)
-                await con.execute(FORGET)
-        except Exception:
+            await each_alone(sorted(counted), add)
+        finally:
+            # What could not be added, each carrier's hour alone, is counted on.
             for key, each in counted.items():
                 self._add(key, each)
-            raise
+
+
+def _row(key: tuple[str, int], counts: Counts) -> tuple[Any, ...]:
+    carrier, hour = key
+    return (carrier, _moment(hour * HOUR_MS), counts.reports, counts.unmapped, counts.refused,
+            _moment(counts.last_ms))  # fmt: skip
 
 
 def _moment(ms: int) -> datetime:
