@@ -41,7 +41,7 @@ from services.ingest.registry.facilities import Facilities
 from services.ingest.registry.keyring import Keyring
 from services.ingest.registry.tally import Tally, measure_silence
 from services.ingest.settings import IngestSettings
-from services.ingest.spool import Spool
+from services.ingest.spool import Spool, enqueue
 from services.ingest.storage import keep_facts
 
 FOLLOW_SECONDS: Final = 5.0
@@ -138,7 +138,7 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
             more = [
                 office.router(office.Office(Keys(vault, codec), edge, Way(spool.put, keeping.take), book)),
                 reading.router(gate, edge, vault), manifest_door.router(gate, edge),
-                epcis.router(gate, earnest(intakes.real, spool.put_within), sandbox(intakes.sandbox), limits),
+                epcis.router(gate, earnest(intakes.real, enqueue, spool.room), sandbox(intakes.sandbox), limits),
             ]  # fmt: skip
             async with running(*work):
                 yield build(settings, gate, more, readiness), failed

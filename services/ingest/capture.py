@@ -1,31 +1,42 @@
-"""Capturing EPCIS events: a document's events, what follows from them and the job are one transaction.
+"""Capturing EPCIS events: a document's events, what follows from them and the job.
 
-The scans go into the spool within it, which sends them on. So a job that says that it succeeded did, and one that
-was rolled back left nothing.
+What follows is worked out first, off the event loop and outside any transaction, and held to the limits; then it is
+written, if nobody has written meanwhile. A usual document is one transaction with its job; a large one is several,
+and the job is in the last. The scans go into the spool within them, which sends them on: a job that says that it
+succeeded did, and who heard no answer sends the same again.
 """
 
+import asyncio
 import uuid
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from buuta.errors import BadItem
+from buuta.errors import BadItem, DatabaseAway
+from buuta.telemetry.clock import now_ms
 from services.ingest import epcis_rows
-from services.ingest.carriers.epcis.parser import parse
-from services.ingest.domain.effects import Happened, changes
-from services.ingest.domain.epcis import Document, Event, of_the_standard, read_event
-from services.ingest.domain.gs1 import thing_of
-from services.ingest.domain.packing import ALL, Packing, Packings
-from services.ingest.domain.recipe import Receipt
-from services.ingest.domain.single import id_of, of_change, of_one, payload_of, things_of, time_of
-from services.ingest.intake import Intake, Reading
+from services.ingest.carriers.epcis.parser import ParsingOnce, parse
+from services.ingest.domain import copy
+from services.ingest.domain.effects import Change
+from services.ingest.domain.epcis import Document, of_the_standard
+from services.ingest.domain.following import MOST_SCANS, Plan, plan
+from services.ingest.domain.packing import too_much
+from services.ingest.domain.recipe import Receipt, UnknownCode, to_scan
+from services.ingest.domain.single import Whole, of_change, of_one, read_whole
+from services.ingest.intake import COPY_DIFFERS, Intake, Reading, Result
 from services.ingest.quarantine import held
 from services.ingest.spool import Enqueue
 from services.ingest.storage import Carrier
 
 FORMAT: Final = "epcis"
-MOST_SCANS: Final = 50_000
+SLICE: Final = 5_000
+"""So many scans are written in one transaction."""
+TRIES: Final = 10
+MOST_WARNINGS: Final = 100
+Admit = Callable[[int], None]
+"""Takes so many scans from a key's limits; raises Problem where they are beyond."""
 
 
 class Behaviour(StrEnum):
@@ -37,7 +48,7 @@ class Behaviour(StrEnum):
 
 @dataclass(frozen=True)
 class Wrong:
-    """What is wrong with the event at a place of the list, the first being 0."""
+    """What is wrong, or should be known, of the event at a place of the list, the first being 0."""
 
     place: int
     code: str
@@ -46,12 +57,17 @@ class Wrong:
 
 @dataclass
 class Job:
-    """What became of a document: how many events it has, what is wrong, and what the rest says."""
+    """What became of a document: how many events it has, what is wrong, and what became of the scans of the rest.
+
+    `warnings` are of events that were captured.
+    """
 
     behaviour: Behaviour
     events: int = 0
     wrong: list[Wrong] = field(default_factory=list)
-    reading: Reading = field(default_factory=Reading)
+    warnings: list[Wrong] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    begun_at: int = field(default_factory=now_ms)
     id: uuid.UUID = field(default_factory=uuid.uuid4)
 
     @property
@@ -59,140 +75,205 @@ class Job:
         """Whether all of it was captured."""
         return not self.wrong
 
+    def warn(self, place: int, names: Sequence[str]) -> None:
+        """Note that an event says something else than the one of its id."""
+        found = Wrong(place, COPY_DIFFERS, copy.told(names))
+        if len(self.warnings) < MOST_WARNINGS and found not in self.warnings:
+            self.warnings.append(found)
 
-Payloads = list[dict[str, Any]]
+
+class One(NamedTuple):
+    """An event as it concerns one thing that holds nothing, whatever comes later."""
+
+    whole: Whole
+    uri: str
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What capturing stands on: the intake that maps, whom events concern, where what follows goes.
+    """What capturing stands on: the intake that maps, and where records go within a transaction.
 
-    `follow` and `put` do their work in the transaction that they are given.
+    `room` raises KafkaAway where there is none for them. Without `enqueue` nothing remains but the job.
     """
 
     intake: Intake
-    follow: Callable[[Any, str, Sequence[Event]], Awaitable[Payloads]]
-    put: Callable[[Any, Reading], Awaitable[None]]
+    enqueue: Enqueue | None = None
+    room: Callable[[], Awaitable[None]] | None = None
+    turns: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
 
-def earnest(intake: Intake, enqueue: Enqueue) -> Parts:
+def earnest(intake: Intake, enqueue: Enqueue, room: Callable[[], Awaitable[None]] | None = None) -> Parts:
     """Capturing for good; `enqueue` puts records into the spool."""
-
-    async def put(con: Any, reading: Reading) -> None:
-        if reading.scans:
-            await enqueue(con, intake.records(reading))
-        if reading.held:
-            await held.hold(con, reading.held)
-
-    return Parts(intake, _follow, put)
+    return Parts(intake, enqueue, room)
 
 
 def sandbox(intake: Intake) -> Parts:
     """Capturing of which nothing remains but the job."""
-
-    async def follow(_: Any, __: str, events: Sequence[Event]) -> Payloads:
-        return [of_one(event, uri) for event in events for uri in things_of(event)]
-
-    async def put(_: Any, __: Reading) -> None:
-        pass
-
-    return Parts(intake, follow, put)
+    return Parts(intake)
 
 
-async def capture(
-    parts: Parts, carrier: Carrier, receipt: Receipt, document: Document, behaviour: Behaviour
+async def capture(  # noqa: PLR0913 - a document, whose it is, and how it is taken
+    parts: Parts,
+    carrier: Carrier,
+    receipt: Receipt,
+    document: Document,
+    behaviour: Behaviour,
+    admit: Admit = lambda _: None,
 ) -> Job:
-    """Capture the events of a document.
+    """Capture the events of a document; `admit` hears of how many scans before any is written.
 
     Raises:
-        BadItem: they concern too many parcels at once.
+        BadItem: they ask for more than is worked out or told at once.
         KafkaAway: the spool is full.
-        OSError, asyncpg.PostgresError: PostgreSQL is away; the sender must send them again, none will count twice.
+        OSError, asyncpg.PostgresError, DatabaseAway: PostgreSQL is away; the sender must send them again, none will
+            count twice.
     """
     job = Job(behaviour, len(document.events))
-    events = list(_read(document, job))
-    async with parts.intake.pool.acquire() as con, con.transaction():
-        if job.success or behaviour is Behaviour.PROCEED:
-            payloads = await parts.follow(con, carrier.code, events)
-            job.reading = parts.intake.read(carrier, receipt, payloads, parse)
-        job.reading.held += [
-            parts.intake.sealed(receipt, of_the_standard(document.events[each.place]), each.code, "")
-            for each in job.wrong
-        ]
-        await parts.put(con, job.reading)
-        await epcis_rows.keep_job(con, carrier.code, job)
-    parts.intake.count(receipt, job.reading)
+    wholes = await asyncio.to_thread(_read, parts.intake, document, receipt, job)
+    captured = wholes if job.success or behaviour is Behaviour.PROCEED else []
+    async with parts.turns[carrier.code]:
+        await _Capture(parts, carrier, receipt, document, job).run(captured, admit)
     return job
 
 
-def _read(document: Document, job: Job) -> Iterable[Event]:
+def _read(intake: Intake, document: Document, receipt: Receipt, job: Job) -> list[Whole]:
     """The events that are right; what is wrong is noted."""
+    right: list[Whole] = []
     for place, raw in enumerate(document.events):
         try:
-            event = read_event(raw, document.prefixes)
-            for uri in (*things_of(event), *filter(None, [event.parent])):
-                thing_of(uri)
-            time_of(event)
+            whole = read_whole(place, raw, document.prefixes)
+            _try(intake, whole, receipt)
         except BadItem as bad:
             job.wrong.append(Wrong(place, bad.code, str(bad)))
         else:
-            yield event
+            right.append(whole)
+    return right
 
 
-async def _follow(con: Any, carrier: str, events: Sequence[Event]) -> Payloads:
-    """What the events say of single parcels, after they were kept as far as they may concern others."""
-    single = [of_one(event, uri) for event in events for uri in _alone(event)]
-    holding = [event for event in events if _may_hold(event)]
-    if not holding:
-        return single
-    await epcis_rows.lock(con, carrier)
-    touched = await epcis_rows.keep_events(con, carrier, [_row(event) for event in holding])
-    found = await epcis_rows.concerned(con, carrier, touched, [id_of(event) for event in holding])
-    told = list(changes(found.events, Packings(found.packings), found.known))
-    if len(single) + len(told) > MOST_SCANS:
-        raise BadItem(
-            "too_much_at_once", f"these events concern more than {MOST_SCANS} parcels; split them"
-        )
-    await epcis_rows.keep_changes(con, carrier, told)
-    return single + [of_change(found.payloads[each.event_id], each) for each in told]
+def _try(intake: Intake, whole: Whole, receipt: Receipt) -> None:
+    """Whether a scan can be made of an event; a code that nobody knows is no fault of the event's."""
+    for uri in whole.uris[:1]:
+        report = parse(of_one(whole.payload, uri))
+        try:
+            if report is not None:
+                to_scan(intake.recipes[FORMAT], report, receipt)
+        except UnknownCode:
+            pass
 
 
-def _may_hold(event: Event) -> bool:
-    things = [
-        *things_of(event),
-        *([event.parent] if event.type == "AggregationEvent" and event.parent else []),
-    ]
-    return any(thing_of(uri).may_hold for uri in things)
+class _Capture:
+    """One document on its way into PostgreSQL."""
+
+    def __init__(
+        self, parts: Parts, carrier: Carrier, receipt: Receipt, document: Document, job: Job
+    ) -> None:
+        self._parts = parts
+        self._intake = parts.intake
+        self._carrier = carrier
+        self._receipt = receipt
+        self._document = document
+        self._job = job
+        self._parse = ParsingOnce()
+
+    async def run(self, wholes: Sequence[Whole], admit: Admit) -> None:
+        """Work out what follows, hold it to the limits, and write it."""
+        holding = [each for each in wholes if each.may_hold and self._parts.enqueue is not None]
+        ones = [One(each, uri) for each in wholes for uri in self._ones(each)]
+        if len(ones) > MOST_SCANS:
+            raise too_much()
+        made = await self._planned(holding)
+        for place, names in made.copies:
+            self._job.warn(place, names)
+        if len(ones) + len(made.told) > MOST_SCANS:
+            raise too_much()
+        admit(len(ones) + len(made.told))
+        if self._parts.room is not None:
+            await self._parts.room()
+        await self._written(ones, made, holding)
+
+    def _ones(self, whole: Whole) -> Sequence[str]:
+        return whole.uris if self._parts.enqueue is None else whole.alone
+
+    async def _planned(self, holding: Sequence[Whole]) -> Plan:
+        if not holding:
+            return Plan(0)
+        found = await epcis_rows.stored(self._intake.pool, self._carrier.code, holding)
+        return await asyncio.to_thread(plan, found, holding)
+
+    async def _written(self, ones: Sequence[One], made: Plan, holding: Sequence[Whole]) -> None:
+        """Write slice after slice; what others wrote in between is taken into account."""
+        tries = 0
+        while True:
+            steps: list[One | Change] = [*ones[:SLICE], *made.told[: max(SLICE - len(ones), 0)]]
+            told = sum(isinstance(each, Change) for each in steps)
+            is_last = len(steps) == len(ones) + len(made.told)
+            try:
+                await self._write(steps, made, is_last=is_last)
+            except epcis_rows.Stale:
+                tries += 1
+                if tries == TRIES:
+                    raise DatabaseAway("others capture for this carrier at the same time") from None
+                made = await self._planned(holding)
+                continue
+            if is_last:
+                return
+            ones = ones[len(steps) - told :]
+            made = Plan(made.version + 1, told=made.told[told:], payloads=made.payloads)
+
+    async def _write(self, steps: Sequence[One | Change], made: Plan, *, is_last: bool) -> None:
+        reading, pairs = await asyncio.to_thread(self._reading, steps, made)
+        await self._intake.compare(self._carrier, reading)
+        self._warn(steps, reading)
+        if is_last:
+            reading.held += await asyncio.to_thread(self._held_wrong)
+        async with self._intake.pool.acquire() as con, con.transaction():
+            if made.payloads:
+                await self._keep(con, made, steps)
+            if self._parts.enqueue is not None:
+                await _put(con, self._parts.enqueue, pairs, reading)
+            if is_last:
+                await epcis_rows.keep_job(con, self._carrier.code, self._job)
+        self._intake.note(self._carrier, reading)
+        self._intake.count(self._receipt, reading)
+        self._job.counts.update(answer.result.value for answer in reading.answers)
+
+    async def _keep(self, con: Any, made: Plan, steps: Sequence[One | Change]) -> None:
+        await epcis_rows.hold_version(con, self._carrier.code, made.version)
+        await epcis_rows.keep_events(con, self._carrier.code, made)
+        told = [each for each in steps if isinstance(each, Change)]
+        await epcis_rows.keep_changes(con, self._carrier.code, told)
+
+    def _reading(self, steps: Sequence[One | Change], made: Plan) -> tuple[Reading, list[Any]]:
+        """What the steps say, and the records of it."""
+        payloads = [
+            of_change(made.payloads[each.event_id], each)
+            if isinstance(each, Change)
+            else of_one(each.whole.payload, each.uri)
+            for each in steps
+        ]
+        reading = self._intake.read(self._carrier, self._receipt, payloads, self._parse)
+        for payload, answer in zip(payloads, reading.answers, strict=True):
+            if answer.result is Result.REJECTED:
+                reading.held.append(self._intake.sealed(self._receipt, payload, answer.code or "", ""))
+        return reading, self._intake.records(reading)
+
+    def _warn(self, steps: Iterable[One | Change], reading: Reading) -> None:
+        for step, answer in zip(steps, reading.answers, strict=True):
+            if answer.code == COPY_DIFFERS and isinstance(step, One):
+                self._job.warn(step.whole.place, [answer.field or ""])
+
+    def _held_wrong(self) -> list[held.Held]:
+        """The events that are wrong, to be set aside."""
+        return [
+            self._intake.sealed(
+                self._receipt, of_the_standard(self._document.events[each.place]), each.code, ""
+            )
+            for each in self._job.wrong
+        ]
 
 
-def _alone(event: Event) -> Sequence[str]:
-    """What it happened to that holds nothing, whatever comes later."""
-    if event.type == "AggregationEvent" and _may_hold(event):
-        return ()
-    return [uri for uri in things_of(event) if not thing_of(uri).may_hold]
-
-
-def _row(event: Event) -> epcis_rows.Row:
-    """An event as it is kept: what it happened to that may hold parcels, and what it says of packing."""
-    at = time_of(event).ms
-    happened = Happened(id_of(event), [*_things(event)], at, retracted=event.error is not None)
-    return epcis_rows.Row(happened, payload_of(event), [*_packings(event, at)])
-
-
-def _things(event: Event) -> Iterable[str]:
-    """Names of what it happened to; of a bag that is opened, with no word of what was in it, the bag itself."""
-    things = [thing_of(uri) for uri in things_of(event)]
-    if event.type == "AggregationEvent":
-        parent = [thing_of(event.parent).name] if event.parent else []
-        return [thing.name for thing in things] or parent
-    return [thing.name for thing in things if thing.may_hold]
-
-
-def _packings(event: Event, at: int) -> Iterable[Packing]:
-    """What an aggregation says: who observes things together has not seen them put together, but so they are."""
-    if event.type != "AggregationEvent" or event.parent is None:
-        return
-    parent = thing_of(event.parent).name
-    into = event.action != "DELETE"
-    for child in [thing_of(uri).name for uri in event.children or ()] or ([] if into else [ALL]):
-        yield Packing(parent, child, at, into)
+async def _put(con: Any, enqueue: Enqueue, pairs: Sequence[Any], reading: Reading) -> None:
+    if pairs:
+        await enqueue(con, pairs)
+    if reading.held:
+        await held.hold(con, reading.held)

@@ -2,43 +2,59 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from buuta.storage import locks
-from services.ingest.domain.effects import Change, Happened, Known, Told
-from services.ingest.domain.packing import Packing
+from services.ingest.domain.effects import Change, Happened, Told
+from services.ingest.domain.following import MOST_SCANS, Plan, Stored
+from services.ingest.domain.packing import Packing, too_much
+from services.ingest.domain.single import Whole
 
+MOST_EVENTS: Final = 20_000
+MOST_ROWS: Final = MOST_SCANS
+ALWAYS: Final = -(2**63)
+LOCK_VERSION: Final = "select version from epcis_versions where carrier = $1 for update"
+NEW_VERSION: Final = "update epcis_versions set version = version + 1 where carrier = $1"
+FIRST_VERSION: Final = "insert into epcis_versions (carrier) values ($1) on conflict do nothing"
 KEEP_EVENT: Final = """
 insert into epcis_events (carrier, event_id, things, occurred_at, payload, retracted)
-values ($1, $2, $3, $4, $5, $6) on conflict (carrier, event_id) do update set retracted = true
-where excluded.retracted and not epcis_events.retracted returning (xmax = 0) as is_new
+values ($1, $2, $3, $4, $5, $6) on conflict (carrier, event_id) do nothing
 """
-KEEP_PACKING: Final = "insert into epcis_packings values ($1, $2, $3, $4, $5, $6) on conflict do nothing"
+RETRACT: Final = "update epcis_events set retracted = true where carrier = $1 and event_id = any($2)"
+KEEP_PACKINGS: Final = """
+insert into epcis_packings
+select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[]) on conflict do nothing
+"""
+HOLDING: Final = """
+select distinct parent from epcis_packings join epcis_events using (carrier, event_id)
+where carrier = $1 and parent = any($2) and is_in and not retracted
+"""
+"""Which of these hold something by what is known already."""
 AROUND: Final = """
 with recursive around (name) as (
   select unnest($2::text[]) union
   select parent from epcis_packings join around on child = name where carrier = $1
-) select name from around
+) select name from around limit $3
 """
 """What holds these things, or ever held them, and what held that."""
 EVENTS: Final = """
 select event_id, things, occurred_at, payload, retracted from epcis_events
-where carrier = $1 and (event_id = any($2) or things && $3::text[])
+where carrier = $1 and (event_id = any($2) or things && $3::text[] or (things && $4::text[] and occurred_at >= $5))
+limit $6
 """
 PACKINGS: Final = """
 with recursive inside (name) as (
   select unnest($2::text[]) union
   select child from epcis_packings join inside on parent = name where carrier = $1 and child <> ''
-) select parent, child, at, is_in from epcis_packings join inside on parent = name
-  join epcis_events using (carrier, event_id) where carrier = $1 and not retracted
+) select event_id, parent, child, at, is_in from epcis_packings join inside on parent = name
+  join epcis_events using (carrier, event_id) where carrier = $1 and not retracted limit $3
 """
-TOLD: Final = (
-    "select event_id, thing, turn, live from epcis_effects where carrier = $1 and event_id = any($2)"
-)
-KEEP_CHANGE: Final = """
-insert into epcis_effects values ($1, $2, $3, $4, $5) on conflict (carrier, event_id, thing)
+TOLD: Final = """
+select event_id, thing, turn, live from epcis_effects where carrier = $1 and event_id = any($2) limit $3
+"""
+KEEP_CHANGES: Final = """
+insert into epcis_effects
+select $1, * from unnest($2::text[], $3::text[], $4::int[], $5::boolean[]) on conflict (carrier, event_id, thing)
 do update set turn = excluded.turn, live = excluded.live
 """
 FORGET: Final = """
@@ -47,81 +63,123 @@ delete from epcis_events where ctid in (
 """
 """An event older than a year steers nothing; each capture takes some old ones along."""
 KEEP_JOB: Final = """
-insert into epcis_captures (id, carrier, behaviour, success, events, errors) values ($1, $2, $3, $4, $5, $6)
+insert into epcis_captures (id, carrier, behaviour, success, events, errors, warnings, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, to_timestamp($8 / 1000.0))
 """
 JOB: Final = """
-select id, created_at, behaviour, success, events, errors from epcis_captures
+select id, created_at, finished_at, behaviour, success, events, errors, warnings from epcis_captures
 where carrier = $1 and ($2::uuid is null or id = $2) order by created_at desc limit $3
 """
 
 
-@dataclass(frozen=True)
-class Row:
-    """An event to be kept."""
-
-    happened: Happened
-    payload: dict[str, Any]
-    packings: Sequence[Packing]
+class Stale(Exception):
+    """What was worked out rests on what is known no longer: somebody else has written in between."""
 
 
-@dataclass(frozen=True)
-class Concerned:
-    """All from which follows what is to be told: events, what they said, packings, and what was told."""
+async def stored(pool: Any, carrier: str, holding: Sequence[Whole]) -> Stored:
+    """All from which follows what is to be told of these events, as it is at one moment.
 
-    events: Sequence[Happened]
-    payloads: dict[str, dict[str, Any]]
-    packings: Sequence[Packing]
-    known: Known
-
-
-async def lock(con: Any, carrier: str) -> None:
-    """Captures of one carrier happen one after another."""
-    await locks.hold(con, locks.Lock.EPCIS, carrier)
-
-
-async def keep_events(con: Any, carrier: str, rows: Sequence[Row]) -> set[str]:
-    """Keep events, each once, or note that they were wrong; returns the things whose contents may be others now."""
-    await con.execute(FORGET)
-    touched: set[str] = set()
-    packings: list[tuple[Any, ...]] = []
-    for row in rows:
-        each = row.happened
-        values = (each.event_id, list(each.things), each.at, json.dumps(row.payload), each.retracted)
-        is_new = await con.fetchval(KEEP_EVENT, carrier, *values)
-        if is_new:
-            packings += [(carrier, each.event_id, *packing) for packing in row.packings]
-        if is_new is not None:
-            touched |= {packing.parent for packing in row.packings}
-    await con.executemany(KEEP_PACKING, packings)
-    return touched
+    Raises:
+        BadItem: it is more than can be looked at.
+    """
+    await pool.execute(FIRST_VERSION, carrier)
+    async with pool.acquire() as con, con.transaction(isolation="repeatable_read", readonly=True):
+        version = await con.fetchval("select version from epcis_versions where carrier = $1", carrier)
+        events = await _events(con, carrier, holding)
+        things = {thing for row in events for thing in row["things"]}
+        things |= {name for each in holding for name in each.names}
+        things |= {packing.child for each in holding for packing in each.packings}
+        packings = await con.fetch(PACKINGS, carrier, sorted(things - {""}), MOST_ROWS + 1)
+        told = await con.fetch(TOLD, carrier, [row["event_id"] for row in events], MOST_ROWS + 1)
+    if len(events) > MOST_EVENTS or max(len(packings), len(told)) > MOST_ROWS:
+        raise too_much()
+    return _stored(version, events, packings, told)
 
 
-async def concerned(con: Any, carrier: str, touched: set[str], event_ids: Sequence[str]) -> Concerned:
-    """The events by these ids and of what holds the touched things, with all that is in what they happened to."""
-    around = [name for [name] in await con.fetch(AROUND, carrier, list(touched))]
-    rows = await con.fetch(EVENTS, carrier, list(event_ids), around)
-    things = sorted({thing for row in rows for thing in row["things"]})
-    packings = [Packing(*row) for row in await con.fetch(PACKINGS, carrier, things)]
+def _stored(version: int, events: Any, packings: Any, told: Any) -> Stored:
     known: dict[str, dict[str, Told]] = defaultdict(dict)
-    for event_id, thing, turn, live in await con.fetch(TOLD, carrier, [row["event_id"] for row in rows]):
+    for event_id, thing, turn, live in told:
         known[event_id][thing] = Told(turn, live)
-    events = [
-        Happened(row["event_id"], row["things"], row["occurred_at"], row["retracted"]) for row in rows
-    ]
-    return Concerned(events, {row["event_id"]: json.loads(row["payload"]) for row in rows}, packings, known)
-
-
-async def keep_changes(con: Any, carrier: str, told: Sequence[Change]) -> None:
-    """Note what is told now."""
-    await con.executemany(
-        KEEP_CHANGE, [(carrier, each.event_id, each.thing, each.turn, not each.takes_back) for each in told]
+    happened = {
+        row["event_id"]: Happened(row["event_id"], row["things"], row["occurred_at"], row["retracted"])
+        for row in events
+    }
+    payloads = {row["event_id"]: json.loads(row["payload"]) for row in events}
+    return Stored(
+        version, happened, payloads, [(row[0], Packing(*list(row)[1:])) for row in packings], known
     )
+
+
+async def _events(con: Any, carrier: str, holding: Sequence[Whole]) -> Sequence[Any]:
+    """The same events where they are known, and those of what holds the things that are packed or unpacked.
+
+    A packing changes what follows from later events alone; that something is put into a thing for the first time,
+    or never was, makes it another thing at all times.
+    """
+    by_parent: dict[str, int] = {}
+    wrong: set[str] = set()
+    for whole in holding:
+        for packing in whole.packings:
+            by_parent[packing.parent] = min(packing.at, by_parent.get(packing.parent, packing.at))
+            wrong |= {packing.parent} if whole.event.error is not None else set()
+    holds = {name for [name] in await con.fetch(HOLDING, carrier, list(by_parent))}
+    others = [name for name in by_parent if name not in holds or name in wrong]
+    later = [name for name in by_parent if name in holds and name not in wrong]
+    always, since = [await _around(con, carrier, names) for names in (others, later)]
+    ids, first = [whole.id for whole in holding], min(map(by_parent.__getitem__, later), default=ALWAYS)
+    rows: Sequence[Any] = await con.fetch(EVENTS, carrier, ids, always, since, first, MOST_EVENTS + 1)
+    return rows
+
+
+async def _around(con: Any, carrier: str, names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    found = [name for [name] in await con.fetch(AROUND, carrier, names, MOST_EVENTS + 1)]
+    if len(found) > MOST_EVENTS:
+        raise too_much()
+    return found
+
+
+async def hold_version(con: Any, carrier: str, version: int) -> None:
+    """Make sure that nobody has written since this version; from here on nobody does until the transaction ends.
+
+    Raises:
+        Stale: somebody has.
+    """
+    if await con.fetchval(LOCK_VERSION, carrier) != version:
+        raise Stale
+    await con.execute(NEW_VERSION, carrier)
+
+
+async def keep_events(con: Any, carrier: str, plan: Plan) -> None:
+    """Keep the events of a plan that are new, each once, and note those that are known to be wrong now."""
+    await con.execute(FORGET)
+    new = plan.new.values()
+    await con.executemany(KEEP_EVENT, [_row(carrier, each) for each in new])
+    packings = [(each.id, *packing) for each in new for packing in each.packings]
+    if packings:
+        await con.execute(KEEP_PACKINGS, carrier, *map(list, zip(*packings, strict=True)))
+    if plan.retracted:
+        await con.execute(RETRACT, carrier, plan.retracted)
+
+
+def _row(carrier: str, each: Whole) -> tuple[Any, ...]:
+    payload = json.dumps(each.payload)
+    return carrier, each.id, list(each.names), each.at, payload, each.event.error is not None
+
+
+async def keep_changes(con: Any, carrier: str, told: Iterable[Change]) -> None:
+    """Note what is told now."""
+    rows = [(each.event_id, each.thing, each.turn, not each.takes_back) for each in told]
+    if rows:
+        await con.execute(KEEP_CHANGES, carrier, *map(list, zip(*rows, strict=True)))
 
 
 async def keep_job(con: Any, carrier: str, job: Any) -> None:
     """Note what became of a document."""
-    errors = json.dumps([vars(each) for each in job.wrong])
-    await con.execute(KEEP_JOB, job.id, carrier, job.behaviour, job.success, job.events, errors)
+    errors, warnings = (json.dumps([vars(each) for each in found]) for found in (job.wrong, job.warnings))
+    values = (job.id, carrier, job.behaviour, job.success, job.events, errors, warnings, job.begun_at)
+    await con.execute(KEEP_JOB, *values)
 
 
 async def jobs(con: Any, carrier: str, most: int, job_id: Any = None) -> Sequence[Any]:

@@ -71,15 +71,14 @@ class Spool:
             if not await self._spooled(pairs):
                 raise
 
-    async def put_within(self, con: Any, pairs: Sequence[Pair]) -> None:
-        """Put records into the spool in the caller's transaction: what is committed together leaves soon after.
+    async def room(self) -> None:
+        """Make sure that there is room, before a transaction is begun in which `enqueue` is to be used.
 
         Raises:
-            KafkaAway: there is no room.
+            KafkaAway: there is none.
         """
         if await self._full():
             raise KafkaAway("the spool is full")
-        await enqueue(con, pairs)
 
     async def _spooled(self, pairs: Sequence[Pair]) -> bool:
         """Whether PostgreSQL has taken them."""

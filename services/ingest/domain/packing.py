@@ -3,12 +3,17 @@
 Statements of packing may come late, in any order, and be declared wrong; what follows is a function of their set.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
+
+from buuta.errors import BadItem
 
 ALL: Final = ""
 """The child of a statement that takes everything out."""
+MOST_STEPS: Final = 1_000_000
+"""So many statements are looked at for a document: some seconds of one core."""
 
 
 class Packing(NamedTuple):
@@ -20,50 +25,99 @@ class Packing(NamedTuple):
     into: bool
 
 
-class Packings:
-    """Statements by parent; `contents` is what they amount to."""
+class _Bag:
+    """The statements of one parent, by their times."""
 
     def __init__(self, statements: Iterable[Packing]) -> None:
-        self._by_parent: dict[str, list[Packing]] = defaultdict(list)
+        ordered = sorted(statements, key=lambda each: each.at)
+        self.put_in: Sequence[Packing] = [each for each in ordered if each.into]
+        self._put_at = [each.at for each in self.put_in]
+        self._emptied_at = [each.at for each in ordered if not each.into and each.child == ALL]
+        self._taken_at: dict[str, list[int]] = defaultdict(list)
+        for each in ordered:
+            if not each.into:
+                self._taken_at[each.child].append(each.at)
+
+    def put_since_emptied(self, at: int) -> tuple[int, int]:
+        """From and to where in `put_in` the statements lie that count at a moment: since it was emptied last."""
+        emptied = bisect_left(self._emptied_at, at)
+        first = bisect_right(self._put_at, self._emptied_at[emptied - 1]) if emptied else 0
+        return first, max(bisect_right(self._put_at, at), first)
+
+    def members(self, at: int) -> set[str]:
+        """What is in it at a moment: put in since it was emptied, and not taken out since."""
+        first, last = self.put_since_emptied(at)
+        latest = {each.child: each.at for each in self.put_in[first:last]}
+        return {child for child, put in latest.items() if not self._taken(child, put, at)}
+
+    def _taken(self, child: str, since: int, before: int) -> bool:
+        times = self._taken_at.get(child, ())
+        place = bisect_left(times, since)
+        return place < len(times) and times[place] < before
+
+
+class Packings:
+    """Statements by parent; `contents` is what they amount to. No more than `steps` statements are looked at."""
+
+    def __init__(self, statements: Iterable[Packing], steps: int = MOST_STEPS) -> None:
+        by_parent: dict[str, list[Packing]] = defaultdict(list)
         for each in statements:
-            self._by_parent[each.parent].append(each)
+            by_parent[each.parent].append(each)
+        self._bags: Mapping[str, _Bag] = {parent: _Bag(own) for parent, own in by_parent.items()}
+        self._known: dict[tuple[str, int], frozenset[str]] = {}
+        self._steps = steps
 
     def holds(self, name: str) -> bool:
         """Whether anything was ever put into it: then it is no parcel."""
-        return any(each.into for each in self._by_parent.get(name, ()))
+        return name in self._bags and bool(self._bags[name].put_in)
+
+    def weight(self, name: str, at: int) -> int:
+        """How many statements of its own must be looked at to know what is in it; nothing is looked at."""
+        bag = self._bags.get(name)
+        if bag is None:
+            return 1
+        first, last = bag.put_since_emptied(at)
+        return 1 + last - first
 
     def contents(self, name: str, at: int) -> frozenset[str]:
         """The innermost things that are in `name` at a moment; itself, if nothing was ever put into it.
 
         Putting in counts from its own moment on, taking out from after it: who opens a bag finds its members.
-        """
-        return frozenset(self._within(name, at, frozenset()))
 
-    def _within(self, name: str, at: int, around: frozenset[str]) -> set[str]:
+        Raises:
+            BadItem: so much was asked of these packings that there must be an end.
+        """
         if not self.holds(name):
-            return {name}
-        # A bag within itself is a mistake in the statements, and no reason to go round for ever.
-        around |= {name}
+            return frozenset((name,))
+        if (name, at) not in self._known:
+            self._known[name, at] = frozenset(self._innermost(name, at))
+        return self._known[name, at]
+
+    def _innermost(self, name: str, at: int) -> set[str]:
+        """What can be reached: each bag is opened once, by however many ways one comes to it, even from within."""
         found: set[str] = set()
-        for child in self._members(name, at) - around:
-            found |= self._within(child, at, around)
+        seen, waiting = {name}, [name]
+        while waiting:
+            each = waiting.pop()
+            if not self.holds(each):
+                found.add(each)
+                continue
+            self._count(self.weight(each, at))
+            new = self._bags[each].members(at) - seen
+            seen |= new
+            waiting += new
         return found
 
-    def _members(self, parent: str, at: int) -> set[str]:
-        statements = self._by_parent[parent]
-        since = _latest(each for each in statements if each.into and each.at <= at)
-        return {
-            child
-            for child, put_in in since.items()
-            if not any(
-                not each.into and each.child in (child, ALL) and put_in <= each.at < at
-                for each in statements
-            )
-        }
+    def _count(self, steps: int) -> None:
+        self._steps -= steps
+        if self._steps < 0:
+            raise too_much()
 
 
-def _latest(statements: Iterable[Packing]) -> Mapping[str, int]:
-    latest: dict[str, int] = {}
-    for each in statements:
-        latest[each.child] = max(each.at, latest.get(each.child, each.at))
-    return latest
+def too_much() -> BadItem:
+    """What is said of events whose consequences are beyond what is worked out at once."""
+    return BadItem(
+        "too_much_at_once",
+        f"these events ask for more than {MOST_STEPS} looks into bags: send fewer at once, "
+        "and open a bag when it is empty, so that what was in it long ago need not be looked at",
+    )

@@ -3,14 +3,15 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from buuta.errors import BadItem
 from buuta.model.times import BusinessTime, parse_iso
 from services.ingest.domain.effects import Change
 from services.ingest.domain.epcis import EXTENSION, Document, Event, read_event
-from services.ingest.domain.gs1 import PARCEL
+from services.ingest.domain.gs1 import PARCEL, Thing, thing_of
+from services.ingest.domain.packing import ALL, Packing
 
 DECLARED: Final = {"declarationTime": "1970-01-01T00:00:00Z"}
 """Says in a payload of ours that an event is taken back."""
@@ -61,9 +62,79 @@ def payload_of(event: Event) -> dict[str, Any]:
     return {name: value for name, value in plain.items() if value is not None} | places
 
 
-def of_one(event: Event, uri: str) -> dict[str, Any]:
-    """The event of one of its things alone."""
-    return {**payload_of(event), _things_field(event.type): [uri]}
+@dataclass(frozen=True)
+class Whole:
+    """An event that was checked, by its place in the document, and what it happened to: found out once.
+
+    `uris` and `things` are the same in the same order; `at` is in UTC milliseconds; `payload` is what is kept.
+    """
+
+    place: int
+    event: Event
+    uris: Sequence[str]
+    things: Sequence[Thing]
+    parent: Thing | None
+    at: int
+    payload: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The event's id, its own or ours."""
+        found: str = self.payload["eventID"]
+        return found
+
+    @property
+    def is_packing(self) -> bool:
+        """Whether it is an aggregation."""
+        return self.event.type == "AggregationEvent"
+
+    @property
+    def may_hold(self) -> bool:
+        """Whether it may concern more than what it names."""
+        return any(each.may_hold for each in self.things) or (
+            self.is_packing and self.parent is not None and self.parent.may_hold
+        )
+
+    @property
+    def alone(self) -> Sequence[str]:
+        """The URIs of what it happened to that holds nothing, whatever comes later."""
+        if self.is_packing and self.may_hold:
+            return ()
+        return [uri for uri, thing in zip(self.uris, self.things, strict=True) if not thing.may_hold]
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What it happened to that may hold parcels; of a bag that is opened without a word, the bag itself."""
+        if self.is_packing:
+            return [thing.name for thing in self.things] or ([self.parent.name] if self.parent else [])
+        return [thing.name for thing in self.things if thing.may_hold]
+
+    @property
+    def packings(self) -> Iterator[Packing]:
+        """What an aggregation says: who sees things together has not seen them put together, but so they are."""
+        if not self.is_packing or self.parent is None:
+            return
+        into = self.event.action != "DELETE"
+        for child in [thing.name for thing in self.things] or ([] if into else [ALL]):
+            yield Packing(self.parent.name, child, self.at, into)
+
+
+def read_whole(place: int, raw: Any, known: Mapping[str, str]) -> Whole:
+    """Check one event and what it happened to; `known` are the prefixes of its document.
+
+    Raises:
+        BadItem: names the field and says what to fix.
+    """
+    event = read_event(raw, known)
+    uris = things_of(event)
+    parent = thing_of(event.parent) if event.parent else None
+    things = [thing_of(uri) for uri in uris]
+    return Whole(place, event, uris, things, parent, time_of(event).ms, payload_of(event))
+
+
+def of_one(payload: Mapping[str, Any], uri: str) -> dict[str, Any]:
+    """The event of one of its things alone; `payload` is what is kept of it."""
+    return {**payload, _things_field(payload["type"]): [uri]}
 
 
 def apart(document: Document) -> Iterator[Any]:
@@ -74,7 +145,8 @@ def apart(document: Document) -> Iterator[Any]:
         except BadItem:
             yield raw
         else:
-            yield from (of_one(event, uri) for uri in things_of(event))
+            payload = payload_of(event)
+            yield from (of_one(payload, uri) for uri in things_of(event))
 
 
 def of_change(payload: Mapping[str, Any], change: Change) -> dict[str, Any]:

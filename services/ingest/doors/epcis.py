@@ -1,19 +1,22 @@
 """`POST /epcis/capture`: GS1 EPCIS 2.0 for carriers whose format it is (EPCIS 2.0, REST bindings)."""
 
+import asyncio
 import json
 import uuid
+from collections.abc import Awaitable, Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from buuta.errors import BadItem
 from buuta.telemetry.clock import now_ms
 from buuta.web.bearer import scheme
 from buuta.web.bodies import parse_json, read_body
 from buuta.web.packing import unpacked
 from buuta.web.problems import Problem, problems
 from services.ingest import capture, epcis_rows
-from services.ingest.capture import FORMAT, Behaviour
+from services.ingest.capture import FORMAT, Behaviour, Job
 from services.ingest.domain.epcis import Document, read_document
 from services.ingest.domain.keys import Scope
 from services.ingest.doors.gate import Gate
@@ -68,12 +71,22 @@ def router(gate: Gate, real: capture.Parts, trial: capture.Parts, limits: Limits
         packed = await read_body(request, limits.most_bytes)
         gate.check_signature(caller, request, packed)
         body = unpacked(packed, request.headers.get("content-encoding", ""), limits.most_bytes)
-        read = _document(request, body, limits.most_events)
-        gate.admit(caller, len(read.events))
-        receipt = caller.carrier.receipt(DOOR, now_ms())
-        parts = trial if caller.key.sandbox else real
         with gate.room(len(body), DOOR):
-            job = await capture.capture(parts, caller.carrier, receipt, read, asked)
+            read = await asyncio.to_thread(_document, request, body, limits.most_events)
+            named = _named(read)
+            gate.admit(caller, named)
+            receipt = caller.carrier.receipt(DOOR, now_ms())
+            parts = trial if caller.key.sandbox else real
+            job = await _captured(
+                capture.capture(
+                    parts,
+                    caller.carrier,
+                    receipt,
+                    read,
+                    asked,
+                    lambda scans: gate.charge(caller, scans - named),
+                )
+            )
         where = {"Location": f"/epcis/capture/{job.id}"}
         return Response(status_code=202, headers={**limits.headers, **gate.left(caller), **where})
 
@@ -94,6 +107,25 @@ def router(gate: Gate, real: capture.Parts, trial: capture.Parts, limits: Limits
         return JSONResponse(_said(rows[0]), headers=limits.headers)
 
     return routes
+
+
+async def _captured(work: Awaitable[Job]) -> Job:
+    """What became of a document; beyond a limit is 413, and not the fault of how it is written."""
+    try:
+        return await work
+    except BadItem as bad:
+        raise Problem(413 if bad.code == "too_much_at_once" else 400, bad.code, str(bad)) from None
+
+
+def _named(document: Document) -> int:
+    """How many scans a document asks for at least: a thing that an event names each, or else one an event."""
+    lists = (
+        raw.get(name)
+        for raw in document.events
+        if isinstance(raw, Mapping)
+        for name in ("epcList", "childEPCs")
+    )
+    return max(sum(len(each) for each in lists if isinstance(each, list)), len(document.events))
 
 
 async def _caller(gate: Gate, request: Request, scope: Scope) -> Caller:
@@ -118,14 +150,21 @@ def _document(request: Request, body: bytes, most_events: int) -> Document:
 
 
 def _said(row: Any) -> dict[str, Any]:
-    """A job as the standard words it; the place of an event, the first being 0, is an extension of ours."""
-    moment = row["created_at"].isoformat()
+    """A job as the standard words it; the place of an event, from 0 on, and warnings are extensions of ours."""
     return {
-        "captureID": str(row["id"]), "createdAt": moment, "finishedAt": moment, "running": False,
+        "captureID": str(row["id"]), "createdAt": row["created_at"].isoformat(),
+        "finishedAt": row["finished_at"].isoformat(), "running": False,
         "success": row["success"], "captureErrorBehaviour": row["behaviour"],
-        "errors": [
-            {"type": "epcisException:ValidationException", "title": each["code"].replace("_", " "), "status": 400,
-             "code": each["code"], "detail": each["message"], "event": each["place"]}
-            for each in json.loads(row["errors"])
+        "errors": [_exception(each) for each in json.loads(row["errors"])],
+        "warnings": [
+            {"code": each["code"], "detail": each["message"], "event": each["place"]}
+            for each in json.loads(row["warnings"])
         ],
+    }  # fmt: skip
+
+
+def _exception(wrong: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "epcisException:ValidationException", "title": wrong["code"].replace("_", " "), "status": 400,
+        "code": wrong["code"], "detail": wrong["message"], "event": wrong["place"],
     }  # fmt: skip

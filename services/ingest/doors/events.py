@@ -79,8 +79,8 @@ async def _take_part(run: _Run, first: int, document: Document) -> None:
     receipt = run.carrier.receipt(DOOR, now_ms())
     parts = earnest(run.intake, enqueue)
     job = await capture(parts, run.carrier, receipt, document, Behaviour.PROCEED)
-    for answer in job.reading.answers:
-        run.summary.counts[answer.result] += 1
+    for result, count in job.counts.items():
+        run.summary.counts[result] += count
     run.summary.counts[Result.REJECTED] += len(job.wrong)
     _report(job, first, document, run.report)
     done = FileProgress(first + len(document.events), run.report.committed(), run.summary.counts)

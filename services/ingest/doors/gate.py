@@ -112,6 +112,22 @@ class Gate:
             )
         use.requests, use.scans = use.requests + 1, use.scans + scans
 
+    def charge(self, caller: Caller, scans: int) -> None:
+        """Take what a request turned out to be beyond what it was admitted with; the rate goes into debt by it.
+
+        Raises:
+            Problem: 429 where the day's scans do not suffice.
+        """
+        if scans <= 0:
+            return
+        limits, use = caller.key.limits, self._keyring.use(caller.key)
+        if use.used + use.scans + scans > limits.scans_per_day:
+            raise self._too_many(
+                caller, "quota_used", "the day's scans of this key are used up", _until_midnight()
+            )
+        self._keyring.bucket(caller.key).level -= scans
+        use.scans += scans
+
     def left(self, caller: Caller) -> dict[str, str]:
         """The headers that say what is left of the key's limits."""
         limits, level = caller.key.limits, self._keyring.bucket(caller.key).level

@@ -1,6 +1,6 @@
 """One EPCIS event that happened to one thing; the door takes events of many apart."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from buuta.errors import BadItem
@@ -37,6 +37,33 @@ def parse(payload: Mapping[str, Any]) -> Report | None:
         correction=None if event.error is None else CorrectionKind.DID_NOT_OCCUR,
         natural_id=f"{id_of(event)} {event.turn}" if event.turn else id_of(event),
     )  # fmt: skip
+
+
+class ParsingOnce:
+    """`parse` for events that were taken apart: what the parts of one event share is read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], Report | None] = {}
+
+    def __call__(self, payload: Mapping[str, Any]) -> Report | None:
+        """The report of an event with one EPC; raises BadItem as `parse`."""
+        [uri] = payload.get("epcList") or payload["childEPCs"]
+        key = tuple(_shared(payload))
+        thing = thing_of(uri)
+        if not thing.is_parcel:
+            return None
+        if key not in self._known:
+            self._known[key] = parse(payload)
+        report = self._known[key]
+        return None if report is None else report._replace(number=thing.name)
+
+
+def _shared(payload: Mapping[str, Any]) -> Iterator[Any]:
+    """What the parts of one event have in common, so that it can be looked up."""
+    for name, value in payload.items():
+        if name not in ("epcList", "childEPCs"):
+            yield name
+            yield value.get("id") if isinstance(value, Mapping) else value
 
 
 def code_of(event: Event) -> str:
