@@ -15,7 +15,7 @@ Payload = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Stored:
-    """What is known of what a document's events concern, as of a version; packings with the events that say them."""
+    """What is known of what a document's events concern, as of a version; packings with who says them."""
 
     version: int = 0
     events: Mapping[str, Happened] = field(default_factory=dict)
