@@ -13,7 +13,7 @@ from buuta.cli.connect import connected
 from buuta.errors import BadItem
 from buuta.settings import SharedSettings, describe, load
 from buuta.storage.migrate import migrate as apply_migrations
-from buuta.streaming.topics import create_topics
+from buuta.streaming.topics import create_topics, warnings
 from services.ingest.settings import IngestSettings
 from services.notifier.settings import NotifierSettings
 from services.portal.storage import add_shipper
@@ -48,9 +48,12 @@ def migrate() -> None:
 
 @topics.command("create")
 def topics_create() -> None:
-    """Create the topics that are missing."""
-    created = asyncio.run(create_topics(load(SharedSettings)))
+    """Create the topics that are missing; warn of those that are unsafe or other than they should be."""
+    settings = load(SharedSettings)
+    created = asyncio.run(create_topics(settings))
     console.print("\n".join(created) if created else "Nothing to do: all topics exist.")
+    for sentence in asyncio.run(warnings(settings)):
+        console.print(f"Warning: {sentence}.", markup=False)
 
 
 @shipper.command("add")

@@ -1,9 +1,12 @@
 """The topics, and what each is for; `buuta topics create` makes them."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from buuta.errors import KafkaAway, Retry
@@ -20,6 +23,7 @@ class Topic:
 
 
 DAYS_MS = 86_400_000
+IN_SYNC: Final = "min.insync.replicas"
 COMPACTED: Mapping[str, str] = {"cleanup.policy": "compact"}
 
 
@@ -29,7 +33,7 @@ def topics(settings: SharedSettings) -> list[Topic]:
     Milestones have as many partitions as the log that they come from: the tracker writes a
     partition's milestones to the partition of the same number.
     """
-    return [
+    wanted = [
         Topic(settings.events_topic, settings.partitions, {"retention.ms": str(400 * DAYS_MS)}),
         Topic(settings.milestones_topic, settings.partitions, {"retention.ms": str(30 * DAYS_MS)}),
         Topic(settings.notifications_topic, settings.partitions, {"retention.ms": str(90 * DAYS_MS)}),
@@ -38,6 +42,17 @@ def topics(settings: SharedSettings) -> list[Topic]:
         Topic(settings.quarantine_topic, 1, {"retention.ms": str(400 * DAYS_MS)}),
         Topic(settings.dead_letters_topic, 1, {"retention.ms": str(400 * DAYS_MS)}),
     ]
+    safe = {IN_SYNC: str(in_sync(settings.replication))}
+    return [Topic(each.name, each.partitions, {**each.configs, **safe}) for each in wanted]
+
+
+def in_sync(replication: int) -> int:
+    """How many copies must have a record before it counts as acknowledged.
+
+    With three copies and more two, so that neither the loss of a broker loses what was acknowledged nor its absence
+    refuses what comes.
+    """
+    return 2 if replication >= 3 else 1
 
 
 async def create_topics(settings: SharedSettings) -> list[str]:
@@ -47,9 +62,7 @@ async def create_topics(settings: SharedSettings) -> list[str]:
         KafkaAway: no broker answers.
         Retry: the broker refuses a topic for the time being.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
-    try:
-        await admin.start()
+    async with _admin(settings) as admin:
         wanted = [
             NewTopic(
                 topic.name,
@@ -61,10 +74,65 @@ async def create_topics(settings: SharedSettings) -> list[str]:
         ]
         answer = await admin.create_topics(wanted)
         return [name for name, code, *_ in answer.topic_errors if _created(name, code)]
+
+
+@contextlib.asynccontextmanager
+async def _admin(settings: SharedSettings) -> AsyncIterator[Any]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    try:
+        await admin.start()
+        yield admin
     except KafkaError as away:
         raise KafkaAway(f"no broker answers: {type(away).__name__}") from away
     finally:
         await admin.close()
+
+
+async def warnings(settings: SharedSettings) -> list[str]:
+    """What of the topics, as they are, is unsafe or not as it is wanted: a sentence each.
+
+    Raises:
+        KafkaAway: no broker answers.
+    """
+    wanted = topics(settings)
+    async with _admin(settings) as admin:
+        described = await admin.describe_topics([topic.name for topic in wanted])
+        copies = {each["topic"]: each["partitions"] for each in described if not each["error_code"]}
+        asked = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in wanted]
+        configs = dict(_configs(await admin.describe_configs(asked)))
+    return [
+        sentence
+        for topic in wanted
+        for sentence in _differences(
+            settings, topic, copies.get(topic.name, []), configs.get(topic.name, {})
+        )
+    ]
+
+
+def _configs(answers: Any) -> Iterator[tuple[str, dict[str, str]]]:
+    for answer in answers:
+        for resource in answer.to_object()["resources"]:
+            entries = resource["config_entries"]
+            yield (
+                resource["resource_name"],
+                {each["config_names"]: each["config_value"] for each in entries},
+            )
+
+
+def _differences(
+    settings: SharedSettings, topic: Topic, partitions: Any, configs: Mapping[str, str]
+) -> Iterator[str]:
+    copies = min((len(each["replicas"]) for each in partitions), default=0)
+    if copies == 1:
+        yield f"{topic.name} has one copy: what a broker loses is lost; set BUUTA_REPLICATION to 3"
+    if copies != settings.replication and copies != 1:
+        yield f"{topic.name} has {copies} copies and not {settings.replication}"
+    if len(partitions) != topic.partitions:
+        yield f"{topic.name} has {len(partitions)} partitions and not {topic.partitions}"
+    for name, value in topic.configs.items():
+        found = configs.get(name)
+        if found is not None and found != value:
+            yield f"{topic.name} has {name}={found} and not {value}"
 
 
 def _created(name: str, code: int) -> bool:
