@@ -1,5 +1,7 @@
 """PostgreSQL's advisory locks: every number that Buuta takes, in one place, so that no two things share one."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from enum import IntEnum, unique
 from typing import Any
 
@@ -35,6 +37,16 @@ async def try_hold(con: Any, lock: Lock) -> bool:
 async def try_keep(con: Any, lock: Lock) -> bool:
     """Hold a lock up to `release` or the end of the connection; False where another process has it."""
     return bool(await con.fetchval("select pg_try_advisory_lock($1)", int(lock)))
+
+
+@contextlib.asynccontextmanager
+async def kept(con: Any, lock: Lock) -> AsyncIterator[None]:
+    """Wait for a lock and hold it, for work whose snapshot must not be older than the lock."""
+    await con.execute("select pg_advisory_lock($1)", int(lock))
+    try:
+        yield
+    finally:
+        await release(con, lock)
 
 
 async def release(con: Any, lock: Lock) -> None:

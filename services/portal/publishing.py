@@ -85,8 +85,10 @@ async def publish(con: Any, until: date, closed: date, by: CountedBy) -> Publica
         raise BadItem(
             "cohort_open", f"the cohort of {until} is still open; the newest closed one is that of {closed}"
         )
-    async with con.transaction(isolation="repeatable_read"):
-        await locks.hold(con, locks.Lock.PUBLICATION)
+    async with (
+        locks.kept(con, locks.Lock.PUBLICATION),
+        con.transaction(isolation="repeatable_read"),
+    ):
         choices = sorted(by.choices)
         number = await con.fetchval(PUBLICATION, until, by.rules, await con.fetchval(POSITIONS), choices)
         told = await con.execute(FIGURES, number, until, choices)

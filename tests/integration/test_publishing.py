@@ -1,5 +1,6 @@
 """Published figures have versions; later changes make a new one, never a silent edit."""
 
+import asyncio
 from datetime import date
 from typing import Any
 
@@ -108,3 +109,12 @@ async def test_coverage_names_carriers_and_days_that_are_missing(
         Gap("ghn", date(2026, 11, 23), date(2026, 11, 23)), Gap("ghn", date(2026, 11, 25), date(2026, 11, 26)),
         Gap("vnp", date(2026, 11, 25), date(2026, 11, 26)),
     ]  # fmt: skip
+
+
+async def test_who_publishes_at_once_waits_and_finds_it_published(
+    settings: SharedSettings, pool: Any
+) -> None:
+    await track(settings, pool, 0, scan("accepted", 0))
+    async with pool.acquire() as first, pool.acquire() as second:
+        made = await asyncio.gather(*(publish(con, DAY, DAY, CountedBy("7")) for con in (first, second)))
+    assert sorted(each.figures for each in made) == [0, 1]
