@@ -1,7 +1,7 @@
 """Migrations: numbered SQL files, applied once each, a transaction each, while everything else goes on.
 
-A file that changes a table waits for its lock only so long that those who queue up behind it hardly notice, gives up
-and tries again. A file that begins with `-- not transactional` holds one `create index concurrently if not exists`.
+A file that changes a table waits for its lock only so long that those who queue up behind it hardly notice, and
+tries again. A file that begins with `-- not transactional` holds one `create index concurrently if not exists`.
 """
 
 import asyncio
