@@ -114,15 +114,22 @@ with endings as (
   where status in (select status from ended)
 ), placed as (
   select r.carrier || ':' || r.number as parcel_key, r.registration_id, any_value(r.version) as version,
-    any_value(r.registered_at) as registered_at, any_value(r.province) as province,
+    any_value(r.registered_at) as registered_at, coalesce(any_value(r.confirmed), false) as confirmed,
+    any_value(r.province) as province,
     any_value(r.commune) as commune, any_value(r.service) as service,
     any_value(r.promised_at) as promised_at, 1 + count(next_from) as epoch
   from registrations r left join endings e
     on e.parcel_key = r.carrier || ':' || r.number and r.registered_at >= e.next_from
   group by r.carrier, r.number, r.registration_id, r.partition, r.position
+), held as (
+  -- Each registration stands alone: its newest version holds, and is compared with no other's.
+  select *, min(registered_at) over (partition by parcel_key, epoch, registration_id) as first_at from placed
+  qualify row_number() over (
+    partition by parcel_key, epoch, registration_id order by version desc, registered_at desc
+  ) = 1
 ), destinations as (
-  select * from placed qualify row_number() over (
-    partition by parcel_key, epoch order by version desc, registered_at, registration_id desc
+  select * from held qualify row_number() over (
+    partition by parcel_key, epoch order by confirmed desc, first_at, registration_id
   ) = 1
 )
 select parcel_key, epoch, coalesce(credited, split_part(parcel_key, ':', 1)) as carrier,

@@ -1,5 +1,6 @@
 """A milestone: a change worth telling."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -68,7 +69,8 @@ class ParcelMilestone(NamedTuple):
     """One `ParcelMilestone` record: an action on a milestone, numbered by the parcel.
 
     `sequence` counts the records of a parcel from 1 without a gap, so a consumer that has seen
-    number n has seen all below it. `milestone_id` is `parcel key + "#" + sequence`.
+    number n has seen all below it. `milestone_id` is `parcel key + "#" + sequence`. Told are the recipients
+    of `registration_id`, and of each in `also_registered`.
     """
 
     milestone_id: str
@@ -90,3 +92,4 @@ class ParcelMilestone(NamedTuple):
     epoch: int
     registration_id: str | None
     promised_at: int | None
+    also_registered: Sequence[str] = ()

@@ -42,7 +42,9 @@ SCAN_FIELDS: Final = Scan._fields
 class Registration(NamedTuple):
     """One `ParcelRegistration`: the impersonal part of what a shipper declared.
 
-    `version` grows with every change; the greatest version holds. `withdrawn` ends the messages.
+    `version` grows with every change; of one registration the greatest version holds, and those of different
+    ones are never compared. `withdrawn` ends its messages. `confirmed` says that the carrier knows the shipper
+    for the parcel's sender.
     """
 
     registration_id: str
@@ -58,6 +60,7 @@ class Registration(NamedTuple):
     withdrawn: bool
     registered_at: int
     service: str | None = None
+    confirmed: bool = False
 
 
 class DeadlinePassed(NamedTuple):

@@ -13,6 +13,8 @@ VIETNAM: Final = timezone(timedelta(minutes=VIETNAM_MINUTES))
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 DAY_MS: Final = 86_400_000
+REGISTERED_AHEAD_MS: Final = 30 * DAY_MS
+"""So long before the first possible scan of a parcel it may be registered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,12 @@ def recipient_hash(vault: Vault, channel: str, address: str) -> bytes:
     return vault.find_by("recipient", channel, address)
 
 
+def recipients(vault: Vault, contact: Contact) -> list[tuple[str, bytes]]:
+    """A contact's channels, each with the hash of its address there."""
+    reached = ((channel, contact.address(channel)) for channel in contact.channels)
+    return [(channel, recipient_hash(vault, channel, address or "")) for channel, address in reached]
+
+
 async def store(con: Any, vault: Vault, shipper: str, contact: Contact) -> tuple[bytes, bytes]:
     """Make or find the person's key, and seal the contact; returns person hash and sealed bytes."""
     person = person_hash(vault, shipper, contact)

@@ -29,7 +29,7 @@ INSERT: Final = (
 DESTINATIONS: Final = f"""
 select destination from registrations where number = $2 and not withdrawn and destination is not null
   and (carrier = $1 or ($1 = '{SHARED}' and carrier in (select code from carriers where is_post)))
-order by version desc limit 1
+order by created_at, registration_id limit 1
 """  # noqa: S608 - a name of our own
 DETAILS: Final = "select sealed from event_details where key_hash = $1 order by received_at"
 WAITING: Final = """

@@ -3,7 +3,8 @@ back is withdrawn. A record that comes twice queues nothing twice."""
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
@@ -17,7 +18,7 @@ from buuta.streaming.chunk import Chunk
 from buuta.streaming.producer import Pair
 from buuta.telemetry import metrics
 from services.notifier import storage
-from services.notifier.domain.plan import is_news, is_told, meaning
+from services.notifier.domain.plan import is_news, meaning, told_of
 
 Contacts = Mapping[uuid.UUID, Contact]
 HOUR_MS: Final = 3_600_000
@@ -38,9 +39,16 @@ class Planned:
             if taken_back:
                 await storage.withdraw(con, [(meaning(each), each.sequence) for each in records])
             else:
-                rows = [row for each in records for row in self.plan.called_for(each, self.known)]
-                await storage.queue(con, rows)
+                await self._queue(con, records)
         return ()
+
+    async def _queue(self, con: Any, records: Iterable[ParcelMilestone]) -> None:
+        """Queue what records call for; who registered later joins in what waits for the same recipient."""
+        called_for = [
+            (each.action, row) for each in records for row in self.plan.called_for(each, self.known)
+        ]
+        await storage.queue(con, [row for _, row in called_for])
+        await storage.join_in(con, [row for action, row in called_for if action == Action.RETOLD])
 
 
 class ChunkPlan:
@@ -76,24 +84,28 @@ class ChunkPlan:
         return False
 
     async def _contacts(self, con: Any, milestones: Sequence[ParcelMilestone]) -> Contacts:
-        ids = {uuid.UUID(each.registration_id) for each in milestones if is_told(each)}
+        ids = {uuid.UUID(told) for each in milestones for told in told_of(each)}
         return await contacts.load(con, self._vault, ids) if ids else {}
 
     def called_for(self, milestone: ParcelMilestone, known: Contacts) -> list[tuple[Any, ...]]:
-        """The messages that a record calls for; none where nobody is to be told."""
-        if not is_told(milestone):
-            return []
-        contact = known.get(uuid.UUID(milestone.registration_id))
-        return [] if contact is None else self._rows(milestone, contact)
-
-    def _rows(self, milestone: ParcelMilestone, contact: Contact) -> list[tuple[Any, ...]]:
-        said = meaning(milestone)
-        content = json.dumps(milestone._asdict())
+        """The messages that a record calls for: one a channel and recipient, whoever registered them."""
+        said, content = meaning(milestone), json.dumps(milestone._asdict())
         return [
             (
-                uuid.uuid4(), said.parcel_key, said.epoch, said.kind, said.ordinal, channel,
-                contacts.recipient_hash(self._vault, channel, contact.address(channel) or ""),
-                uuid.UUID(milestone.registration_id), content, milestone.action == Action.MOVED,
+                uuid.uuid4(), said.parcel_key, said.epoch, said.kind, said.ordinal, channel, recipient,
+                registrations, content, milestone.action == Action.MOVED,
             )
-            for channel in contact.channels
+            for (channel, recipient), registrations in self._recipients(milestone, known).items()
         ]  # fmt: skip
+
+    def _recipients(
+        self, milestone: ParcelMilestone, known: Contacts
+    ) -> dict[tuple[str, bytes], list[uuid.UUID]]:
+        """Channels and recipients, each with the registrations that name it."""
+        found: dict[tuple[str, bytes], list[uuid.UUID]] = defaultdict(list)
+        for registration in map(uuid.UUID, told_of(milestone)):
+            if registration not in known:
+                continue
+            for channel, recipient in contacts.recipients(self._vault, known[registration]):
+                found[channel, recipient].append(registration)
+        return found

@@ -92,17 +92,32 @@ class Sender:
         async def read(ids: Sequence[uuid.UUID]) -> None:
             known.update(await contacts.load(self._pool, self._vault, ids))
 
-        outcome = await each_alone(list({message.registration_id for message in claimed}), read)
+        outcome = await each_alone(
+            list({each for message in claimed for each in message.registrations}), read
+        )
         known.update({fault.element: fault.why for fault in outcome.faults})
         return known
+
+    def _contact(self, message: Message, known: Mapping[uuid.UUID, Contact | Exception]) -> Contact | None:
+        """Who is to be told, by whichever registration still names them; None where none does.
+
+        Raises:
+            Exception: why a contact does not open that might be the one.
+        """
+        wanted = (message.channel, message.recipient_hash)
+        found = [known[each] for each in message.registrations if each in known]
+        for contact in found:
+            if isinstance(contact, Contact) and wanted in contacts.recipients(self._vault, contact):
+                return contact
+        for why in found:
+            if isinstance(why, Exception):
+                raise why
+        return None
 
     async def _send_alone(self, message: Message, known: Mapping[uuid.UUID, Contact | Exception]) -> None:
         """Send one message; one that cannot be worded or addressed is tried again later, and fails at last."""
         try:
-            contact = known.get(message.registration_id)
-            if isinstance(contact, Exception):
-                raise contact
-            await self._send(message, contact)
+            await self._send(message, self._contact(message, known))
         except Exception as why:
             if is_waited_for(why):
                 raise

@@ -13,18 +13,24 @@ SUBMIT_LEASE_SECONDS: Final = 60
 
 QUEUE: Final = """
 insert into messages (message_id, parcel_key, epoch, kind, ordinal, channel, recipient_hash,
-  registration_id, milestone, state)
-select $1, $2, $3, $4, $5, $6, $7, $8, $9, 'queued'
+  registration_id, further, milestone, state)
+select $1, $2, $3, $4, $5, $6, $7, ($8::uuid[])[1], ($8::uuid[])[2:], $9, 'queued'
 where not $10 or not exists (
   select from messages where parcel_key = $2 and kind = $4 and channel = $6 and recipient_hash = $7
     and milestone->>'event_id' = $9::jsonb->>'event_id' and state <> 'withdrawn')
 on conflict (parcel_key, epoch, kind, ordinal, channel, recipient_hash) do update
 set state = 'queued', milestone = excluded.milestone, registration_id = excluded.registration_id,
-  due_at = now(), decided_at = null, lease_owner = null
+  further = excluded.further, due_at = now(), decided_at = null, lease_owner = null
 where messages.state = 'withdrawn'
   and (excluded.milestone->>'sequence')::int > (messages.milestone->>'sequence')::int
 """
 """A message that was withdrawn before it left can be called for again, but not by an older record."""
+JOIN_IN: Final = """
+update messages set further = further || $7::uuid
+where parcel_key = $1 and epoch = $2 and kind = $3 and ordinal = $4 and channel = $5 and recipient_hash = $6
+  and state in ('queued', 'claimed') and $7::uuid <> all (registration_id || further)
+"""
+"""Who registers the same recipient later: the message that waits is for their registration, too."""
 WITHDRAW: Final = """
 update messages set state = 'withdrawn', decided_at = now()
 where parcel_key = $1 and epoch = $2 and kind = $3 and ordinal = $4 and state in ('queued', 'claimed')
@@ -45,7 +51,7 @@ where message_id in (
     and ((state = 'queued' and due_at <= now()) or (state = 'claimed' and lease_until < now()))
   order by due_at limit $4 for update skip locked)
 returning message_id, parcel_key, kind, ordinal, channel, registration_id, milestone, attempts,
-  extract(epoch from now() - due_at)::float8 as waited
+  further, recipient_hash, extract(epoch from now() - due_at)::float8 as waited
 """
 SUBMITTING: Final = """
 update messages set state = 'submitting', attempts = attempts + 1,
@@ -83,7 +89,8 @@ select message_id from messages where state = 'submitting' and lease_until < now
 class Message:
     """A claimed message.
 
-    `milestone` is the JSON of the record that called for it; `waited` are seconds since it was due.
+    `milestone` is the JSON of the record that called for it; `further` are more registrations that name the
+    same recipient; `waited` are seconds since it was due.
     """
 
     message_id: UUID
@@ -94,7 +101,14 @@ class Message:
     registration_id: UUID
     milestone: str
     attempts: int
+    further: Sequence[UUID]
+    recipient_hash: bytes
     waited: float
+
+    @property
+    def registrations(self) -> list[UUID]:
+        """All registrations for whose recipient it is."""
+        return [self.registration_id, *self.further]
 
 
 async def tells_from(con: Any) -> dict[str, int]:
@@ -105,6 +119,11 @@ async def tells_from(con: Any) -> dict[str, int]:
 async def queue(con: Any, rows: Sequence[tuple[Any, ...]]) -> None:
     """Queue messages; one that was queued before stays as it is, unless it was withdrawn since."""
     await con.executemany(QUEUE, rows)
+
+
+async def join_in(con: Any, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Note the registrations of these messages at what waits for the same recipient."""
+    await con.executemany(JOIN_IN, [(*row[1:7], each) for row in rows for each in row[7]])
 
 
 async def withdraw(con: Any, meanings: Sequence[tuple[Meaning, int]]) -> None:

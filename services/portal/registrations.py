@@ -24,9 +24,6 @@ LOCK_ONE: Final = (
 LOCK_SAME: Final = (
     f"select {COLUMNS} from registrations where shipper = $1 and carrier = $2 and number = $3 for update"  # noqa: S608
 )
-OTHERS: Final = """
-select exists (select from registrations where carrier = $1 and number = $2 and not withdrawn)
-"""
 WRITE: Final = """
 insert into registrations (registration_id, shipper, carrier, number, version, language, province,
   commune, promised_at, withdrawn, person_hash, contacts, service, destination)
@@ -106,7 +103,7 @@ class Registrar:
         return registered
 
     async def withdraw(self, con: Any, shipper: str, registration_id: uuid.UUID, now_ms: int) -> Registered:
-        """End the messages and erase the contact; withdrawing again changes nothing.
+        """End the messages and erase what this registration sealed, and nothing else; once is as good as twice.
 
         Raises:
             Problem: 404 where this shipper has no such registration.
@@ -118,7 +115,6 @@ class Registrar:
         row |= {"withdrawn": True, "contacts": None, "person_hash": None, "destination": None}
         registered = await self._write(con, row, now_ms)
         await contacts.forget_unused(con, before)
-        await self._forget_parcel(con, row)
         return registered
 
     async def _mine(self, con: Any, shipper: str, registration_id: uuid.UUID) -> dict[str, Any]:
@@ -134,11 +130,6 @@ class Registrar:
             return None
         _, sealed = await secrets.seal(con, self._vault, _key(row), json.dumps(to.private).encode())
         return sealed
-
-    async def _forget_parcel(self, con: Any, row: dict[str, Any]) -> None:
-        """Destroy the parcel's key, if nobody else has it registered."""
-        if not await con.fetchval(OTHERS, row["carrier"], row["number"]):
-            await secrets.forget(con, self._vault, _key(row))
 
     async def _seal(self, con: Any, row: dict[str, Any], recipient: Recipient) -> None:
         contact = Contact(recipient.phone, recipient.email, recipient.language)

@@ -133,9 +133,9 @@ def _odd_rows(batch: Any) -> list[int]:
 
 LAST_MS: Final = 2**63
 """Later than any time."""
-Told = tuple[int, str, int, str, int, str | None, int, str | None, int | None]
+Told = tuple[int, str, int, str, int, str | None, int, str | None, int | None, str]
 """What a milestone of the fast path says beside its scan: the scan's row, parcel key, sequence, kind,
-ordinal, delivery mode, epoch, registration id, promised at."""
+ordinal, delivery mode, epoch, registration id, promised at, further registrations apart by spaces."""
 
 
 @dataclass
@@ -155,7 +155,7 @@ class Fast:
         """Keys and values of the milestones."""
         if not self.told:
             return []
-        rows, keys, sequences, kinds, ordinals, modes, epochs, registrations, promises = zip(
+        rows, keys, sequences, kinds, ordinals, modes, epochs, registrations, promises, further = zip(
             *self.told, strict=True
         )
         scans = _rows(self.scans.batch, rows)
@@ -169,6 +169,7 @@ class Fast:
             "epoch": pa.array(epochs, pa.int32()),
             "registration_id": pa.array(registrations, pa.string()),
             "promised_at": pa.array(promises, pa.int64()),
+            "also_registered": pa.array(map(str.split, further), pa.list_(pa.string())),
         }
         values = encode_columns(codec, "ParcelMilestone", columns)
         return list(zip(map(str.encode, keys), values, strict=True))
@@ -191,6 +192,6 @@ def take_fast(scans: ScanColumns, slow: Collection[str], parcels: MutableMapping
             status, parcel.sequence = scan[0], parcel.sequence + 1
             told((
                 row, key, parcel.sequence, kind_of(status), ordinal, told_mode(parcel, status),
-                parcel.epoch, parcel.registration_id, parcel.promised_at,
+                parcel.epoch, parcel.registration_id, parcel.promised_at, parcel.also_registered,
             ))  # fmt: skip
     return fast

@@ -20,7 +20,7 @@ from services.tracker.domain.epochs import NO_PAPERS, Papers
 from services.tracker.domain.findings import COPIES_DIFFER, find
 from services.tracker.domain.fold import Folded, fold
 from services.tracker.domain.parcel import Declared, Parcel
-from services.tracker.domain.tell import Change, difference, numbered, retold
+from services.tracker.domain.tell import Change, difference, numbered, retold, told_ids
 from services.tracker.fast import ScanColumns
 
 Told = Registration | DeadlinePassed
@@ -99,10 +99,10 @@ class Slow:
             elif isinstance(record, DeadlinePassed):
                 papers = papers._replace(passed=papers.passed | {Passed(record.kind, record.deadline_at)})
                 self.passed.append(record)
-            else:
+            elif (declared := Declared(*_declared(record))) not in papers.registrations:
                 folded = self._advance(key, folded, scans, papers)
-                papers = self._declare(key, papers, record)
-                folded = self._register(key, folded, scans, papers)
+                papers = papers._replace(registrations=papers.registrations | {declared})
+                folded = self._register(key, folded, scans, papers, declared)
         folded = self._advance(key, folded, scans, papers)
         new = self._keep(before, distinct(scans[len(known.scans) :], before))
         self.parcels[key].scans = stored + new
@@ -136,22 +136,21 @@ class Slow:
         self._tell(key, difference(before.live, folded.live))
         return folded
 
-    def _register(self, key: str, before: Folded, scans: Sequence[Scan], papers: Papers) -> Folded:
-        """As `_advance`; whoever is registered now and was not before hears the newest milestone."""
+    def _register(
+        self, key: str, before: Folded, scans: Sequence[Scan], papers: Papers, declared: Declared
+    ) -> Folded:
+        """As `_advance`; who was declared just now hears the newest milestone, and nobody else hears it again."""
+        self.declared.append((key, declared))
         folded = self._advance(key, before, scans, papers)
-        parcel = folded.parcel
-        if parcel.registration_id is not None and _holds(parcel) != _holds(before.parcel):
-            self._tell(key, retold([each for each in folded.live if each.epoch == parcel.epoch]))
+        parcel, registration = folded.parcel, declared.registration_id
+        if registration in told_ids(parcel) and _is_newest(declared, papers):
+            present = [each for each in folded.live if each.epoch == parcel.epoch]
+            self._tell(key, retold(present), registration)
         return folded
 
-    def _declare(self, key: str, papers: Papers, record: Registration) -> Papers:
-        declared = Declared(*_declared(record))
-        self.declared.append((key, declared))
-        return papers._replace(registrations=papers.registrations | {declared})
-
-    def _tell(self, key: str, changes: Iterable[Change]) -> None:
+    def _tell(self, key: str, changes: Iterable[Change], only: str | None = None) -> None:
         carrier, number = split_key(key)
-        self.told += numbered(carrier, number, self.parcels[key], changes)
+        self.told += numbered(carrier, number, self.parcels[key], changes, only)
 
     def _keep(self, known: dict[str, Scan], all_scans: dict[str, Scan]) -> int:
         """Note which rows of history to add, and which copies an earlier-received one replaces.
@@ -175,9 +174,6 @@ def beyond(own: Own, parcels: Mapping[str, Parcel]) -> dict[str, list[Scan]]:
         if full_at is not None and len(scans) == len(records) and min(map(_received, scans)) > full_at:
             late[key] = scans
     return late
-
-
-_holds = attrgetter("epoch", "registration_version", "registration_id")
 
 
 def folds(own: Sequence[Record]) -> int:
@@ -217,3 +213,11 @@ def _says_nothing_new(record: Record, known: Mapping[str, Scan], papers: Papers)
         return Passed(record.kind, record.deadline_at) in papers.passed
     copy = known.get(record.event_id)
     return copy is not None and merged(copy, record) == copy
+
+
+def _is_newest(declared: Declared, papers: Papers) -> bool:
+    """Whether no newer version of the same registration is known."""
+    own = (
+        each.version for each in papers.registrations if each.registration_id == declared.registration_id
+    )
+    return declared.version == max(own)

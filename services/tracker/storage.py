@@ -46,7 +46,7 @@ SELECT_DECLARATIONS: Final = (
 INSERT_DECLARATIONS: Final = f"""
 insert into declarations (parcel_key, {", ".join(Declared._fields)})
 select * from unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::bool[], $6::text[], $7::text[],
-  $8::bigint[], $9::text[]) on conflict do nothing
+  $8::bigint[], $9::text[], $10::bool[]) on conflict do nothing
 """  # noqa: S608 - names from this file
 INSERT_DEADLINES: Final = """
 insert into deadlines select * from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])

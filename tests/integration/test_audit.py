@@ -65,11 +65,14 @@ def of(number: str, scans: Sequence[Scan]) -> list[Scan]:
 @given(
     st.lists(reused_journeys(), min_size=1, max_size=6),
     st.sampled_from([0, 100, 155, 200, 400]),
+    st.tuples(st.sampled_from(["another", "0another"]), st.booleans(), st.sampled_from([-1, 0, 1])),
     st.randoms(),
 )
 async def test_the_log_alone_gives_the_same_figures(
-    settings: SharedSettings, pool: Any, tmp_path: Path, journeys: list[list[Scan]], day: int, chance: Any
-) -> None:
+    settings: SharedSettings, pool: Any, tmp_path: Path, journeys: list[list[Scan]], day: int,
+    second: tuple[str, bool, int], chance: Any,
+) -> None:  # fmt: skip
+    shop, confirmed, before = second
     records: list[Scan | Registration] = []
     for place, scans in enumerate(journeys):
         records += of(f"P{place}", scans)
@@ -82,6 +85,15 @@ async def test_the_log_alone_gives_the_same_figures(
                 registered_at=MORNING + day * 24 * HOUR,
                 service="express",
                 promised_at=MORNING + 4 * HOUR,
+            ),
+            registration(
+                number=f"P{place}",
+                province="01",
+                version=9,
+                registration_id=shop,
+                confirmed=confirmed,
+                registered_at=MORNING + (day - before) * 24 * HOUR,
+                service="freight",
             ),
         ]
     records += records[::3]

@@ -91,14 +91,16 @@ async def test_where_the_destination_is_registered_the_scan_says_how_far_it_was_
     assert buckets == {"delivered": "within_200_m", "out_for_delivery": None}
 
 
-async def test_whoever_withdraws_a_registration_has_what_the_vault_holds_forgotten(
+async def test_a_withdrawal_erases_what_the_registration_sealed_and_no_carriers_proofs(
     door: Door, settings: SharedSettings, pool: Any, vault: Vault
 ) -> None:
     registration, shipper = await register(settings, pool, latitude=21.03, longitude=105.8)
     await door.scans([{**GOOD, **SECRET}])
     await withdraw(settings, registration, shipper)
-    assert await details_of(pool, vault, f"vnp:{GOOD['number']}") == []
-    assert await pool.fetchval("select count(*) from event_details") == 0
+    left = await pool.fetchrow("select destination, contacts, person_hash from registrations")
+    assert (*left, await pool.fetchval("select count(*) from persons")) == (None, None, None, 0)
+    [kept] = await details_of(pool, vault, f"vnp:{GOOD['number']}")
+    assert kept == SECRET
 
 
 async def test_a_parcel_is_forgotten_by_its_key(door: Door, settings: SharedSettings, pool: Any) -> None:

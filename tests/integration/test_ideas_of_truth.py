@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -97,6 +98,42 @@ async def test_idea_5_the_order_of_the_log_decides_not_the_chunking(
     await apply(settings, pool, *([record] for record in records))
     told = [(each["action"], each["registration_id"] is not None) for each in await milestones(settings)]
     assert told == [("joined", False), ("retold", True), ("joined", True), ("joined", False)]
+
+
+OTHERS_ID = "0" * 8 + "-0000-4000-8000-000000000002"
+
+
+@pytest.mark.parametrize("size", [1, 9])
+async def test_a_tenant_decides_for_itself_alone_another_shops_registration_adds_only_its_own_recipients(
+    settings: SharedSettings, pool: Any, size: int
+) -> None:
+    own = registration().registration_id
+    other: dict[str, Any] = {"registration_id": OTHERS_ID, "province": "79"}
+    at: dict[str, Any] = {"registered_at": MORNING + 1}
+    records: list[Scan | Registration] = [
+        registration(), scan("accepted", 0), registration(**other, **at),
+        registration(**other, version=2, registered_at=MORNING + 2, promised_at=MORNING),
+        scan("out_for_delivery", 1), registration(**other, version=3, withdrawn=True, registered_at=MORNING + 3),
+        scan("delivered", 2),
+    ]  # fmt: skip
+    await apply(settings, pool, *(records[each : each + size] for each in range(0, len(records), size)))
+    told = [
+        (
+            each["action"],
+            each["kind"],
+            each["registration_id"],
+            each["also_registered"],
+            each["promised_at"],
+        )
+        for each in await milestones(settings)
+    ]
+    assert told == [
+        ("joined", "accepted", own, [], None), ("retold", "accepted", OTHERS_ID, [], None),
+        ("retold", "accepted", OTHERS_ID, [], None), ("joined", "out_for_delivery", own, [OTHERS_ID], None),
+        ("joined", "delivered", own, [], None),
+    ]  # fmt: skip
+    cells = await pool.fetch("select distinct province from rate_cells where accepted > 0")
+    assert [row["province"] for row in cells] == ["01"]
 
 
 async def test_idea_5_a_registration_moves_the_parcel_to_its_destinations_cell(

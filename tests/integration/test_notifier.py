@@ -124,6 +124,63 @@ async def test_who_is_not_registered_is_not_told_nor_is_every_kind(
     assert await states(pool) == []
 
 
+async def registered(pool: Any, vault: Vault, shop: str, contact: Contact) -> uuid.UUID:
+    """A registration of the same parcel by another shop."""
+    await add_shipper(pool, shop, shop)
+    made = uuid.uuid4()
+    async with pool.acquire() as con, con.transaction():
+        person, sealed = await contacts.store(con, vault, shop, contact)
+        await con.execute(
+            "insert into registrations (registration_id, shipper, carrier, number, version, person_hash,"
+            " contacts, language) values ($1, $2, 'ghn', 'Z82BS', 1, $3, $4, 'vi')",
+            made, shop, person, sealed,
+        )  # fmt: skip
+    return made
+
+
+async def letters(pool: Any, vault: Vault, settings: SharedSettings) -> list[str]:
+    """Where all that waits is sent."""
+    channel = FakeChannel()
+    await sender(pool, vault, channel, settings).once()
+    return sorted(letter.address for letter in channel.letters)
+
+
+async def test_each_recipient_hears_by_their_own_registration_and_one_whom_two_shops_register_hears_once(
+    settings: SharedSettings, pool: Any, vault: Vault
+) -> None:
+    other = await registered(pool, vault, "other", Contact("+84900000002", None, "vi"))
+    same = await registered(pool, vault, "same", Contact(LAN.phone, None, "en"))
+    await plan(pool, vault, milestone(also_registered=[str(other), str(same)]))
+    assert await letters(pool, vault, settings) == ["+84900000002", LAN.phone]
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_withdrawal_silences_no_other_shops_recipient_even_if_it_is_the_same_person(
+    settings: SharedSettings,
+    pool: Any,
+    vault: Vault,
+    late: bool,  # noqa: FBT001
+) -> None:
+    same = await registered(pool, vault, "same", Contact(LAN.phone, None, "en"))
+    await plan(pool, vault, milestone(also_registered=[] if late else [str(same)]))
+    if late:
+        await plan(pool, vault, milestone(action="retold", sequence=2, registration_id=str(same)))
+    await pool.execute("update registrations set contacts = null where shipper = 'shop'")
+    assert await letters(pool, vault, settings) == [LAN.phone]
+
+
+async def test_an_address_that_nobody_names_any_more_is_not_told(
+    settings: SharedSettings, pool: Any, vault: Vault
+) -> None:
+    await plan(pool, vault, milestone())
+    async with pool.acquire() as con, con.transaction():
+        person, sealed = await contacts.store(con, vault, "shop", Contact("+84900000003", None, "vi"))
+        await con.execute("update registrations set person_hash = $1, contacts = $2", person, sealed)
+    assert await letters(pool, vault, settings) == []
+    await plan(pool, vault, milestone(action="retold", sequence=2))
+    assert await letters(pool, vault, settings) == ["+84900000003"]
+
+
 async def test_what_was_taken_back_before_it_left_does_not_leave(
     settings: SharedSettings, pool: Any, vault: Vault
 ) -> None:

@@ -37,6 +37,7 @@ STATUSES = [*map(str, Status), *("delivered", "lost") * 6]
 """Endings often: from them epochs follow."""
 DAYS = st.sampled_from([0, 1, 40, 160, 200, 390])
 NUMBERS = st.sampled_from(["N1", "N2"])
+SHOPS = st.sampled_from(["first", "first", "second", "confirmed"])
 
 
 class Tracked(RuleBasedStateMachine):
@@ -98,13 +99,14 @@ class Tracked(RuleBasedStateMachine):
         day=DAYS,
         withdrawn=st.sampled_from([False, False, True]),
         hours=st.sampled_from([None, 5]),
+        shop=SHOPS,
     )
-    def register(self, number: str, day: int, withdrawn: bool, hours: int | None) -> None:  # noqa: FBT001
+    def register(self, number: str, day: int, withdrawn: bool, hours: int | None, shop: str) -> None:  # noqa: FBT001
         self._version += 1
         at = MORNING + day * 86_400_000
         made = registration(
-            number, version=self._version, registered_at=at, withdrawn=withdrawn,
-            promised_at=hours and at + hours * 3_600_000, service="express",
+            number, version=self._version, registered_at=at, withdrawn=withdrawn, registration_id=shop,
+            promised_at=hours and at + hours * 3_600_000, service="express", confirmed=shop == "confirmed",
         )  # fmt: skip
         self._waiting.append(made)
         papers = self._papers.get(number, Papers())

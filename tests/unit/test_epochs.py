@@ -1,14 +1,17 @@
 """A number that is used again is another parcel: after 180 days, never for a return leg (domain 1, point 8)."""
 
+from random import Random
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from buuta.model.scan import Scan
-from services.tracker.domain.epochs import AHEAD_MS, GAP_MS, Papers
+from services.tracker.domain.epochs import AHEAD_MS, GAP_MS, Papers, standing
 from services.tracker.domain.fold import Folded, fold
 from services.tracker.domain.parcel import Declared
-from services.tracker.domain.tell import difference, numbered
+from services.tracker.domain.tell import difference, numbered, told_ids
 from tests.scans import HOUR, MORNING, declared, later, reused_journeys, scan
 
 DELIVERED = [scan("accepted", 0), scan("out_for_delivery", 1), scan("delivered", 2)]
@@ -96,6 +99,53 @@ def test_a_withdrawal_long_after_the_ending_hides_no_parcel() -> None:
 def test_of_two_first_versions_the_registration_that_was_made_first_holds() -> None:
     first, second = declared(registration_id="b"), declared(registration_id="a", registered_at=MORNING + 1)
     assert with_(DELIVERED, second, first).parcel.registration_id == "b"
+
+
+FIRST = declared(registration_id="z-first", province="01", promised_at=7, service="express")
+SECOND: dict[str, Any] = {
+    "registration_id": "a-second",
+    "registered_at": MORNING + 1,
+    "province": "79",
+    "service": "economy",
+}
+
+
+def steered(*versions: Declared) -> tuple[str | None, int | None, str | None, list[str]]:
+    parcel = with_(DELIVERED, *versions).parcel
+    return parcel.dest_province, parcel.promised_at, parcel.service, told_ids(parcel)
+
+
+@pytest.mark.parametrize("version", [1, 2, 99])
+def test_a_second_registration_steers_nothing_and_silences_nobody_whatever_its_version(
+    version: int,
+) -> None:
+    second = declared(version=version, promised_at=9, **SECOND)
+    assert steered(FIRST, second) == ("01", 7, "express", ["z-first", "a-second"])
+    withdrawn = declared(version=version + 1, withdrawn=True, **SECOND)
+    assert steered(FIRST, second, withdrawn) == ("01", 7, "express", ["z-first"])
+
+
+def test_the_registration_that_the_carrier_confirms_steers_and_is_told_first() -> None:
+    second = declared(version=2, confirmed=True, **SECOND)
+    assert steered(FIRST, second) == ("79", None, "economy", ["a-second", "z-first"])
+    assert steered(FIRST._replace(confirmed=True), second)[0] == "01", "of two, the first"
+
+
+def test_who_withdraws_silences_only_their_own_recipients_and_the_parcel_still_goes_there() -> None:
+    withdrawn = FIRST._replace(version=2, withdrawn=True, registered_at=MORNING + 5)
+    assert steered(FIRST, withdrawn, declared(**SECOND)) == ("01", 7, "express", ["a-second"])
+
+
+@given(st.lists(st.builds(
+    declared, registration_id=st.sampled_from("abc"), version=st.integers(1, 3), withdrawn=st.booleans(),
+    registered_at=st.integers(MORNING, MORNING + 3), confirmed=st.booleans(),
+), max_size=6, unique_by=lambda each: (each.registration_id, each.version)), st.randoms())  # fmt: skip
+def test_each_registration_stands_alone(versions: list[Declared], chance: Random) -> None:
+    """Told is whose own newest version is not withdrawn, whatever anybody else declares, in any order."""
+    shuffled = chance.sample(versions, len(versions))
+    assert standing(versions) == standing(shuffled)
+    alone = {own: [each for each in versions if each.registration_id == own] for own in "abc"}
+    assert set(standing(versions).told) == {told for own in alone.values() for told in standing(own).told}
 
 
 @given(reused_journeys(), st.integers(31, 400))

@@ -23,6 +23,12 @@ def meaning(milestone: ParcelMilestone) -> Meaning:
     return Meaning(key, milestone.epoch, milestone.kind, milestone.ordinal)
 
 
+def told_of(milestone: ParcelMilestone) -> list[str]:
+    """The registrations whose recipients a record tells, the first first; none where nobody is to be told."""
+    first = milestone.registration_id
+    return [] if first is None or not is_told(milestone) else [first, *milestone.also_registered]
+
+
 def is_news(milestone: ParcelMilestone, told_at: int, within_ms: int) -> bool:
     """Whether what happened was told in time to be of use to somebody; `told_at` is when the record was made.
 

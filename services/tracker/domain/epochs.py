@@ -6,6 +6,9 @@ a return leg never does. Where the epochs part is a function of the scans, so a 
 
 A registration is of the epoch that was under way when it was made; made long after the ending, it is of
 the next one, which then begins with it. So nobody who registers hears of a stranger's old parcel.
+
+Of one parcel there may be several registrations, and each stands alone: its versions follow each other and no
+other's. Which of them steers is nobody's to choose who registers: the carrier confirms one, or the first steers.
 """
 
 from bisect import bisect_right
@@ -14,15 +17,14 @@ from typing import Final, NamedTuple
 
 from buuta.model.scan import Scan
 from buuta.model.statuses import Status
-from buuta.model.times import DAY_MS
+from buuta.model.times import DAY_MS, REGISTERED_AHEAD_MS
 from services.tracker.domain.deadlines import Passed
 from services.tracker.domain.parcel import Declared
 from services.tracker.domain.rules import NEXT_EXPECTED_MS, RULES
 
 GAP_MS: Final = 180 * DAY_MS
 """A number is used again so long after an ending, or later; a setting of the tracker."""
-AHEAD_MS: Final = 30 * DAY_MS
-"""So long before the first possible scan of a parcel it may be registered."""
+AHEAD_MS: Final = REGISTERED_AHEAD_MS
 OPENS: Final = frozenset(map(str, NEXT_EXPECTED_MS)) - {
     Status.RETURN_PENDING.value, Status.RETURNING.value,
 }  # fmt: skip
@@ -44,8 +46,15 @@ class Papers(NamedTuple):
 NO_PAPERS: Final = Papers()
 
 
+class Standing(NamedTuple):
+    """What the registrations of a parcel come to: the one that steers, and the ids of all that are told."""
+
+    steers: Declared | None
+    told: tuple[str, ...]
+
+
 class Epoch(NamedTuple):
-    """One parcel of a number: its scans in business order, the registration that holds, its beginning.
+    """One parcel of a number: its scans in business order, how its registrations stand, its beginning.
 
     `since` is UTC milliseconds; None for the first parcel of a number. `awaits_next` says that what was
     registered for the parcel after it was withdrawn before that began: with another ending it may be this one's.
@@ -53,7 +62,7 @@ class Epoch(NamedTuple):
     """
 
     scans: Sequence[Scan]
-    registration: Declared | None
+    standing: Standing
     since: int | None
     awaits_next: bool = False
     registered_at: int | None = None
@@ -72,7 +81,7 @@ def epochs(scans: Sequence[Scan], papers: Papers) -> list[Epoch]:
     return [
         Epoch(
             part,
-            holding(of),
+            standing(of),
             None if number == 0 else _since(part, of),
             waits,
             max((each.registered_at for each in of), default=None),
@@ -81,13 +90,23 @@ def epochs(scans: Sequence[Scan], papers: Papers) -> list[Epoch]:
     ]
 
 
-def holding(registrations: Sequence[Declared]) -> Declared | None:
-    """The registration that holds: the greatest version; of equals, the one that was made first."""
-    return max(
-        registrations,
-        key=lambda each: (each.version, -each.registered_at, each.registration_id),
-        default=None,
+def standing(versions: Sequence[Declared]) -> Standing:
+    """How the registrations of a parcel stand, from all their versions.
+
+    Of each its newest version holds. What the carrier confirms comes first, then what was made first: that one
+    steers, withdrawn or not, since the parcel still goes there; told are all that were not withdrawn.
+    """
+    first_at, held = dict[str, int](), dict[str, Declared]()
+    for each in sorted(versions, key=lambda each: (each.version, each.registered_at)):
+        own = each.registration_id
+        first_at[own] = min(each.registered_at, first_at.get(own, each.registered_at))
+        held[own] = each
+    order = sorted(
+        held.values(),
+        key=lambda each: (not each.confirmed, first_at[each.registration_id], each.registration_id),
     )
+    told = tuple(each.registration_id for each in order if not each.withdrawn)
+    return Standing(order[0] if order else None, told)
 
 
 def _since(part: Sequence[Scan], registered: Sequence[Declared]) -> int:

@@ -229,8 +229,9 @@ def fold(scans: Iterable[Scan], papers: Papers = NO_PAPERS) -> Folded:
 
 def _fold_epoch(number: int, epoch: Epoch, passed: frozenset[Passed]) -> tuple[Parcel, list[Milestone]]:
     parcel, live = Parcel(epoch=number, epoch_from=epoch.since), list[Milestone]()
-    if epoch.registration is not None:
-        parcel.register(epoch.registration)
+    steers, told = epoch.standing
+    if steers is not None:
+        parcel.register(steers, told)
         parcel.registered_at = epoch.registered_at
     silence, newest = Silence(passed), None
     for scan in epoch.scans:

@@ -1,5 +1,6 @@
 """A parcel's state: what its set of records implies."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -7,7 +8,7 @@ from services.tracker.domain.rules import MilestoneRule
 
 
 class Declared(NamedTuple):
-    """What the fold looks at in a registration; names and meaning as in `Registration`."""
+    """What the fold looks at in a version of a registration; names and meaning as in `Registration`."""
 
     version: int
     registered_at: int
@@ -17,6 +18,7 @@ class Declared(NamedTuple):
     commune: str | None
     promised_at: int | None
     service: str | None
+    confirmed: bool = False
 
 
 @dataclass(slots=True)
@@ -33,7 +35,9 @@ class Parcel:
     that are past now. `epoch` says which parcel of its number it is, from 1; `epoch_from` is when it began,
     None for the first. `stopped_at` is since when the clock of its transit time stands still, `stopped_ms` how
     long it stood before. Of a parcel that posts share, `credited` is the one that figures are credited to: that
-    of the last mile, else the newest. `registered_at` is when the latest of its registrations was made.
+    of the last mile, else the newest. `registered_at` is when the latest of its registrations was made;
+    `registration_version` is that of the one which steers; `registration_id` and, apart by spaces,
+    `also_registered` are those whose recipients are told, the first of them first.
     """
 
     status: str | None = None
@@ -72,14 +76,16 @@ class Parcel:
     stopped_ms: int = 0
     registered_at: int | None = None
     credited: str | None = None
+    also_registered: str = ""
 
-    def register(self, registration: Declared) -> None:
-        """Take in the registration that holds.
+    def register(self, registration: Declared, told: Sequence[str]) -> None:
+        """Take in the registration that steers, and the ids of those whose recipients are told.
 
         One that was withdrawn tells nobody anything; its destination stays, since the parcel still goes there.
         """
         self.registration_version = registration.version
-        self.registration_id = None if registration.withdrawn else registration.registration_id
+        self.registration_id = told[0] if told else None
+        self.also_registered = " ".join(told[1:])
         self.dest_province = registration.province
         self.dest_commune = registration.commune
         self.promised_at = registration.promised_at

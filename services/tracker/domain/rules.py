@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from buuta.model.milestone import MilestoneKind
 from buuta.model.statuses import DEADLINE_LETTER, Deadline, DeliveryMode, Outcome, Reason, Service, Status
 
-VERSION: Final = "6"
+VERSION: Final = "7"
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 

@@ -28,15 +28,26 @@ def difference(before: Iterable[Milestone], after: Iterable[Milestone]) -> list[
     return changes
 
 
-def numbered(carrier: str, number: str, parcel: Parcel, changes: Iterable[Change]) -> list[ParcelMilestone]:
-    """Number the changes by the parcel's counter, which moves on.
+def told_ids(parcel: Parcel) -> list[str]:
+    """The registrations whose recipients hear what becomes of a parcel."""
+    first = parcel.registration_id
+    return [] if first is None else [first, *parcel.also_registered.split()]
+
+
+def numbered(
+    carrier: str, number: str, parcel: Parcel, changes: Iterable[Change], only: str | None = None
+) -> list[ParcelMilestone]:
+    """Number the changes by the parcel's counter, which moves on; told are all who are registered, or `only` one.
 
     Of a past parcel nobody is told: whoever is registered now waits for another one.
     """
     records = []
+    told = told_ids(parcel) if only is None else [only]
     key = parcel_key(carrier, number)
     for action, milestone in changes:
         parcel.sequence += 1
+        is_present = milestone.epoch == parcel.epoch
+        to = told if is_present else []
         records.append(
             ParcelMilestone(
                 f"{key}#{parcel.sequence}",
@@ -45,8 +56,9 @@ def numbered(carrier: str, number: str, parcel: Parcel, changes: Iterable[Change
                 parcel.sequence,
                 action.value,
                 *milestone,
-                parcel.registration_id if milestone.epoch == parcel.epoch else None,
-                parcel.promised_at if milestone.epoch == parcel.epoch else None,
+                to[0] if to else None,
+                parcel.promised_at if is_present else None,
+                to[1:],
             )
         )
     return records
