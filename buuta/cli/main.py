@@ -20,6 +20,7 @@ from buuta.cli import (
     rates,
     rebuild,
     services,
+    standing,
     stuck,
 )
 from buuta.errors import BuutaError
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 services.add_to(app)
 admin.add_to(app)
+standing.add_to(app)
 carriers.add_to(app)
 look.add_to(app)
 moves.add_to(app)

@@ -19,6 +19,7 @@ class Lock(IntEnum):
     EPCIS = 7_236_157
     IDEMPOTENCY = 7_236_158
     RETENTION = 7_236_159
+    REGISTRATION = 7_236_160
 
 
 async def hold(con: Any, lock: Lock, of: str | None = None) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from buuta.model.identifiers import SHARED, parcel_key
+from buuta.model.identifiers import parcel_key
 from buuta.model.scan import Scan
 from buuta.storage import secrets, set_aside
 from buuta.storage.background import Fault, each_alone
@@ -26,11 +26,13 @@ REASON: Final = "details"
 INSERT: Final = (
     "insert into event_details (event_id, key_hash, sealed) values ($1, $2, $3) on conflict do nothing"
 )
-DESTINATIONS: Final = f"""
-select destination from registrations where number = $2 and not withdrawn and destination is not null
-  and (carrier = $1 or ($1 = '{SHARED}' and carrier in (select code from carriers where is_post)))
-order by created_at, registration_id limit 1
-"""  # noqa: S608 - a name of our own
+DESTINATION: Final = """
+select destination from (
+  select destination from registrations where owner = $1 and number = $2 and not behind
+  order by registered_at desc, registration_id limit 1
+) as steers where destination is not null
+"""
+"""That of the registration which steers; where it says none, or was withdrawn, no other's."""
 DETAILS: Final = "select sealed from event_details where key_hash = $1 order by received_at"
 WAITING: Final = """
 select id, carrier, raw_code, payload from quarantine where state = 'waiting' and reason = 'details'
@@ -78,7 +80,7 @@ class Keeping:
         )  # fmt: skip
 
     async def _destination(self, con: Any, scan: Scan) -> Position | None:
-        sealed = await con.fetchval(DESTINATIONS, scan.carrier, scan.number)
+        sealed = await con.fetchval(DESTINATION, scan.carrier, scan.number)
         key = parcel_key(scan.carrier, scan.number)
         plain = None if sealed is None else await secrets.open_sealed(con, self.vault, key, sealed)
         if plain is None:

@@ -43,7 +43,7 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
             strict_content_type=False,
         )  # fmt: skip
         problems.install(app)
-        registrar = Registrar(vault, codec, settings.events_topic)
+        registrar = Registrar(vault, codec, settings)
         app.include_router(registrations.router(edge, registrar, vault))
         app.include_router(tracking.router(edge, board))
         app.include_router(rates.router(edge.patient(settings.database_timeout * 2), settings))

@@ -6,53 +6,73 @@ from datetime import datetime
 from typing import Any, Final
 
 from buuta.contracts.codec import Codec
+from buuta.errors import BadItem
 from buuta.model.identifiers import parcel_key
+from buuta.model.times import DAY_MS
 from buuta.storage import contacts, outbox, secrets
 from buuta.storage.contacts import Contact
 from buuta.storage.vault import Vault
 from buuta.web.problems import Problem
-from services.portal import storage
-from services.portal.domain.registration import Destination, NewParcel, ParcelChange, Recipient, Registered
+from services.portal import standing, storage
+from services.portal.domain.registration import (
+    Destination,
+    NewParcel,
+    ParcelChange,
+    Recipient,
+    Registered,
+    standing_of,
+)
+from services.portal.limits import Limits, Written
+from services.portal.settings import PortalSettings
+from services.portal.standing import Parcel
 
 COLUMNS: Final = (
     "registration_id, shipper, carrier, number, version, language, province, commune, promised_at, "
-    "withdrawn, person_hash, contacts, service, destination"
+    "withdrawn, person_hash, contacts, service, destination, owner, confirmed, registered_at"
 )
+PARCEL_OF: Final = """
+select owner, carrier, number from registrations where registration_id = $1 and shipper = $2
+"""
 LOCK_ONE: Final = (
     f"select {COLUMNS} from registrations where registration_id = $1 and shipper = $2 for update"  # noqa: S608
 )
 LOCK_SAME: Final = (
     f"select {COLUMNS} from registrations where shipper = $1 and carrier = $2 and number = $3 for update"  # noqa: S608
 )
-WRITE: Final = """
-insert into registrations (registration_id, shipper, carrier, number, version, language, province,
-  commune, promised_at, withdrawn, person_hash, contacts, service, destination)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+ALL_OF: Final = f"select {COLUMNS} from registrations where owner = $1 and number = $2 for update"  # noqa: S608
+WRITE: Final = f"""
+insert into registrations ({COLUMNS})
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 on conflict (registration_id) do update set version = excluded.version,
   language = excluded.language, province = excluded.province, commune = excluded.commune,
   promised_at = excluded.promised_at, withdrawn = excluded.withdrawn,
   person_hash = excluded.person_hash, contacts = excluded.contacts, service = excluded.service,
-  destination = excluded.destination
-"""
+  destination = excluded.destination, owner = excluded.owner, confirmed = excluded.confirmed,
+  registered_at = excluded.registered_at
+"""  # noqa: S608 - names from this file
 
 
 class Registrar:
     """Writes registrations; each method runs in the caller's transaction."""
 
-    def __init__(self, vault: Vault, codec: Codec, topic: str) -> None:
+    def __init__(self, vault: Vault, codec: Codec, settings: PortalSettings) -> None:
         self._vault = vault
         self._codec = codec
-        self._topic = topic
+        self._topic = settings.events_topic
+        self._gap_ms = settings.epoch_gap_days * DAY_MS
+        self._limits = Limits(vault, settings)
 
     async def register(self, con: Any, shipper: str, new: NewParcel, now_ms: int) -> Registered:
         """Register a parcel; one that was withdrawn comes back with the next version.
 
         Raises:
-            Problem: 404 for a carrier that we do not know, 409 for a parcel that is registered.
+            Problem: 404 for a carrier that we do not know, 409 for a parcel that is registered, or by too many;
+                429 where a limit is reached.
         """
         owner = await storage.owner(con, new.carrier, new.number)
         if owner is None:
             raise Problem(404, "carrier_unknown", "no carrier has this code; GET /v1/carriers lists them")
+        parcel = await standing.place(con, owner, new.number, self._gap_ms, now_ms)
         same = await con.fetchrow(LOCK_SAME, shipper, new.carrier, new.number)
         if same is not None and not same["withdrawn"]:
             raise Problem(
@@ -61,7 +81,7 @@ class Registrar:
             )  # fmt: skip
         row: dict[str, Any] = dict(same) if same is not None else {
             "registration_id": uuid.uuid4(), "shipper": shipper, "carrier": new.carrier,
-            "number": new.number, "version": 0,
+            "number": new.number, "version": 0, "registered_at": now_ms,
         }  # fmt: skip
         destination = new.destination
         row |= {
@@ -74,7 +94,10 @@ class Registrar:
         }
         row["destination"] = await self._sealed(con, row, destination)
         await self._seal(con, row, new.recipient)
-        return await self._write(con, row, now_ms)
+        registered = await self._write(con, parcel, row, now_ms)
+        await self._limits.room(con, parcel, registered.standing)
+        await self._limits.count(con, Written(shipper, registered, new.recipient), now_ms)
+        return registered
 
     async def change(
         self, con: Any, shipper: str, registration_id: uuid.UUID, change: ParcelChange, now_ms: int
@@ -84,7 +107,7 @@ class Registrar:
         Raises:
             Problem: 404 where this shipper has no such registration, 409 where it was withdrawn.
         """
-        row = await self._mine(con, shipper, registration_id)
+        parcel, row = await self._mine(con, shipper, registration_id, now_ms)
         if row["withdrawn"]:
             raise Problem(409, "withdrawn", "this registration was withdrawn; register the parcel again")
         before = row["person_hash"]
@@ -97,7 +120,8 @@ class Registrar:
             row["promised_at"] = _ms(change.promised_at)
         if change.service is not None:
             row["service"] = change.service
-        registered = await self._write(con, row, now_ms)
+        registered = await self._write(con, parcel, row, now_ms)
+        await self._limits.count(con, Written(shipper, registered, change.recipient), now_ms)
         if before != row["person_hash"]:
             await contacts.forget_unused(con, before)
         return registered
@@ -108,21 +132,43 @@ class Registrar:
         Raises:
             Problem: 404 where this shipper has no such registration.
         """
-        row = await self._mine(con, shipper, registration_id)
+        parcel, row = await self._mine(con, shipper, registration_id, now_ms)
         if row["withdrawn"]:
-            return _registered(row)
+            return shown(row, await standing.is_behind(con, registration_id))
         before = row["person_hash"]
         row |= {"withdrawn": True, "contacts": None, "person_hash": None, "destination": None}
-        registered = await self._write(con, row, now_ms)
+        registered = await self._write(con, parcel, row, now_ms)
         await contacts.forget_unused(con, before)
         return registered
 
-    async def _mine(self, con: Any, shipper: str, registration_id: uuid.UUID) -> dict[str, Any]:
-        row = await con.fetchrow(LOCK_ONE, registration_id, shipper)
-        if row is None:
+    async def confirm(self, con: Any, carrier: str, number: str, shipper: str, now_ms: int) -> int:
+        """Note that a carrier names a parcel's shipper; returns how many registrations that changes.
+
+        Raises:
+            BadItem: no such carrier, or no such shipper.
+        """
+        owner = await storage.owner(con, carrier, number)
+        if owner is None or not await storage.is_shipper(con, shipper):
+            raise BadItem("name_unknown", f"there is no carrier {carrier!r}, or no shipper {shipper!r}")
+        parcel = await standing.place(con, owner, number, self._gap_ms, now_ms)
+        await standing.name(con, parcel, shipper, now_ms)
+        changed = 0
+        for row in await con.fetch(ALL_OF, owner, number):
+            if row["confirmed"] != await standing.is_confirmed(con, parcel, row):
+                await self._write(con, parcel, dict(row), now_ms)
+                changed += 1
+        return changed
+
+    async def _mine(
+        self, con: Any, shipper: str, registration_id: uuid.UUID, now_ms: int
+    ) -> tuple[Parcel, dict[str, Any]]:
+        """A shipper's own registration and its parcel, both locked."""
+        of = await con.fetchrow(PARCEL_OF, registration_id, shipper)
+        if of is None:
             raise Problem(404, "registration_unknown", "you have no registration of this id")
-        owner = await storage.owner(con, row["carrier"], row["number"])
-        return {**row, "owner": owner or row["carrier"]}
+        owner = of["owner"] or of["carrier"]
+        parcel = await standing.place(con, owner, of["number"], self._gap_ms, now_ms)
+        return parcel, {**await con.fetchrow(LOCK_ONE, registration_id, shipper), "owner": owner}
 
     async def _sealed(self, con: Any, row: dict[str, Any], to: Destination | None) -> bytes | None:
         """Where exactly it goes, under the parcel's key; None where that is not said."""
@@ -137,9 +183,13 @@ class Registrar:
         row |= {"person_hash": person, "contacts": sealed, "language": contact.language,
                 "channels": contact.channels}  # fmt: skip
 
-    async def _write(self, con: Any, row: dict[str, Any], now_ms: int) -> Registered:
+    async def _write(self, con: Any, parcel: Parcel, row: dict[str, Any], now_ms: int) -> Registered:
         row["version"] += 1
+        row["confirmed"] = await standing.is_confirmed(con, parcel, row)
+        if row["registered_at"] < parcel.since:
+            row["registered_at"] = now_ms
         await con.execute(WRITE, *(row[name.strip()] for name in COLUMNS.split(",")))
+        await standing.rank(con, parcel)
         key = _key(row)
         event = {
             "registration_id": str(row["registration_id"]), "version": row["version"],
@@ -147,17 +197,18 @@ class Registrar:
             "province": row["province"], "commune": row["commune"],
             "promised_at": row["promised_at"], "language": row["language"],
             "channels": row.get("channels", []), "withdrawn": row["withdrawn"],
-            "registered_at": now_ms, "service": row["service"],
+            "registered_at": now_ms, "service": row["service"], "confirmed": row["confirmed"],
         }  # fmt: skip
         value = self._codec.encode("ParcelRegistration", event)
         await outbox.put(con, self._topic, key.encode(), value)
-        return _registered(row)
+        return shown(row, await standing.is_behind(con, row["registration_id"]))
 
 
-def _registered(row: dict[str, Any]) -> Registered:
+def shown(row: dict[str, Any], is_behind: bool) -> Registered:  # noqa: FBT001 - as the table has it
+    """A registration as the shipper sees it."""
     return Registered(
         registration_id=str(row["registration_id"]), carrier=row["carrier"], number=row["number"],
-        version=row["version"], withdrawn=row["withdrawn"],
+        version=row["version"], withdrawn=row["withdrawn"], standing=standing_of(row["confirmed"], is_behind),
         tracking_page=f"/t/{row['carrier']}/{row['number']}",
     )  # fmt: skip
 

@@ -29,6 +29,20 @@ class PortalSettings(SharedSettings):
         5, ge=1, description="Published figures of fewer parcels are not shown (k-anonymity)."
     )
 
+    parcel_registrations: int = Field(
+        5, ge=1, le=50, description="Registrations of one parcel that may hold without the carrier's word."
+    )
+    unconfirmed_per_day: int = Field(
+        200, ge=0, description="Parcels a shipper may register in a day that others registered before."
+    )
+    registrations_per_hour: int = Field(
+        50_000, ge=1, description="Registrations and changes of one shipper in an hour."
+    )
+    recipient_registrations_per_hour: int = Field(
+        30, ge=1, description="Registrations in an hour that name one phone or e-mail, whoever makes them."
+    )
+    changes_per_day: int = Field(50, ge=1, description="Versions of one registration in a day.")
+
     @property
     def choices(self) -> frozenset[Choice]:
         """What else counts as delivered to the address."""

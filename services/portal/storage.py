@@ -166,6 +166,12 @@ async def shipper_of(con: Any, key: str) -> str | None:
     return code
 
 
+async def is_shipper(con: Any, code: str) -> bool:
+    """Whether there is a shipper of this code."""
+    found: bool = await con.fetchval("select exists (select from shippers where code = $1)", code)
+    return found
+
+
 async def add_shipper(con: Any, code: str, name: str) -> str:
     """Add a shipper; returns its API key, which is shown once."""
     key = new_secret("bs")

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
@@ -134,6 +135,25 @@ class ParcelChange(BaseModel):
     service: Service | None = None
 
 
+class Standing(StrEnum):
+    """How a registration stands among those of its parcel: docs/decisions/0048.
+
+    The confirmed one steers destination, promise and service, else the first; `unconfirmed` is one that another's
+    goes before. Its recipient is told all the same.
+    """
+
+    CONFIRMED = "confirmed"
+    FIRST = "first"
+    UNCONFIRMED = "unconfirmed"
+
+
+def standing_of(confirmed: bool, behind: bool) -> Standing:  # noqa: FBT001 - as the table has them
+    """How a registration stands: confirmed by the carrier or not, another's before it or not."""
+    if confirmed:
+        return Standing.CONFIRMED
+    return Standing.UNCONFIRMED if behind else Standing.FIRST
+
+
 class Registered(BaseModel):
     """A registration as the shipper sees it; the recipient is not repeated."""
 
@@ -142,4 +162,12 @@ class Registered(BaseModel):
     number: str
     version: int
     withdrawn: bool
+    standing: Annotated[
+        Standing,
+        Field(
+            description="confirmed: the carrier knows you for the sender. first: nobody registered the parcel "
+            "before you. unconfirmed: another registration goes before yours; your recipient is told, and your "
+            "destination, promise and service count only once the carrier confirms you."
+        ),
+    ]
     tracking_page: Annotated[str, Field(examples=["/t/ghn/Z82BS"])]

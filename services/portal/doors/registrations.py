@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from buuta.errors import Forbidden
 from buuta.storage import locks
@@ -12,9 +12,13 @@ from buuta.storage.vault import Vault
 from buuta.telemetry.clock import now_ms
 from buuta.web.bearer import bearer_key, scheme
 from buuta.web.problems import Problem, problems
-from services.portal import storage
+from services.portal import standing, storage
 from services.portal.domain.registration import NewParcel, ParcelChange, Registered
-from services.portal.registrations import Registrar
+from services.portal.registrations import Registrar, shown
+
+FIRST_ID = uuid.UUID(int=0)
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Unconfirmed = Annotated[bool, Query(description="Only those that another's registration goes before.")]
 
 IdempotencyKey = Annotated[
     str | None,
@@ -34,7 +38,7 @@ def router(pool: Any, registrar: Registrar, vault: Vault) -> APIRouter:
 
     Shipper = Annotated[str, Depends(shipper)]
 
-    @routes.post("/v1/parcels", status_code=201, responses=problems(400, 401, 404, 409, 422, 503))
+    @routes.post("/v1/parcels", status_code=201, responses=problems(400, 401, 404, 409, 422, 429, 503))
     async def register(new: NewParcel, who: Shipper, idempotency_key: IdempotencyKey = None) -> Response:
         """Register a parcel: who is told, where it goes, when it was promised."""
 
@@ -47,7 +51,15 @@ def router(pool: Any, registrar: Registrar, vault: Vault) -> APIRouter:
             status, answer = await _once(con, who, idempotency_key, digest, work)
         return Response(answer, status, media_type="application/json")
 
-    @routes.patch("/v1/parcels/{registration_id}", responses=problems(401, 404, 409, 422, 503))
+    @routes.get("/v1/registrations", responses=problems(401, 422, 503))
+    async def registrations(
+        who: Shipper, after: uuid.UUID = FIRST_ID, limit: Limit = 100, *, unconfirmed: Unconfirmed = False
+    ) -> list[Registered]:
+        """List your registrations in the order of their ids, or only those that another's goes before."""
+        rows = await standing.own(pool, who, after, limit, all_of_them=not unconfirmed)
+        return [shown(dict(row), row["behind"]) for row in rows]
+
+    @routes.patch("/v1/parcels/{registration_id}", responses=problems(401, 404, 409, 422, 429, 503))
     async def change(registration_id: uuid.UUID, change: ParcelChange, who: Shipper) -> Registered:
         """Change recipient, destination or promise; what is left out stays."""
         async with pool.acquire() as con, con.transaction():

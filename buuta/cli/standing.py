@@ -1,0 +1,86 @@
+"""Whose word counts: which shippers a carrier knows, and registrations that another's goes before."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import asyncpg
+import structlog
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from buuta.cli.admin import shipper, with_database
+from buuta.contracts import registry
+from buuta.errors import BadItem
+from buuta.model.identifiers import normalise_number
+from buuta.settings import load
+from buuta.storage.vault import Vault, read_master_key
+from buuta.telemetry.clock import now_ms
+from services.portal import standing
+from services.portal.registrations import Registrar
+from services.portal.settings import PortalSettings
+
+log = structlog.get_logger()
+console = Console()
+Shipper = Annotated[str, typer.Argument(help="Code of the shipper.")]
+Carrier = Annotated[str, typer.Argument(help="Code of the carrier.")]
+ParcelName = Annotated[str, typer.Argument(metavar="CARRIER/NUMBER", help="The parcel.")]
+LISTED = 1_000
+
+
+def link(code: Shipper, carrier: Carrier) -> None:
+    """Say that a carrier knows a shipper: what it registers there from now on is confirmed."""
+    try:
+        with_database(lambda pool: standing.link(pool, code, carrier))
+    except asyncpg.ForeignKeyViolationError:
+        raise BadItem(
+            "name_unknown", f"there is no shipper {code!r}, or no carrier {carrier!r}: buuta carrier list"
+        ) from None
+    log.info("shipper_linked", shipper=code, carrier=carrier)
+    console.print(f"{carrier} knows {code}: what it registers or changes from now on is confirmed.")
+
+
+def unlink(code: Shipper, carrier: Carrier) -> None:
+    """Say that a carrier does not know a shipper any more."""
+    with_database(lambda pool: standing.unlink(pool, code, carrier))
+    log.info("shipper_unlinked", shipper=code, carrier=carrier)
+    console.print(f"What {code} registers or changes at {carrier} from now on is not confirmed by a link.")
+
+
+def confirm(parcel: ParcelName, code: Shipper) -> None:
+    """Say that a carrier names this shipper as a parcel's sender, and so no other."""
+    carrier, slash, number = parcel.partition("/")
+    if not slash:
+        raise BadItem("parcel_invalid", "name the parcel as CARRIER/NUMBER")
+    settings = load(PortalSettings)
+
+    async def work(pool: Any) -> int:
+        async with registry.opened(settings.schema_registry_url) as codec:
+            registrar = Registrar(Vault(read_master_key(settings.master_key)), codec, settings)
+            async with pool.acquire() as con, con.transaction():
+                return await registrar.confirm(con, carrier, normalise_number(number), code, now_ms())
+
+    changed = with_database(work)
+    log.info("shipper_confirmed", shipper=code, carrier=carrier)
+    console.print(f"{carrier} names {code}; registrations that stand otherwise now: {changed}.")
+
+
+def unconfirmed(
+    carrier: Annotated[str | None, typer.Option(help="Only this carrier's parcels.")] = None,
+) -> None:
+    """List registrations that another's goes before: whose parcels somebody else registered, too."""
+    rows = with_database(lambda pool: standing.behind(pool, carrier, LISTED))
+    table = Table("registration", "shipper", "carrier", "number", "since")
+    for row in rows:
+        since = datetime.fromtimestamp(row["registered_at"] / 1000, UTC)
+        table.add_row(
+            str(row["registration_id"]), row["shipper"], row["carrier"], row["number"],
+            f"{since:%Y-%m-%d %H:%M}",
+        )  # fmt: skip
+    console.print(table if rows else "None.")
+
+
+def add_to(_: typer.Typer) -> None:
+    """Add the tools to the group of shippers, which is the command's already."""
+    for command in (link, unlink, confirm, unconfirmed):
+        shipper.command()(command)

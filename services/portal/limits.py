@@ -1,0 +1,105 @@
+"""How much a shipper may register: docs/decisions/0049. What is refused is rolled back, and so was not counted."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from buuta.storage import windows
+from buuta.storage.contacts import recipient_hash
+from buuta.storage.vault import Vault
+from buuta.storage.windows import Window, window
+from buuta.web.problems import Problem
+from services.portal import standing
+from services.portal.domain.registration import Recipient, Registered, Standing
+from services.portal.settings import PortalSettings
+from services.portal.standing import Parcel
+
+DAY_HOURS: Final = 24
+
+
+@dataclass(frozen=True)
+class Written:
+    """A version that was written: by whom, for which registration, and the recipient if it names one."""
+
+    shipper: str
+    registered: Registered
+    recipient: Recipient | None
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How often something may be done in so many hours, and what is said to who does it more often."""
+
+    hours: int
+    setting: str
+    detail: str
+
+
+LIMITS: Final = {
+    "registrations": Limit(
+        1, "registrations_per_hour", "your registrations and changes of this hour are {most}, the most there may be"
+    ),
+    "versions": Limit(
+        DAY_HOURS, "changes_per_day", "this registration was changed {most} times today, the most there may be"
+    ),
+    "recipient": Limit(
+        1, "recipient_registrations_per_hour",
+        "this recipient was registered {most} times in this hour, the most there may be",
+    ),
+    "unconfirmed": Limit(
+        DAY_HOURS, "unconfirmed_per_day",
+        "you registered {most} parcels today that others registered before you; ask the carrier to confirm you",
+    ),
+}  # fmt: skip
+"""By what is counted; a shipper's own, a registration's, and those of a recipient whoever registers them."""
+
+
+class Limits:
+    """Holds registrations to the limits of the settings, in the transaction that writes them."""
+
+    def __init__(self, vault: Vault, settings: PortalSettings) -> None:
+        self._vault = vault
+        self._settings = settings
+
+    async def room(self, con: Any, parcel: Parcel, stands: Standing) -> None:
+        """Hold a parcel to so many registrations that no carrier confirms.
+
+        Raises:
+            Problem: 409 where there are more.
+        """
+        most = self._settings.parcel_registrations
+        if stands is not Standing.CONFIRMED and await standing.unconfirmed(con, parcel) > most:
+            raise Problem(
+                409, "registered_by_many",
+                f"{most} registrations of this parcel hold already; ask the carrier to confirm yours",
+            )  # fmt: skip
+
+    async def count(self, con: Any, written: Written, now_ms: int) -> None:
+        """Count a version that was written.
+
+        Raises:
+            Problem: 429 with Retry-After, where a limit is reached.
+        """
+        await windows.drop_ended(con, now_ms)
+        counts = await windows.take(con, dict.fromkeys(self._windows(written, now_ms), 1))
+        for each, count in counts.items():
+            limit = LIMITS[each.what]
+            most = getattr(self._settings, limit.setting)
+            if count > most:
+                seconds = (each.ends_at - now_ms + 999) // 1000
+                detail = limit.detail.format(most=most)
+                raise Problem(429, "too_many_registrations", detail, {"Retry-After": str(seconds)})
+
+    def _windows(self, written: Written, now_ms: int) -> list[Window]:
+        subjects: list[tuple[str, str | bytes]] = [
+            ("registrations", written.shipper), ("versions", written.registered.registration_id),
+        ]  # fmt: skip
+        if written.registered.standing is Standing.UNCONFIRMED and written.registered.version == 1:
+            subjects.append(("unconfirmed", written.shipper))
+        if written.recipient is not None:
+            addresses = {"sms": written.recipient.phone, "email": written.recipient.email}
+            subjects += [
+                ("recipient", recipient_hash(self._vault, channel, address))
+                for channel, address in addresses.items()
+                if address
+            ]
+        return [window(what, subject, now_ms, LIMITS[what].hours) for what, subject in subjects]

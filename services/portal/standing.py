@@ -1,0 +1,126 @@
+"""Which of a parcel's registrations steers, as the tracker will find it: docs/decisions/0048.
+
+The carrier confirms a shipper by a link (all its parcels there) or by naming it for one parcel; a naming goes
+before links. What is so when a version is written lies in its record; nothing here is looked up by the tracker.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from buuta.model.identifiers import parcel_key
+from buuta.model.times import REGISTERED_AHEAD_MS
+from buuta.storage import locks
+from buuta.storage.locks import Lock
+
+BEGINS: Final = """
+select coalesce(max(last_at) + $2, 0)::bigint from (
+  select last_at from parcels where parcel_key = $1 and next_expected_at is null
+  union all select last_at from past_parcels where parcel_key = $1
+) as ended where last_at + $2 <= $3
+"""
+CONFIRMED: Final = """
+select coalesce(
+  (select shipper = $3 from parcel_shippers where owner = $1 and number = $2 and named_at >= $5),
+  exists (select from shipper_carriers where shipper = $3 and carrier = $4))
+"""
+RANK: Final = """
+update registrations r set behind = ranked.behind from (
+  select registration_id, not confirmed
+    and row_number() over (order by confirmed desc, registered_at, registration_id) > 1 as behind
+  from registrations where owner = $1 and number = $2 and registered_at >= $3
+) as ranked where ranked.registration_id = r.registration_id and r.behind <> ranked.behind
+"""
+OPEN: Final = """
+select count(*) from registrations
+where owner = $1 and number = $2 and registered_at >= $3 and not withdrawn and not confirmed
+"""
+NAME: Final = """
+insert into parcel_shippers (owner, number, shipper, named_at) values ($1, $2, $3, $4)
+on conflict (owner, number) do update set shipper = excluded.shipper, named_at = excluded.named_at
+"""
+LINK: Final = "insert into shipper_carriers (shipper, carrier) values ($1, $2) on conflict do nothing"
+UNLINK: Final = "delete from shipper_carriers where shipper = $1 and carrier = $2"
+IS_BEHIND: Final = "select behind from registrations where registration_id = $1"
+OWN: Final = """
+select registration_id, carrier, number, version, withdrawn, confirmed, behind from registrations
+where shipper = $1 and registration_id > $2 and ($3 or (behind and not withdrawn)) order by registration_id limit $4
+"""
+BEHIND: Final = """
+select registration_id, shipper, carrier, number, registered_at from registrations
+where behind and not withdrawn and ($1::text is null or carrier = $1) order by registered_at desc limit $2
+"""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A parcel that registrations are made for; `since` is from when on its number is this parcel's."""
+
+    owner: str
+    number: str
+    since: int
+
+
+async def place(con: Any, owner: str, number: str, gap_ms: int, now_ms: int) -> Parcel:
+    """The parcel that a number has now, locked: its registrations are written one after another."""
+    key = parcel_key(owner, number)
+    await locks.hold(con, Lock.REGISTRATION, key)
+    since = await con.fetchval(BEGINS, key, gap_ms - REGISTERED_AHEAD_MS, now_ms)
+    return Parcel(owner, number, since)
+
+
+async def is_confirmed(con: Any, parcel: Parcel, row: Mapping[str, Any]) -> bool:
+    """Whether the carrier knows a registration's shipper for the parcel's sender."""
+    found: bool = await con.fetchval(
+        CONFIRMED, parcel.owner, parcel.number, row["shipper"], row["carrier"], parcel.since
+    )
+    return found
+
+
+async def rank(con: Any, parcel: Parcel) -> None:
+    """Note which of the parcel's registrations are behind another."""
+    await con.execute(RANK, parcel.owner, parcel.number, parcel.since)
+
+
+async def unconfirmed(con: Any, parcel: Parcel) -> int:
+    """How many of the parcel's registrations hold and are confirmed by nobody."""
+    count: int = await con.fetchval(OPEN, parcel.owner, parcel.number, parcel.since)
+    return count
+
+
+async def name(con: Any, parcel: Parcel, shipper: str, now_ms: int) -> None:
+    """Note that the carrier names a parcel's shipper."""
+    await con.execute(NAME, parcel.owner, parcel.number, shipper, now_ms)
+
+
+async def link(con: Any, shipper: str, carrier: str) -> None:
+    """Note that a carrier knows a shipper: what it registers there from now on is confirmed.
+
+    Raises:
+        asyncpg.ForeignKeyViolationError: no such shipper, or no such carrier.
+    """
+    await con.execute(LINK, shipper, carrier)
+
+
+async def unlink(con: Any, shipper: str, carrier: str) -> None:
+    """End a link: what the shipper registers or changes from now on is not confirmed by it."""
+    await con.execute(UNLINK, shipper, carrier)
+
+
+async def is_behind(con: Any, registration_id: UUID) -> bool:
+    """Whether another registration of the parcel goes before this one."""
+    found: bool = await con.fetchval(IS_BEHIND, registration_id)
+    return found
+
+
+async def own(con: Any, shipper: str, after: UUID, most: int, *, all_of_them: bool) -> Sequence[Any]:
+    """A shipper's registrations behind an id; all of them, or those that another's goes before."""
+    rows: Sequence[Any] = await con.fetch(OWN, shipper, after, all_of_them, most)
+    return rows
+
+
+async def behind(con: Any, carrier: str | None, most: int) -> Sequence[Any]:
+    """Registrations that another's goes before, the newest first; of one carrier's parcels, or of all."""
+    rows: Sequence[Any] = await con.fetch(BEHIND, carrier, most)
+    return rows

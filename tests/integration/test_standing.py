@@ -1,0 +1,180 @@
+"""A parcel's registrations: which of them steers, who may make how many, and what a race of two comes to."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from buuta.settings import SharedSettings
+from buuta.storage import windows
+from buuta.storage.windows import window
+from services.ingest.storage import Carrier, add_carrier
+from services.portal.app import wire
+from services.portal.settings import PortalSettings
+from services.portal.storage import add_shipper
+from tests.integration.command import buuta
+from tests.integration.parts import chunk, everything, worker
+from tests.integration.test_portal import log
+from tests.scans import scan
+
+PARCEL: dict[str, Any] = {"carrier": "ghn", "number": "Z82BS"}
+LIMITS: dict[str, Any] = {
+    "parcel_registrations": 2, "unconfirmed_per_day": 2, "recipient_registrations_per_hour": 3,
+    "changes_per_day": 4,
+}  # fmt: skip
+
+
+class Shops:
+    """Several shippers at one portal."""
+
+    def __init__(self, client: httpx.AsyncClient, keys: dict[str, str]) -> None:
+        self._client = client
+        self._keys = keys
+        self._phones = iter(range(10**7))
+
+    async def ask(self, shop: str, method: str, path: str, body: Any = None) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self._keys[shop]}"}
+        return await self._client.request(method, path, json=body, headers=headers)
+
+    async def register(self, shop: str, **change: Any) -> httpx.Response:
+        recipient = {"recipient": {"phone": f"+849{next(self._phones):08}"}}
+        return await self.ask(shop, "POST", "/v1/parcels", PARCEL | recipient | change)
+
+    async def standing(self, shop: str) -> list[str]:
+        return [each["standing"] for each in (await self.ask(shop, "GET", "/v1/registrations")).json()]
+
+
+@pytest.fixture
+async def shops(settings: SharedSettings, pool: Any) -> AsyncIterator[Shops]:
+    for code in ("ghn", "vnp"):
+        await add_carrier(pool, Carrier(code, code, "buuta"))
+    keys = {code: await add_shipper(pool, code, code) for code in ("shop", "other", "third", "greedy")}
+    async with wire(PortalSettings(**settings.model_dump(), **LIMITS)) as (app, _):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://portal") as client:
+            yield Shops(client, keys)
+
+
+async def test_a_second_shops_registration_is_unconfirmed_and_listed(
+    settings: SharedSettings, shops: Shops
+) -> None:
+    first, second = await shops.register("shop"), await shops.register("other")
+    assert [each.json()["standing"] for each in (first, second)] == ["first", "unconfirmed"]
+    path = f"/v1/parcels/{second.json()['registration_id']}"
+    assert (await shops.ask("other", "PATCH", path, {})).json()["standing"] == "unconfirmed"
+    listed = (await shops.ask("other", "GET", "/v1/registrations?unconfirmed=true")).json()
+    assert [each["registration_id"] for each in listed] == [second.json()["registration_id"]]
+    assert (await shops.ask("shop", "GET", "/v1/registrations?unconfirmed=true")).json() == []
+    said = (await buuta(settings, "shipper", "unconfirmed", "--carrier", "ghn")).said
+    assert "other" in said
+    assert "Z82BS" in said
+
+
+async def test_what_a_carrier_confirms_goes_before_and_the_log_says_so(
+    settings: SharedSettings, pool: Any, shops: Shops
+) -> None:
+    await shops.register("other", destination={"province": "79"})
+    assert (await buuta(settings, "shipper", "link", "nobody", "ghn")).code != 0
+    assert (await buuta(settings, "shipper", "link", "shop", "ghn")).code == 0
+    real = await shops.register("shop", destination={"province": "01"})
+    assert real.json()["standing"] == "confirmed"
+    assert await shops.standing("other") == ["unconfirmed"]
+    assert sorted(each["confirmed"] for each in await log(settings, 2)) == [False, True]
+    records = await everything(settings, settings.events_topic, range(settings.partitions))
+    async with worker(settings, pool) as tracker:
+        await tracker.handle(chunk(settings, 0, [*(each.value for each in records), scan("accepted", 0)]))
+    found = await pool.fetchrow(
+        "select dest_province, registration_id from parcels where parcel_key = 'ghn:Z82BS'"
+    )
+    assert tuple(found) == ("01", real.json()["registration_id"])
+
+
+async def test_an_operator_names_a_parcels_shipper_and_every_registration_of_it_follows(
+    settings: SharedSettings, shops: Shops
+) -> None:
+    await shops.register("other")
+    await shops.register("shop")
+    await buuta(settings, "shipper", "link", "other", "ghn")
+    for named, behind in (("other", "shop"), ("shop", "other")):
+        assert (await buuta(settings, "shipper", "confirm", "ghn/z82bs", named)).code == 0
+        assert (await shops.standing(named), await shops.standing(behind)) == (
+            ["confirmed"],
+            ["unconfirmed"],
+        )
+    assert sorted((each["shipper"], each["version"], each["confirmed"]) for each in await log(settings, 5)) == [
+        ("other", 1, False), ("other", 2, True), ("other", 3, False), ("shop", 1, False), ("shop", 2, True),
+    ]  # fmt: skip
+    assert (await buuta(settings, "shipper", "confirm", "ghn/z82bs", "nobody")).code != 0
+
+
+async def test_a_number_that_is_used_again_has_a_first_registration_again(
+    settings: SharedSettings, pool: Any, shops: Shops
+) -> None:
+    await shops.register("shop")
+    await pool.execute("update registrations set registered_at = registered_at - 400 * 86400000::bigint")
+    ended = (scan("accepted", -300 * 24), scan("delivered", -300 * 24 + 1))
+    async with worker(settings, pool) as tracker:
+        await tracker.handle(chunk(settings, 0, ended))
+    assert (await shops.register("other")).json()["standing"] == "first"
+
+
+async def test_registrations_without_the_carriers_word_are_few_by_parcel_and_by_shop_and_day(
+    settings: SharedSettings, shops: Shops
+) -> None:
+    for shop in ("shop", "other"):
+        assert (await shops.register(shop)).status_code == 201
+    full = await shops.register("third")
+    assert (full.status_code, full.json()["code"]) == (409, "registered_by_many")
+    await buuta(settings, "shipper", "link", "third", "ghn")
+    assert (await shops.register("third")).json()["standing"] == "confirmed", "who is known always has room"
+    numbers = ("P11", "P12", "P13")
+    for number in numbers:
+        await shops.register("shop", number=number)
+    answers = [await shops.register("greedy", number=number) for number in numbers]
+    assert [each.status_code for each in answers] == [201, 201, 429]
+    assert int(answers[-1].headers["retry-after"]) > 0
+    assert (await shops.register("greedy", number="MINE1")).status_code == 201
+
+
+async def test_a_recipient_is_registered_only_so_often_whoever_does_it(shops: Shops, pool: Any) -> None:
+    victim = {"phone": "+84912345678"}
+    made = [("shop", "V01"), ("other", "V02"), *(("shop", f"V{place}") for place in range(10, 20))]
+    answers = await asyncio.gather(
+        *(shops.register(shop, number=number, recipient=victim) for shop, number in made)
+    )
+    assert sorted(each.status_code for each in answers) == [201] * 3 + [429] * 9
+    assert "912345678" not in repr([dict(row) for row in await pool.fetch("select * from window_counts")])
+    own = await shops.register("shop")
+    path = f"/v1/parcels/{own.json()['registration_id']}"
+    assert (await shops.ask("shop", "PATCH", path, {"recipient": victim})).status_code == 429
+    assert (await shops.ask("shop", "DELETE", path)).status_code == 200, "to withdraw is always possible"
+
+
+async def test_a_registration_is_changed_only_so_often(shops: Shops) -> None:
+    made = (await shops.register("shop")).json()["registration_id"]
+    answers = [await shops.ask("shop", "PATCH", f"/v1/parcels/{made}", {}) for _ in range(5)]
+    assert [each.status_code for each in answers] == [200, 200, 200, 429, 429]
+
+
+async def test_of_registrations_that_race_one_is_made_and_the_others_hear_that_it_is(shops: Shops) -> None:
+    answers = await asyncio.gather(*(shops.register("shop") for _ in range(6)))
+    assert sorted(each.status_code for each in answers) == [201, 409, 409, 409, 409, 409]
+    assert {each.json()["code"] for each in answers if each.status_code == 409} == {"already_registered"}
+
+
+async def test_counts_of_windows_are_right_side_by_side_and_end(pool: Any) -> None:
+    now, subjects = 1_795_480_000_000, [uuid.uuid4().bytes for _ in range(3)]
+    hour = [window("recipient", each, now, 1) for each in subjects]
+
+    async def take(order: int) -> None:
+        async with pool.acquire() as con, con.transaction():
+            await windows.take(con, dict.fromkeys(hour[::order], 1))
+
+    await asyncio.gather(*(take(order) for order in (1, -1) * 10))
+    async with pool.acquire() as con:
+        assert set((await windows.take(con, dict.fromkeys(hour, 1))).values()) == {21}
+        await windows.drop_ended(con, now + 2 * windows.HOUR_MS)
+    assert await pool.fetchval("select count(*) from window_counts") == 0
