@@ -9,6 +9,7 @@ BuutaError
 │   ├── BadItem             a report that breaks a rule; carries a machine code and a field
 │   ├── Undecodable         bytes that no schema of ours reads
 │   ├── Unsendable          a record that Kafka refuses while it takes others
+│   ├── Unopenable          what was sealed does not open: another master key, or changed or moved bytes
 │   └── Forbidden           a key that is unknown, or that is not for this carrier or shipper
 └── Stop                    going on would do harm; the process must end
     ├── BadSettings         a variable that is missing or wrong
@@ -67,6 +68,10 @@ class Undecodable(Reject):
 
 class Unsendable(Reject):
     """A record that Kafka refuses while it takes others."""
+
+
+class Unopenable(Reject):
+    """What was sealed does not open: another master key, or bytes that were changed or moved."""
 
 
 class Forbidden(Reject):

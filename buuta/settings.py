@@ -69,6 +69,10 @@ class SharedSettings(BaseSettings):
         SecretStr(""),
         description="32 bytes in hex that wrap every person's key; or a file's @PATH.",
     )
+    master_key_previous: SecretStr = Field(
+        SecretStr(""),
+        description="Another master key that opens, too, while `buuta keys rotate` takes its place.",
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Log level.")
 
 

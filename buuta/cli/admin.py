@@ -13,6 +13,8 @@ from buuta.cli.connect import connected
 from buuta.errors import BadItem
 from buuta.settings import SharedSettings, describe, load
 from buuta.storage.migrate import migrate as apply_migrations
+from buuta.storage.unlocking import open_vault
+from buuta.storage.vault import Vault
 from buuta.streaming.topics import create_topics, warnings
 from services.ingest.settings import IngestSettings
 from services.notifier.settings import NotifierSettings
@@ -31,6 +33,21 @@ def with_database(work: Callable[[Any], Awaitable[Result]]) -> Result:
     async def run() -> Result:
         async with connected(load(SharedSettings)) as pool:
             return await work(pool)
+
+    return asyncio.run(run())
+
+
+def with_vault(work: Callable[[Any, Vault], Awaitable[Result]]) -> Result:
+    """Run `work` with a pool and the vault, unlocked.
+
+    Raises:
+        BadSettings: no master key, or another than the database's.
+    """
+
+    async def run() -> Result:
+        settings = load(SharedSettings)
+        async with connected(settings) as pool:
+            return await work(pool, await open_vault(pool, settings))
 
     return asyncio.run(run())
 
@@ -84,6 +101,25 @@ def messages_in_doubt() -> None:
         table.add_row(
             str(row["message_id"]), row["parcel_key"], told, row["channel"], str(row["decided_at"])
         )
+    console.print(table if rows else "None.")
+
+
+@messages.command("failed")
+def messages_failed() -> None:
+    """List messages that nobody got, and why: a provider's code, or a contact that does not open."""
+    rows = with_database(
+        lambda pool: pool.fetch(
+            "select message_id, parcel_key, kind, ordinal, channel, provider_code, decided_at from messages "
+            "where state = 'failed' order by decided_at desc limit 1000"
+        )
+    )
+    table = Table("message", "parcel", "told", "channel", "why", "since")
+    for row in rows:
+        told = f"{row['kind']} {row['ordinal']}"
+        table.add_row(
+            str(row["message_id"]), row["parcel_key"], told, row["channel"], row["provider_code"] or "",
+            str(row["decided_at"]),
+        )  # fmt: skip
     console.print(table if rows else "None.")
 
 

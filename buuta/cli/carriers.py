@@ -20,7 +20,7 @@ from buuta.cli.connect import connected
 from buuta.errors import BadItem
 from buuta.model.identifiers import CARRIER, SHARED
 from buuta.settings import load
-from buuta.storage.vault import Vault, read_master_key
+from buuta.storage.unlocking import open_vault
 from services.ingest.carriers import RECIPES, all_recipes
 from services.ingest.domain.keys import Kind, Limits, Scope
 from services.ingest.registry.locksmith import Cut, Locksmith, Shown, changes_of, keys_of
@@ -41,9 +41,10 @@ def with_locksmith(work: Callable[[Locksmith], Awaitable[Result]]) -> Result:
 
     async def run() -> Result:
         settings = load(IngestSettings)
-        vault = Vault(read_master_key(settings.master_key))
-        async with connected(settings) as pool, pool.acquire() as con, con.transaction():
-            return await work(Locksmith(con, vault, getpass.getuser()))
+        async with connected(settings) as pool, pool.acquire() as con:
+            vault = await open_vault(con, settings)
+            async with con.transaction():
+                return await work(Locksmith(con, vault, getpass.getuser()))
 
     return asyncio.run(run())
 

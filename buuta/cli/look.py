@@ -11,12 +11,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from buuta.cli.admin import with_database
+from buuta.audit.forgetting import forget as forget_parcel
+from buuta.cli.admin import with_database, with_vault
 from buuta.errors import BadItem, Retry
 from buuta.model.identifiers import normalise_number, owner_of, parcel_key
-from buuta.settings import SharedSettings, load
-from buuta.storage import secrets
-from buuta.storage.vault import Vault, read_master_key
 from services.ingest.keeping import details_of
 
 log = structlog.get_logger()
@@ -61,10 +59,7 @@ def details(parcel: Parcel) -> None:
     """Show what the vault holds of a parcel's scans: positions, digital addresses, notes, proofs. It is logged."""
     key = _key(parcel)
 
-    async def work(pool: Any) -> list[dict[str, Any]]:
-        return await details_of(pool, _vault(), key)
-
-    found = with_database(work)
+    found = with_vault(lambda pool, vault: details_of(pool, vault, key))
     log.info("details_shown", parcel=key, by=getuser())
     console.print_json(json.dumps(found)) if found else console.print(
         "Nothing is kept, or it was forgotten."
@@ -72,11 +67,20 @@ def details(parcel: Parcel) -> None:
 
 
 def forget(parcel: Parcel) -> None:
-    """Destroy the key of what the vault holds of a parcel: nobody can read it any more."""
+    """Erase what is personal of a parcel: its key and all under it, contacts, messages, reports in quarantine.
+
+    Scans, states and figures stay. A carrier's own files and its reports of refused lines lie where it put them.
+    """
     key = _key(parcel)
-    with_database(lambda pool: secrets.forget(pool, _vault(), key))
-    log.info("details_forgotten", parcel=key, by=getuser())
-    console.print("Forgotten.")
+    found = with_vault(lambda pool, vault: forget_parcel(pool, vault, key))
+    log.info("parcel_forgotten", parcel=key, by=getuser())
+    for name, count in found.erased.items():
+        console.print(f"{count:>6}  {name}")
+    if found.unread:
+        console.print(
+            f"{found.unread} reports in quarantine do not open, so nobody knows of whom they tell."
+        )
+    console.print("Forgotten." if found.erased else "There was nothing personal to forget.")
 
 
 def _key(parcel: str) -> str:
@@ -90,10 +94,6 @@ def _key(parcel: str) -> str:
 
     normal = normalise_number(number)
     return parcel_key(owner_of(carrier, normal, is_post=with_database(is_post))[0], normal)
-
-
-def _vault() -> Vault:
-    return Vault(read_master_key(load(SharedSettings).master_key))
 
 
 def add_to(app: typer.Typer) -> None:

@@ -13,6 +13,7 @@ from buuta.cli import (
     dead_letters,
     facilities,
     findings,
+    keys,
     look,
     moves,
     operators,
@@ -42,6 +43,7 @@ moves.add_to(app)
 operators.add_to(app)
 facilities.add_to(app)
 findings.add_to(app)
+keys.add_to(app)
 dead_letters.add_to(app)
 quarantine.add_to(app)
 rates.add_to(app)

@@ -8,10 +8,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from buuta.cli.admin import with_database
+from buuta.cli.admin import with_database, with_vault
 from buuta.errors import BadItem
 from buuta.settings import load
-from buuta.storage.vault import Vault, read_master_key
+from buuta.storage.vault import Vault
 from services.ingest.carriers import all_recipes
 from services.ingest.registry import polls
 from services.ingest.settings import IngestSettings
@@ -36,9 +36,9 @@ def poll(
     if not url.startswith(("http://", "https://")) or not httpx.URL(url).host:
         raise BadItem("url_invalid", "the address begins with http:// or https://")
     secret = None if secret_file is None else secret_file.read_text(encoding="utf-8").strip()
-    recipes, vault = all_recipes(settings.ingest_recipes), Vault(read_master_key(settings.master_key))
+    recipes = all_recipes(settings.ingest_recipes)
 
-    async def work(pool: Any) -> None:
+    async def work(pool: Any, vault: Vault) -> None:
         carrier = await carrier_of(pool, code)
         if carrier is None:
             raise BadItem("carrier_unknown", f"there is no carrier {code!r}: buuta carrier list shows them")
@@ -48,7 +48,7 @@ def poll(
             )
         await polls.ask_at(pool, vault, code, url, every, secret)
 
-    with_database(work)
+    with_vault(work)
     console.print(f"{code} is asked every {every} s.")
 
 

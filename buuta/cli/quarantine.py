@@ -3,42 +3,47 @@
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from getpass import getuser
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
+import structlog
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from buuta.audit.preview import Preview, preview
-from buuta.cli.admin import with_database
+from buuta.cli.admin import with_vault
 from buuta.cli.connect import connected, producing
 from buuta.contracts import registry
 from buuta.contracts.codec import Codec
-from buuta.errors import BadItem
+from buuta.errors import DIGITS, BadItem, Unopenable
 from buuta.model.scan import Scan
 from buuta.model.statuses import DeliveryMode, Reason, Status
 from buuta.model.times import DAY_MS
 from buuta.settings import load
-from buuta.storage.vault import Vault, read_master_key
+from buuta.storage.unlocking import open_vault
+from buuta.storage.vault import Vault
 from buuta.telemetry.clock import now_ms
 from services.ingest.carriers import all_recipes
 from services.ingest.domain.recipe import CodeRow
 from services.ingest.keeping import Keeping
 from services.ingest.quarantine import desk, held
 from services.ingest.quarantine.desk import NewCode, Way
-from services.ingest.quarantine.held import HeldReport, Wanted
+from services.ingest.quarantine.held import HeldReport, Waiting, Wanted
 from services.ingest.quarantine.replay import Keys, Reread
 from services.ingest.settings import IngestSettings
 from services.notifier.chunks import HOUR_MS, ChunkPlan
 from services.notifier.settings import NotifierSettings
 from services.tracker.chunks import ChunkFold
 
+log = structlog.get_logger()
 console = Console()
+CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,24}")
 quarantine = typer.Typer(
     help="Reports whose code or identity nobody knows: look, map, send on, drop.", no_args_is_help=True
 )
@@ -58,24 +63,48 @@ def list_(
 ) -> None:
     """Show what waits: by carrier, reason and code, or report by report."""
     if reports or code is not None:
-        _list_reports(with_database(lambda pool: held.waiting(pool, Wanted(carrier, code))))
+        _list_reports(*with_vault(partial(_reports, carrier, code)))
         return
-    rows = [row for row in with_database(held.summary) if carrier in (None, row["carrier"])]
-    table = Table("carrier", "reason", "code", "reports", "oldest")
+    rows, codes = with_vault(_summary)
+    table = Table("carrier", "reason", "code", "mark", "reports", "oldest")
     for row in rows:
-        table.add_row(
-            row["carrier"], row["reason"], row["raw_code"], str(row["reports"]), _age(row["oldest"])
-        )
+        if carrier in (None, row.carrier):
+            shown = _shown(codes[row.example])
+            table.add_row(row.carrier, row.reason, shown, row.mark, str(row.reports), _age(row.oldest))
     console.print(table if rows else "Nothing waits.")
 
 
-def _list_reports(found: Sequence[HeldReport]) -> None:
+async def _summary(pool: Any, vault: Vault) -> tuple[Sequence[Waiting], dict[int, str]]:
+    rows = await held.summary(pool)
+    return rows, await held.codes_of(pool, vault, rows)
+
+
+async def _reports(
+    carrier: str | None, code: str | None, pool: Any, vault: Vault
+) -> tuple[Sequence[HeldReport], Vault]:
+    return await held.waiting(pool, Wanted(carrier, held.hash_named(vault, code))), vault
+
+
+def _shown(code: str) -> str:
+    """A code that looks like one; what may be a name, a telephone number or an address only `show` tells."""
+    return code if CODE.fullmatch(code) and not DIGITS.search(code) else ""
+
+
+def _list_reports(found: Sequence[HeldReport], vault: Vault) -> None:
     table = Table("number", "carrier", "door", "reason", "code", "age")
     for each in found:
         table.add_row(
-            str(each.number), each.carrier, each.door, each.reason, each.raw_code, _age(each.received_at)
-        )
+            str(each.number), each.carrier, each.door, each.reason, _shown(_code(each, vault)),
+            _age(each.received_at),
+        )  # fmt: skip
     console.print(table if found else "Nothing waits.")
+
+
+def _code(report: HeldReport, vault: Vault) -> str:
+    try:
+        return report.raw_code(vault)
+    except Unopenable:
+        return ""
 
 
 def _age(since: datetime) -> str:
@@ -89,16 +118,22 @@ def _age(since: datetime) -> str:
 @quarantine.command()
 def show(number: Number) -> None:
     """Show one report, decrypted; personal fields that its recipe names were dropped when it came."""
-    report = with_database(lambda pool: held.one(pool, number))
-    if report is None:
-        raise BadItem("report_unknown", f"there is no report {number}: buuta quarantine list --reports")
-    vault = Vault(read_master_key(load(IngestSettings).master_key))
-    plain = vault.open_payload(report.payload)
+
+    async def work(pool: Any, vault: Vault) -> tuple[HeldReport, bytes, str]:
+        report = await held.one(pool, number)
+        if report is None:
+            raise BadItem("report_unknown", f"there is no report {number}: buuta quarantine list --reports")
+        return report, report.opened(vault), report.raw_code(vault)
+
+    report, plain, code = with_vault(work)
+    log.info("quarantine_shown", number=number, by=getuser())
     state = f"{report.state}: {report.why}" if report.why else report.state
     console.print(
         f"{report.carrier} by {report.door} at {report.received_at:%Y-%m-%d %H:%M:%S %Z}, {report.reason}; {state}",
         markup=False,
     )
+    if code:
+        console.print(f"code: {code}", markup=False)
     try:
         console.print_json(json.dumps(json.loads(plain)))
     except ValueError:
@@ -110,7 +145,7 @@ def map_(
     format_name: Annotated[
         str, typer.Argument(metavar="FORMAT", help="Whose code: buuta carrier formats.")
     ],
-    code: Annotated[str, typer.Argument(help="The raw code, as it came.")],
+    code: Annotated[str, typer.Argument(help="The raw code as it came, or its mark.")],
     status: Annotated[Status | None, typer.Option(help="What it means.")] = None,
     no_movement: Annotated[bool, typer.Option("--no-movement", help="It is no movement.")] = False,
     reason: Annotated[Reason | None, typer.Option(help="Why, where it says so.")] = None,
@@ -128,7 +163,9 @@ def map_(
     if format_name not in recipes:
         raise BadItem("format_unknown", f"no such format; there are {', '.join(recipes)}")
     row = CodeRow(status, reason, provisional, mode)
-    asyncio.run(_replayed(Wanted(raw_code=code), NewCode(format_name, code, row, getuser()), dry_run))
+    code = with_vault(lambda pool, vault: held.code_named(pool, vault, code))
+    mapping = NewCode(format_name, code, row, getuser())
+    asyncio.run(_replayed(Chosen(code=code), mapping, dry_run))
 
 
 @quarantine.command()
@@ -139,7 +176,7 @@ def replay(
     dry_run: DryRun = False,
 ) -> None:
     """Read what waits once more, after a recipe was put right, and send on what can be read now."""
-    asyncio.run(_replayed(Wanted(carrier, code, number), None, dry_run))
+    asyncio.run(_replayed(Chosen(carrier, code, number), None, dry_run))
 
 
 @quarantine.command()
@@ -153,8 +190,22 @@ def drop(
     if carrier is None and number is None:
         raise BadItem("reports_missing", "name a report by --number, or a --carrier")
 
-    dropped = with_database(lambda pool: desk.drop(pool, Wanted(carrier, code, number), why))
+    chosen = Chosen(carrier, code, number)
+    dropped = with_vault(lambda pool, vault: desk.drop(pool, chosen.wanted(vault), why))
     console.print(f"{dropped} dropped.")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which reports are meant; a code as it came or by its mark."""
+
+    carrier: str | None = None
+    code: str | None = None
+    number: int | None = None
+
+    def wanted(self, vault: Vault) -> Wanted:
+        """The same for the quarantine."""
+        return Wanted(self.carrier, held.hash_named(vault, self.code), self.number)
 
 
 @dataclass(frozen=True)
@@ -170,16 +221,16 @@ class Place:
 @contextlib.asynccontextmanager
 async def _place() -> AsyncIterator[Place]:
     settings = load(IngestSettings)
-    vault = Vault(read_master_key(settings.master_key))
     async with connected(settings) as pool, pool.acquire() as con:
-        yield Place(settings, vault, pool, con)
+        yield Place(settings, await open_vault(con, settings), pool, con)
 
 
-async def _replayed(wanted: Wanted, mapping: NewCode | None, dry_run: bool) -> None:
+async def _replayed(chosen: Chosen, mapping: NewCode | None, dry_run: bool) -> None:
     async with _place() as at:
         async with desk.transaction(at.con, dry_run=dry_run):
             recipes = all_recipes(at.settings.ingest_recipes)
-            found = await desk.reread(at.con, recipes, Keys(at.vault, Codec()), wanted, mapping)
+            wanted, keys = chosen.wanted(at.vault), Keys(at.vault, Codec())
+            found = await desk.reread(at.con, recipes, keys, wanted, mapping)
             if dry_run:
                 _print_preview(await _previewed(at, found.scans), found)
         if dry_run:

@@ -17,7 +17,7 @@ from buuta.cli.connect import connected
 from buuta.contracts import registry
 from buuta.errors import Forbidden
 from buuta.settings import load
-from buuta.storage.vault import Vault, read_master_key
+from buuta.storage.unlocking import open_vault
 from buuta.streaming.producer import Producer
 from buuta.telemetry.health import Readiness
 from buuta.telemetry.service import main
@@ -108,9 +108,9 @@ def watch(
 async def _intake() -> AsyncIterator[Intake]:
     """Intake without HTTP doors, straight into the log."""
     settings = load(IngestSettings)
-    vault = Vault(read_master_key(settings.master_key))
     producer = Producer(settings, Readiness())
     async with connected(settings) as pool, registry.opened(settings.schema_registry_url) as codec:
+        vault = await open_vault(pool, settings)
         await producer.start()
         await producer.connected()
         book = RecipeBook(await mapped(pool, all_recipes(settings.ingest_recipes)))

@@ -3,10 +3,14 @@
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from buuta.storage.vault import Vault
+from buuta.errors import Unopenable
+from buuta.storage.unlocking import unlock
+from buuta.storage.vault import Owned, Place, Vault
+
+CHANNELS: Final = ("sms", "email")
 
 
 @dataclass(frozen=True, repr=False)
@@ -24,7 +28,15 @@ class Contact:
     @property
     def channels(self) -> list[str]:
         """The channels by which the recipient can be reached."""
-        return [channel for channel in ("sms", "email") if self.address(channel)]
+        return [channel for channel in CHANNELS if self.address(channel)]
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A contact that does not open, and why; its neighbours do."""
+
+    person: bytes
+    why: str
 
 
 def person_hash(vault: Vault, shipper: str, contact: Contact) -> bytes:
@@ -37,22 +49,38 @@ def recipient_hash(vault: Vault, channel: str, address: str) -> bytes:
     return vault.find_by("recipient", channel, address)
 
 
-def recipients(vault: Vault, contact: Contact) -> list[tuple[str, bytes]]:
-    """A contact's channels, each with the hash of its address there."""
+def recipients(vault: Vault, contact: Contact | Unreadable) -> list[tuple[str, bytes]]:
+    """A contact's channels, each with the hash of its address there.
+
+    Of one that does not open: every channel, and the person; who sends tries once more, and says what is wrong.
+    """
+    if isinstance(contact, Unreadable):
+        return [(channel, contact.person) for channel in CHANNELS]
     reached = ((channel, contact.address(channel)) for channel in contact.channels)
     return [(channel, recipient_hash(vault, channel, address or "")) for channel, address in reached]
 
 
-async def store(con: Any, vault: Vault, shipper: str, contact: Contact) -> tuple[bytes, bytes]:
-    """Make or find the person's key, and seal the contact; returns person hash and sealed bytes."""
+def _place(registration_id: UUID) -> Place:
+    return Place("registrations.contacts", registration_id.bytes)
+
+
+async def store(
+    con: Any, vault: Vault, shipper: str, registration_id: UUID, contact: Contact
+) -> tuple[bytes, bytes]:
+    """Make or find the person's key, and seal the contact for a registration; returns person hash and sealed bytes.
+
+    Raises:
+        Unopenable: the person's key is wrapped by a master key that we were not given.
+    """
+    await unlock(con, vault)
     person = person_hash(vault, shipper, contact)
     wrapped = await con.fetchval(
         "insert into persons (person_hash, shipper, wrapped_key) values ($1, $2, $3) "
         "on conflict (person_hash) do update set shipper = excluded.shipper returning wrapped_key",
-        person, shipper, vault.new_person_key(person),
+        person, shipper, vault.new_key(person),
     )  # fmt: skip
     plain = json.dumps({"phone": contact.phone, "email": contact.email}).encode()
-    return person, vault.seal(wrapped, person, plain)
+    return person, vault.seal(Owned(person, wrapped), _place(registration_id), plain)
 
 
 async def forget_unused(con: Any, person: bytes) -> None:
@@ -64,17 +92,26 @@ async def forget_unused(con: Any, person: bytes) -> None:
     )
 
 
-async def load(con: Any, vault: Vault, ids: Collection[UUID]) -> dict[UUID, Contact]:
+async def load(con: Any, vault: Vault, ids: Collection[UUID]) -> dict[UUID, Contact | Unreadable]:
     """The contacts of these registrations; withdrawn and erased ones are missing."""
+    await unlock(con, vault)
     rows = await con.fetch(
         "select registration_id, language, contacts, person_hash, wrapped_key "
         "from registrations join persons using (person_hash) "
         "where registration_id = any($1) and contacts is not null",
         list(ids),
     )
-    return {row["registration_id"]: _contact(vault, row) for row in rows}
+    found = {row["registration_id"]: _contact(vault, row) for row in rows}
+    return {registration_id: contact for registration_id, contact in found.items() if contact is not None}
 
 
-def _contact(vault: Vault, row: Any) -> Contact:
-    plain = json.loads(vault.open(row["wrapped_key"], row["person_hash"], row["contacts"]))
-    return Contact(plain["phone"], plain["email"], row["language"])
+def _contact(vault: Vault, row: Any) -> Contact | Unreadable | None:
+    key = Owned(row["person_hash"], row["wrapped_key"])
+    try:
+        plain = vault.open(key, _place(row["registration_id"]), row["contacts"])
+    except Unopenable as why:
+        return Unreadable(row["person_hash"], str(why))
+    if plain is None:
+        return None
+    said = json.loads(plain)
+    return Contact(said["phone"], said["email"], row["language"])

@@ -14,14 +14,14 @@ INGEST_ITEMS = Counter(
 )
 INGEST_UNKNOWN_CODES = Counter(
     "buuta_ingest_unknown_codes_total",
-    "Reports set aside for an unknown code.",
-    ["carrier", "code"],
+    "Reports set aside for an unknown code, which is sealed: buuta quarantine list.",
+    ["carrier"],
 )
 INGEST_QUARANTINE = Gauge(
-    "buuta_ingest_quarantine_records", "Reports that wait in quarantine.", ["carrier", "reason", "code"]
+    "buuta_ingest_quarantine_records", "Reports that wait in quarantine.", ["carrier", "reason"]
 )
 INGEST_QUARANTINE_SECONDS = Gauge(
-    "buuta_ingest_quarantine_oldest_seconds", "Age of the oldest that waits.", ["carrier", "reason", "code"]
+    "buuta_ingest_quarantine_oldest_seconds", "Age of the oldest that waits.", ["carrier", "reason"]
 )
 INGEST_ACCEPT_SECONDS = Histogram(
     "buuta_ingest_accept_seconds", "From the request to Kafka's acknowledgement.", ["door"]
@@ -51,6 +51,11 @@ INGEST_ODD_ADDRESSES = Counter(
     "buuta_ingest_odd_addresses_total",
     "Digital addresses that are not ten digits; they are kept.",
     ["carrier"],
+)
+INGEST_UNMEASURED = Counter(
+    "buuta_ingest_unmeasured_total",
+    "Scans without a distance, since the destination was forgotten meanwhile or does not open.",
+    ["why"],
 )
 INGEST_POLLS = Counter(
     "buuta_ingest_polls_total",

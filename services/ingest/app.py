@@ -15,7 +15,7 @@ from buuta.storage import set_aside
 from buuta.storage.background import Step, run_forever, running
 from buuta.storage.bounded import BoundedPool, Silence
 from buuta.storage.pool import open_pool
-from buuta.storage.vault import Vault, read_master_key
+from buuta.storage.unlocking import locked_vault, unlock_at_start, unlock_soon
 from buuta.streaming.producer import Producer
 from buuta.telemetry.health import Readiness
 from buuta.telemetry.routes import operations
@@ -84,13 +84,14 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
     """The running service: its HTTP app, and a future that fails when it cannot go on."""
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     readiness = Readiness.any_of("database", "kafka")
-    vault = Vault(read_master_key(settings.master_key))
+    vault = locked_vault(settings)
     patience = min(settings.ingest_patience, settings.kafka_timeout)
     producer = Producer(settings.model_copy(update={"kafka_timeout": patience}), readiness)
     async with (
         open_pool(settings, "ingest", readiness) as pool,
         registry.opened(settings.schema_registry_url) as codec,
     ):
+        await unlock_at_start(pool, vault)
         await producer.start()
         edge = BoundedPool(pool, settings.database_timeout, Silence(str(settings.database)))
         patient = edge.patient(settings.database_timeout * PATIENT)
@@ -129,7 +130,7 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
             "set_aside": partial(set_aside.measure, pool),
         }  # fmt: skip
         asking = PollingDoor(intakes.real, vault)
-        work = [keyring.run(), spool.run(), shelter.run(), asking.run()]
+        work = [keyring.run(), spool.run(), shelter.run(), asking.run(), unlock_soon(pool, vault, failed)]
         # Each by itself: one that fails, or that hangs, starves no other.
         work += [run_forever(name, step, FOLLOW_SECONDS) for name, step in follow.items()]
         if settings.ingest_kafka_door:

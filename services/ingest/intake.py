@@ -16,6 +16,7 @@ from buuta.contracts.columns import encode_rows
 from buuta.errors import BadItem
 from buuta.model.identifiers import parcel_key
 from buuta.model.scan import Scan
+from buuta.storage.unlocking import unlock
 from buuta.storage.vault import Vault
 from buuta.streaming.producer import Pair
 from buuta.telemetry import metrics
@@ -24,19 +25,17 @@ from services.ingest.copies import Copies
 from services.ingest.domain import copy
 from services.ingest.domain.details import Details
 from services.ingest.domain.personal import without_personal
-from services.ingest.domain.recipe import Receipt, Recipe, Report, UnknownCode, shown_code, to_scan
-from services.ingest.quarantine.held import Held
+from services.ingest.domain.recipe import Receipt, Recipe, Report, UnknownCode, to_scan
+from services.ingest.quarantine.held import Held, Source, sealed
 from services.ingest.registry.tally import Tally
 from services.ingest.storage import Carrier
 
 Parse = Callable[[Any], Report | None]
 Keep = Callable[[Sequence[Held]], Awaitable[None]]
 Put = Callable[[Sequence[Pair]], Awaitable[None]]
-KNOWN_LABELS: Final = 200
 COLUMNS_FROM: Final = 16
 COPY_DIFFERS: Final = "copy_differs"
 """The code of an answer about a scan whose id came before with other words."""
-_labels: set[tuple[str, str]] = set()
 
 
 class Result(StrEnum):
@@ -141,6 +140,7 @@ class Intake:
             KafkaAway: not all were acknowledged; the sender must send them all again, and none will
                 count twice.
         """
+        await unlock(self.pool, self._vault)
         reading = self.read(carrier, receipt, payloads, parse)
         if reading.held:
             await self._target.keep(reading.held)
@@ -198,7 +198,7 @@ class Intake:
         except UnknownCode as unknown:
             kept = without_personal(payload, recipe.personal)
             reading.held.append(self.sealed(receipt, kept, unknown.code, unknown.raw_code))
-            _count_unknown(receipt.carrier, unknown.raw_code)
+            metrics.INGEST_UNKNOWN_CODES.labels(receipt.carrier).inc()
             return Answer(Result.QUARANTINED, None, unknown.code, unknown.field, str(unknown))
         except BadItem as bad:
             return Answer(Result.REJECTED, None, bad.code, bad.field, str(bad))
@@ -249,8 +249,8 @@ class Intake:
     def sealed(self, receipt: Receipt, payload: Any, reason: str, raw_code: str) -> Held:
         """A report for the quarantine; what it says may be personal, so it is encrypted."""
         plain = payload if isinstance(payload, bytes) else _bytes(payload)
-        sealed = self._vault.seal_payload(plain)
-        return Held(receipt.carrier, receipt.door, reason, raw_code[:100], receipt.received_at, sealed)
+        source = Source(receipt.carrier, receipt.door, reason, receipt.received_at)
+        return sealed(self._vault, source, plain, raw_code)
 
 
 def _again(reading: Reading, scan: Scan) -> Answer:
@@ -286,12 +286,3 @@ def _encoded(codec: Codec, scans: Collection[Scan]) -> list[bytes]:
 
 def _bytes(payload: Any) -> bytes:
     return json.dumps(payload, ensure_ascii=True).encode()
-
-
-def _count_unknown(carrier: str, raw_code: str) -> None:
-    """Count per carrier and code; a sender that makes codes up cannot make metrics without end."""
-    label = (carrier, shown_code(raw_code))
-    if label not in _labels and len(_labels) >= KNOWN_LABELS:
-        label = (carrier, "other")
-    _labels.add(label)
-    metrics.INGEST_UNKNOWN_CODES.labels(*label).inc()

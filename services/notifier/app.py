@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from buuta.storage.background import run_forever, running
 from buuta.storage.outbox import Relay
-from buuta.storage.vault import Vault, read_master_key
+from buuta.storage.unlocking import locked_vault, unlock_at_start, unlock_soon
 from buuta.streaming import stream
 from buuta.streaming.stream import Route
 from buuta.streaming.worker import ChunkWorker
@@ -41,17 +41,18 @@ async def wire(settings: NotifierSettings) -> AsyncIterator[tuple[Any, "asyncio.
     """The running notifier: its HTTP app, and a future that fails when it cannot go on."""
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     readiness = Readiness("database", "kafka", "partitions", "sms")
-    vault = Vault(read_master_key(settings.master_key))
+    vault = locked_vault(settings)
     app = FastAPI(title="Buuta notifier", openapi_url=None)
     app.include_router(operations(CONSUMER, readiness, VERSION))
     route = Route(CONSUMER, settings.milestones_topic, EXPECTED, settings.notifications_topic)
     async with stream.opened(settings, route, readiness) as parts:
+        await unlock_at_start(parts.pool, vault)
         worker = ChunkWorker(parts, ChunkPlan(vault, settings.tell_within_hours * HOUR_MS).prepare, failed)
         sms = SmsChannel(settings)
         await sms.start()
         office = Office(parts.pool, vault, parts.codec, settings, sentences())
         senders = [Sender(office, each) for each in (sms, EmailChannel(settings))]
-        work = [sender.run() for sender in senders]
+        work = [*(sender.run() for sender in senders), unlock_soon(parts.pool, vault, failed)]
         watch = run_forever("sms_watch", partial(_watch, sms, readiness), WATCH_SECONDS)
         try:
             async with (

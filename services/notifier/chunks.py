@@ -12,7 +12,7 @@ from typing import Any, Final
 from buuta.contracts.columns import Decoded
 from buuta.model.milestone import Action, ParcelMilestone
 from buuta.storage import contacts
-from buuta.storage.contacts import Contact
+from buuta.storage.contacts import Contact, Unreadable
 from buuta.storage.vault import Vault
 from buuta.streaming.chunk import Chunk
 from buuta.streaming.producer import Pair
@@ -20,7 +20,7 @@ from buuta.telemetry import metrics
 from services.notifier import storage
 from services.notifier.domain.plan import is_news, meaning, told_of
 
-Contacts = Mapping[uuid.UUID, Contact]
+Contacts = Mapping[uuid.UUID, Contact | Unreadable]
 HOUR_MS: Final = 3_600_000
 EXPECTED: Final = frozenset({"ParcelMilestone"})
 

@@ -14,10 +14,11 @@ from typing import Any
 import structlog
 
 from buuta.contracts.codec import Codec
+from buuta.errors import Unopenable
 from buuta.model.identifiers import split_key
 from buuta.storage import contacts, outbox, set_aside
 from buuta.storage.background import Fault, each_alone, is_waited_for, run_forever, said
-from buuta.storage.contacts import Contact
+from buuta.storage.contacts import Contact, Unreadable
 from buuta.storage.set_aside import Aside
 from buuta.storage.vault import Vault
 from buuta.telemetry import metrics
@@ -90,7 +91,8 @@ class Sender:
         known: dict[uuid.UUID, Contact | Exception] = {}
 
         async def read(ids: Sequence[uuid.UUID]) -> None:
-            known.update(await contacts.load(self._pool, self._vault, ids))
+            for registration_id, each in (await contacts.load(self._pool, self._vault, ids)).items():
+                known[registration_id] = Unopenable(each.why) if isinstance(each, Unreadable) else each
 
         outcome = await each_alone(
             list({each for message in claimed for each in message.registrations}), read

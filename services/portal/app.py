@@ -13,7 +13,7 @@ from buuta.storage.background import running
 from buuta.storage.bounded import BoundedPool, Silence
 from buuta.storage.outbox import Relay
 from buuta.storage.pool import open_pool
-from buuta.storage.vault import Vault, read_master_key
+from buuta.storage.unlocking import locked_vault, unlock_at_start, unlock_soon
 from buuta.streaming.producer import Producer
 from buuta.telemetry.health import Readiness
 from buuta.telemetry.routes import operations
@@ -29,12 +29,13 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
     """The running service: its HTTP app, and a future that fails when it cannot go on."""
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     readiness = Readiness("database", "kafka")
-    vault = Vault(read_master_key(settings.master_key))
+    vault = locked_vault(settings)
     producer = Producer(settings, readiness)
     async with (
         open_pool(settings, "portal", readiness) as pool,
         registry.opened(settings.schema_registry_url) as codec,
     ):
+        await unlock_at_start(pool, vault)
         await producer.start()
         edge = BoundedPool(pool, settings.database_timeout, Silence(str(settings.database)))
         board = LiveBoard(edge)
@@ -49,7 +50,7 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         app.include_router(rates.router(edge.patient(settings.database_timeout * 2), settings))
         app.include_router(operations("portal", readiness))
         try:
-            async with running(Relay(pool, producer).run(), board.run()):
+            async with running(Relay(pool, producer).run(), board.run(), unlock_soon(pool, vault, failed)):
                 yield app, failed
         finally:
             await producer.stop()

@@ -11,7 +11,7 @@ from buuta.model.identifiers import parcel_key
 from buuta.model.times import DAY_MS
 from buuta.storage import contacts, outbox, secrets
 from buuta.storage.contacts import Contact
-from buuta.storage.vault import Vault
+from buuta.storage.vault import Place, Vault
 from buuta.web.problems import Problem
 from services.portal import standing, storage
 from services.portal.domain.registration import (
@@ -174,12 +174,15 @@ class Registrar:
         """Where exactly it goes, under the parcel's key; None where that is not said."""
         if to is None or not to.private:
             return None
-        _, sealed = await secrets.seal(con, self._vault, _key(row), json.dumps(to.private).encode())
+        place = Place("registrations.destination", row["registration_id"].bytes)
+        _, sealed = await secrets.seal(con, self._vault, _key(row), place, json.dumps(to.private).encode())
         return sealed
 
     async def _seal(self, con: Any, row: dict[str, Any], recipient: Recipient) -> None:
         contact = Contact(recipient.phone, recipient.email, recipient.language)
-        person, sealed = await contacts.store(con, self._vault, row["shipper"], contact)
+        person, sealed = await contacts.store(
+            con, self._vault, row["shipper"], row["registration_id"], contact
+        )
         row |= {"person_hash": person, "contacts": sealed, "language": contact.language,
                 "channels": contact.channels}  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 import json
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -11,7 +11,7 @@ from buuta.settings import SharedSettings
 from buuta.storage.vault import Vault, read_master_key
 from buuta.streaming.producer import Producer
 from services.ingest.intake import Intake, Target
-from services.ingest.quarantine.held import hold
+from services.ingest.quarantine.held import COLUMNS, HeldReport, hold
 from services.ingest.registry.locksmith import Locksmith
 from services.ingest.storage import Carrier, keep_facts
 from tests.integration.parts import everything
@@ -31,6 +31,23 @@ def intake_on(settings: SharedSettings, producer: Producer, pool: Any) -> Intake
 async def add_carrier(pool: Any, carrier: Carrier) -> tuple[str, str]:
     """A carrier with its API key and webhook token."""
     return await Locksmith(pool, Vault(bytes(32)), "a test").add_carrier(carrier)
+
+
+class Kept(NamedTuple):
+    """A report in quarantine, opened."""
+
+    carrier: str
+    reason: str
+    code: str
+    said: bytes
+
+
+async def quarantined(settings: SharedSettings, pool: Any) -> list[Kept]:
+    """What is in quarantine, whatever became of it, in the order of its coming."""
+    vault = Vault(read_master_key(settings.master_key))
+    rows = await pool.fetch(f"select {COLUMNS} from quarantine order by id")
+    reports = [HeldReport(*row) for row in rows]
+    return [Kept(each.carrier, each.reason, each.raw_code(vault), each.opened(vault)) for each in reports]
 
 
 class Door:

@@ -12,8 +12,7 @@ import pytest
 from backports import zstd
 
 from buuta.settings import SharedSettings
-from buuta.storage.vault import Vault, read_master_key
-from tests.integration.doors import GOOD, Door, log
+from tests.integration.doors import GOOD, Door, log, quarantined
 from tests.integration.parts import database_away
 
 OTHER = {**GOOD, "number": "OTHER1", "attempt": 2, "proof_present": True}
@@ -76,8 +75,8 @@ async def test_a_line_that_is_no_json_never_fails_the_others_and_is_kept(
     answer = await post(door, b"\n".join(lines), content_type="application/x-ndjson")
     assert [item["result"] for item in answer.json()] == ["accepted", "rejected", "rejected", "accepted"]
     assert [item.get("code") for item in answer.json()] == [None, "line_not_json", "item_not_object", None]
-    [first, _] = await pool.fetch("select payload from quarantine order by id")
-    assert Vault(read_master_key(settings.master_key)).open_payload(first["payload"]) == lines[1]
+    [first, _] = await quarantined(settings, pool)
+    assert first.said == lines[1]
 
 
 ENDLESS = {

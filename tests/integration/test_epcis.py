@@ -11,7 +11,7 @@ from buuta.settings import SharedSettings
 from services.ingest.domain.epcis import document_of
 from services.ingest.storage import Carrier
 from tests.integration.command import buuta
-from tests.integration.doors import Door, add_carrier, log
+from tests.integration.doors import Door, add_carrier, log, quarantined
 from tests.waiting import until
 
 HUB: Final = {"id": "urn:buuta:facility:HN-01"}
@@ -206,7 +206,8 @@ async def test_an_unknown_step_waits_and_is_read_again_once_it_is_mapped(
 ) -> None:
     found = await job(door, key, event("urn:post:bizstep:sorted", 1, A))
     assert found["success"] is True, "the event is right; its code is ours to map"
-    assert await pool.fetchval("select raw_code from quarantine") == "urn:post:bizstep:sorted"
+    [kept] = await quarantined(settings, pool)
+    assert kept.code == "urn:post:bizstep:sorted"
     mapped = await buuta(
         settings, "quarantine", "map", "epcis", "urn:post:bizstep:sorted", "--status", "in_transit"
     )

@@ -11,7 +11,6 @@ import pytest
 
 from buuta.errors import BadItem, BadSettings
 from buuta.settings import SharedSettings
-from buuta.storage.vault import Vault, read_master_key
 from services.ingest.app import wire
 from services.ingest.carriers import RECIPES, all_recipes
 from services.ingest.domain.recipe import Recipe
@@ -20,7 +19,7 @@ from services.ingest.intake import Intake
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier
 from tests.golden import PAIRS, WEBHOOK_PAIRS, Pair, named
-from tests.integration.doors import add_carrier, intake_on, log, ready
+from tests.integration.doors import add_carrier, intake_on, log, quarantined, ready
 from tests.integration.parts import producer_on
 from tests.unit.test_carriers import GHN
 from tests.waiting import until
@@ -80,8 +79,7 @@ async def test_a_couriers_name_and_phone_are_dropped_before_a_payload_is_kept(
     _, token = await add_carrier(pool, Carrier("vtp", "Viettel Post", "viettelpost"))
     for pair in [each for recipe, each in PAIRS if recipe.format == "viettelpost"]:
         await client.post(f"/v1/webhooks/{token}/viettelpost", content=pair.content)
-    vault = Vault(read_master_key(settings.master_key))
-    opened = [vault.open_payload(sealed) for [sealed] in await pool.fetch("select payload from quarantine")]
+    opened = [each.said for each in await quarantined(settings, pool)]
     assert len(opened) == 3
     assert any(b"TTKT3" in each for each in opened), "the rest is there"
     for everywhere in (*map(bytes.decode, opened), repr(await log(settings))):

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from pydantic import SecretStr
 
 from buuta.contracts.codec import Codec
 from buuta.settings import SharedSettings
@@ -16,7 +15,7 @@ from services.ingest.doors.kafka import KafkaDoor
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier
 from tests.integration.command import buuta
-from tests.integration.doors import add_carrier, intake_on, log
+from tests.integration.doors import add_carrier, intake_on, log, quarantined
 from tests.integration.parts import producer_on
 from tests.scans import registration, scan
 from tests.waiting import until
@@ -74,8 +73,8 @@ async def test_what_cannot_be_taken_is_set_aside_and_costs_its_neighbours_nothin
     )
     await kafka_door.take("nobody", [encoded()])
     assert len(await log(settings)) == 1
-    rows = await pool.fetch("select carrier, reason, raw_code from quarantine order by reason, carrier")
-    assert [tuple(row) for row in rows] == [
+    kept = await quarantined(settings, pool)
+    assert sorted((each.carrier, each.reason, each.code) for each in kept) == [
         ("nobody", "carrier_unknown", ""), ("vnp", "record_not_scan", ""), ("vnp", "record_undecodable", ""),
         ("vnp", "record_undecodable", ""), ("vnp", "time_out_of_range", ""), ("vnp", "unknown_code", "teleported"),
     ]  # fmt: skip
@@ -84,12 +83,17 @@ async def test_what_cannot_be_taken_is_set_aside_and_costs_its_neighbours_nothin
     assert [event["status"] for event in await log(settings)] == ["delivered", "lost"]
 
 
-async def test_what_another_master_key_sealed_waits_on(
-    kafka_door: KafkaDoor, settings: SharedSettings
+async def test_what_does_not_open_waits_on_and_its_neighbours_are_sent_on(
+    kafka_door: KafkaDoor, settings: SharedSettings, pool: Any
 ) -> None:
-    await kafka_door.take("vnp", [b"junk"])
-    other = settings.model_copy(update={"master_key": SecretStr("22" * 32)})
-    assert "0 sent on, 1 wait on." in (await buuta(other, "quarantine", "replay", "--carrier", "vnp")).said
+    await kafka_door.take(
+        "vnp", [encoded(raw_code="teleported"), encoded(raw_code="teleported", occurred_at=10**12)]
+    )
+    await pool.execute(
+        "update quarantine set sealed_as = gen_random_uuid() where id = (select min(id) from quarantine)"
+    )
+    mapped = await buuta(settings, "quarantine", "map", "buuta", "teleported", "--status", "lost")
+    assert "1 sent on, 1 wait on." in mapped.said
 
 
 async def test_a_carriers_topic_is_taken_in_by_a_running_ingest(

@@ -72,7 +72,7 @@ async def vault(settings: SharedSettings, pool: Any) -> Vault:
     made = Vault(read_master_key(settings.master_key))
     await add_shipper(pool, "shop", "Shop")
     async with pool.acquire() as con, con.transaction():
-        person, sealed = await contacts.store(con, made, "shop", LAN)
+        person, sealed = await contacts.store(con, made, "shop", REGISTRATION, LAN)
         await con.execute(
             "insert into registrations (registration_id, shipper, carrier, number, version, person_hash,"
             " contacts, language) values ($1, 'shop', 'ghn', 'Z82BS', 1, $2, $3, 'vi')",

@@ -12,7 +12,7 @@ from buuta.storage.vault import Vault, read_master_key
 from services.ingest.quarantine.shelter import Shelter, Topic
 from services.portal.storage import add_shipper
 from tests.integration.command import buuta
-from tests.integration.doors import Door, log
+from tests.integration.doors import Door, log, quarantined
 from tests.integration.parts import chunk, database_away, everything, worker
 from tests.scans import HOUR, MORNING, registration, scan
 from tests.unit.test_carriers import GHN
@@ -32,7 +32,7 @@ async def told_parcel(settings: SharedSettings, pool: Any, number: str) -> None:
         if not await con.fetchval("select exists (select from shippers)"):
             await add_shipper(con, "shop", "Shop")
         contact = Contact("+84912345678", "lan@example.vn", "vi")
-        person, sealed = await contacts.store(con, vault, "shop", contact)
+        person, sealed = await contacts.store(con, vault, "shop", registered, contact)
         await con.execute(
             "insert into registrations (registration_id, shipper, carrier, number, version, person_hash,"
             " contacts, language) values ($1, 'shop', 'ghn', $2, 1, $3, $4, 'vi')",
@@ -148,21 +148,24 @@ async def test_while_postgresql_is_away_an_encrypted_topic_keeps_what_is_set_asi
 
     await until(home, "the reports are in the quarantine")
     rows = await pool.fetch(
-        "select carrier, door, raw_code, received_at <= now() as then from quarantine order by id"
+        "select carrier, door, received_at <= now() as then from quarantine order by id"
     )
-    assert [tuple(row) for row in rows][1:] == [("ghn", "webhook", "unheard_of", True)] * 2
+    assert [tuple(row) for row in rows][1:] == [("ghn", "webhook", True)] * 2
+    assert [each.code for each in await quarantined(settings, pool)][1:] == ["unheard_of"] * 2
     vault = Vault(read_master_key(settings.master_key))
     shelter = Shelter(pool, vault, Topic(settings.quarantine_topic, settings.kafka, None))  # type: ignore[arg-type]
     assert await shelter.collect() == 0, "what was brought home is not brought home again"
 
 
-async def test_how_much_waits_and_since_when_is_measured_by_carrier_and_code(door: Door, pool: Any) -> None:
+async def test_how_much_waits_and_since_when_is_measured_by_carrier_and_reason(
+    door: Door, pool: Any
+) -> None:
     await door.webhook("ghn", json={**UNKNOWN, "Time": hours_ago(0)})
     await pool.execute("update quarantine set received_at = received_at - interval '1 hour'")
 
     async def measured() -> bool:
         lines = (await door.client.get("/metrics")).text.splitlines()
-        labels = '{carrier="ghn",code="handed_over",reason="unknown_code"} '
+        labels = '{carrier="ghn",reason="unknown_code"} '
         age = [
             float(line.split()[1])
             for line in lines

@@ -3,15 +3,17 @@
 import json
 import subprocess
 import sys
+from typing import Final
 
 import pytest
-from cryptography.exceptions import InvalidTag
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from buuta.errors import BadSettings
+from buuta.errors import BadSettings, DatabaseAway, Unopenable
 from buuta.settings import SharedSettings, describe, load
 from buuta.storage.contacts import Contact
-from buuta.storage.vault import Vault, read_master_key
+from buuta.storage.vault import FINDING, Owned, Place, Vault, read_master_key
 from buuta.telemetry.logs import redact
 
 CANARY = ("0912345678", "+84912345678", "lan.nguyen@example.vn")
@@ -74,17 +76,80 @@ def test_a_bad_master_key_says_how_to_make_one_and_is_not_repeated(text: str) ->
         read_master_key(SecretStr(text))
 
 
-def test_the_vault_opens_only_with_the_persons_key_and_finds_only_with_the_master_key() -> None:
-    vault, other = Vault(bytes(32)), Vault(bytes([1] * 32))
-    lan, minh = (
-        vault.find_by("person", "shop", "+84912345678"),
-        vault.find_by("person", "shop", "+84900000000"),
+def unlocked(master: bytes, previous: bytes | None = None) -> Vault:
+    vault = Vault(master, previous)
+    vault.unlock(vault.new_key(FINDING))
+    return vault
+
+
+HERE: Final = Place("registrations.contacts", b"1")
+
+
+def test_the_vault_finds_only_with_its_own_key() -> None:
+    vault, other = unlocked(bytes(32)), unlocked(bytes([1] * 32))
+    assert vault.find_by("person", "shop", "+84912345678") == vault.find_by(
+        "person", "shop", "+84912345678"
     )
-    key = vault.new_person_key(lan)
-    sealed = vault.seal(key, lan, "Lê Lợi".encode())
-    assert vault.open(key, lan, sealed).decode() == "Lê Lợi"
-    assert other.find_by("person", "shop", "+84912345678") != lan
-    assert vault.seal(key, lan, b"x") != vault.seal(key, lan, b"x")
-    for opener, whose in ((vault, minh), (other, lan)):
-        with pytest.raises(InvalidTag):
-            opener.open(key, whose, sealed)
+    assert vault.find_by("person", "shop", "+84912345678") != vault.find_by(
+        "person", "shop", "+84900000000"
+    )
+    assert other.find_by("person", "shop", "+84912345678") != vault.find_by(
+        "person", "shop", "+84912345678"
+    )
+    with pytest.raises(DatabaseAway):
+        Vault(bytes(32)).find_by("person", "shop", "+84912345678")
+
+
+def test_a_key_opens_only_for_its_owner_and_under_its_master_key() -> None:
+    vault, other = Vault(bytes(32)), Vault(bytes([1] * 32))
+    key = Owned(b"lan", vault.new_key(b"lan"))
+    sealed = vault.seal(key, HERE, "Lê Lợi".encode())
+    assert vault.open(key, HERE, sealed) == "Lê Lợi".encode()
+    assert vault.seal(key, HERE, b"x") != vault.seal(key, HERE, b"x")
+    for opener, whose in ((vault, Owned(b"minh", key.wrapped)), (other, key)):
+        with pytest.raises(Unopenable):
+            opener.open(whose, HERE, sealed)
+
+
+@pytest.mark.parametrize(
+    "there", [Place("registrations.contacts", b"2"), Place("registrations.destination", b"1")]
+)
+def test_a_ciphertext_opens_only_where_it_was_put(there: Place) -> None:
+    vault = Vault(bytes(32))
+    key = Owned(b"lan", vault.new_key(b"lan"))
+    with pytest.raises(Unopenable):
+        vault.open(key, there, vault.seal(key, HERE, b"x"))
+    with pytest.raises(Unopenable):
+        vault.open_directly(there, vault.seal_directly(HERE, b"x"))
+
+
+def test_what_a_destroyed_key_sealed_reads_as_forgotten_and_never_as_an_error() -> None:
+    vault = Vault(bytes(32))
+    before, after = (Owned(b"lan", vault.new_key(b"lan")) for _ in range(2))
+    sealed = vault.seal(before, HERE, b"x")
+    assert vault.open(after, HERE, sealed) is None
+    assert vault.open(None, HERE, sealed) is None
+
+
+def test_while_keys_are_rotated_both_master_keys_open_and_the_first_seals() -> None:
+    old, new = bytes(32), bytes([1] * 32)
+    before, between, after = Vault(old), Vault(new, old), Vault(new)
+    key = Owned(b"lan", before.new_key(b"lan"))
+    sealed, direct = before.seal(key, HERE, b"x"), before.seal_directly(HERE, b"y")
+    assert (between.open(key, HERE, sealed), between.open_directly(HERE, direct)) == (b"x", b"y")
+    moved = Owned(b"lan", between.rewrapped(key))
+    assert after.open(moved, HERE, sealed) == b"x"
+    assert after.open(moved, HERE, between.seal(key, HERE, b"z")) == b"z"
+    with pytest.raises(Unopenable, match="was not given"):
+        after.open_directly(HERE, direct)
+
+
+@given(st.binary(max_size=60))
+def test_bytes_that_nobody_sealed_are_unopenable_or_forgotten(junk: bytes) -> None:
+    vault = Vault(bytes(32))
+    key = Owned(b"lan", vault.new_key(b"lan"))
+    assert vault.open(key, HERE, junk) is None
+    with pytest.raises(Unopenable):
+        vault.open(key, HERE, key.generation + junk)
+    with pytest.raises(Unopenable):
+        vault.open_directly(HERE, vault.master_id + junk)

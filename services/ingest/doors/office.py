@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from buuta.errors import Forbidden
 from buuta.model.statuses import DeliveryMode, Reason, Status
+from buuta.storage.vault import Vault
 from buuta.web.bearer import bearer_key, scheme
 from buuta.web.problems import Problem, problems
 from services.ingest.domain.recipe import CodeRow
@@ -53,10 +54,9 @@ class Chosen(BaseModel):
     number: Annotated[int | None, Field(ge=1, lt=2**63)] = None
     dry_run: bool = False
 
-    @property
-    def wanted(self) -> Wanted:
+    def wanted(self, vault: Vault) -> Wanted:
         """The same for the quarantine."""
-        return Wanted(self.carrier, self.code, self.number)
+        return Wanted(self.carrier, held.hash_named(vault, self.code), self.number)
 
 
 class Dropped(Chosen):
@@ -92,9 +92,10 @@ class Office:
             raise Forbidden("no operator has this key: buuta operator add NAME makes one")
         return name
 
-    def opened(self, report: HeldReport) -> bytes:
-        """What a report says, decrypted."""
-        return self._keys.vault.open_payload(report.payload)
+    @property
+    def vault(self) -> Vault:
+        """What opens reports."""
+        return self._keys.vault
 
     def knows(self, format_name: str) -> None:
         """Refuse to map codes of a format that nobody reads.
@@ -131,7 +132,17 @@ def router(office: Office) -> APIRouter:
         """By carrier, reason and code: how many, since when."""
         await office.operator(request)
         return JSONResponse(
-            [dict(row) | {"oldest": row["oldest"].isoformat()} for row in await held.summary(office.pool)]
+            [
+                {
+                    "carrier": row.carrier,
+                    "reason": row.reason,
+                    "code": row.mark,
+                    "reports": row.reports,
+                    "oldest": row.oldest.isoformat(),
+                    "example": row.example,
+                }
+                for row in await held.summary(office.pool)
+            ]
         )
 
     @routes.get("/reports", summary="Reports that wait", responses=ERRORS)
@@ -142,7 +153,7 @@ def router(office: Office) -> APIRouter:
         await office.operator(request)
         if "\x00" in f"{carrier}{code}":
             raise Problem(400, "query_invalid", "a NUL character cannot be looked for")
-        found = await held.waiting(office.pool, Wanted(carrier, code), after)
+        found = await held.waiting(office.pool, Wanted(carrier, held.hash_named(office.vault, code)), after)
         return JSONResponse([_plain(each) for each in found])
 
     @routes.get("/reports/{number}", summary="One report, decrypted", responses=ERRORS)
@@ -153,8 +164,11 @@ def router(office: Office) -> APIRouter:
         if found is None:
             raise Problem(404, "report_unknown", "there is no report of this number")
         log.info("quarantine_shown", number=number, operator=name)
-        said = office.opened(found).decode("utf-8", "replace")
-        return JSONResponse(_plain(found) | {"state": found.state, "why": found.why, "report": said})
+        said = found.opened(office.vault).decode("utf-8", "replace")
+        return JSONResponse(
+            _plain(found)
+            | {"state": found.state, "why": found.why, "report": said, "code": found.raw_code(office.vault)}
+        )
 
     @routes.post("/map", summary="Map a code, and send on what waited for it", responses=ERRORS)
     async def map_code(request: Request, meaning: Meaning) -> JSONResponse:
@@ -162,25 +176,26 @@ def router(office: Office) -> APIRouter:
         name = await office.operator(request)
         office.knows(meaning.format)
         row = CodeRow(meaning.status, meaning.reason, meaning.provisional, meaning.mode)
-        mapping = NewCode(meaning.format, meaning.code, row, name)
-        return JSONResponse(
-            await office.replay(Wanted(raw_code=meaning.code), mapping, dry_run=meaning.dry_run)
-        )
+        code = await held.code_named(office.pool, office.vault, meaning.code)
+        wanted = Wanted(code_hash=held.code_hash(office.vault, code))
+        mapping = NewCode(meaning.format, code, row, name)
+        return JSONResponse(await office.replay(wanted, mapping, dry_run=meaning.dry_run))
 
     @routes.post("/replay", summary="Read what waits once more", responses=ERRORS)
     async def replay(request: Request, chosen: Chosen) -> JSONResponse:
         """After a recipe was put right: send on what can be read now."""
         await office.operator(request)
-        return JSONResponse(await office.replay(chosen.wanted, None, dry_run=chosen.dry_run))
+        return JSONResponse(await office.replay(chosen.wanted(office.vault), None, dry_run=chosen.dry_run))
 
     @routes.post("/drop", summary="Reports that need no more looking at", responses=ERRORS)
     async def drop(request: Request, dropped: Dropped) -> JSONResponse:
         """They are kept, with who dropped them and why."""
         name = await office.operator(request)
+        wanted = dropped.wanted(office.vault)
         if dropped.dry_run:
-            waits = sum([len(page) async for page in held.pages(office.pool, dropped.wanted)])
+            waits = sum([len(page) async for page in held.pages(office.pool, wanted)])
             return JSONResponse({"dropped": waits, "dry_run": True})
-        count = await desk.drop(office.pool, dropped.wanted, f"{dropped.why} ({name})")
+        count = await desk.drop(office.pool, wanted, f"{dropped.why} ({name})")
         return JSONResponse({"dropped": count, "dry_run": False})
 
     return routes
@@ -189,5 +204,5 @@ def router(office: Office) -> APIRouter:
 def _plain(report: HeldReport) -> dict[str, Any]:
     return {
         "number": report.number, "carrier": report.carrier, "door": report.door, "reason": report.reason,
-        "code": report.raw_code, "received_at": report.received_at.isoformat(),
+        "received_at": report.received_at.isoformat(),
     }  # fmt: skip

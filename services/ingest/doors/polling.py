@@ -104,7 +104,8 @@ class PollingDoor:
     def _authorization(self, poll: Poll) -> dict[str, str]:
         if poll.sealed is None:
             return {}
-        return {"Authorization": f"Bearer {self._vault.open_payload(poll.sealed).decode()}"}
+        secret = self._vault.open_directly(polls.secret_place(poll.carrier.code), poll.sealed).decode()
+        return {"Authorization": f"Bearer {secret}"}
 
     async def _take(self, poll: Poll, page: Page) -> None:
         if not page.items:

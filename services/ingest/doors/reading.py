@@ -68,11 +68,12 @@ def router(gate: Gate, pool: Any, vault: Vault) -> APIRouter:
     async def waiting(request: Request) -> JSONResponse:
         """Your reports that wait, by reason and code: how many, since when."""
         caller = await gate.caller(request, Scope.READ)
-        rows = [row for row in await held.summary(pool) if row["carrier"] == caller.carrier.code]
+        rows = [row for row in await held.summary(pool) if row.carrier == caller.carrier.code]
+        codes = await held.codes_of(pool, vault, rows)
         return JSONResponse(
             [
-                {"reason": row["reason"], "code": row["raw_code"], "reports": row["reports"],
-                 "oldest": row["oldest"].isoformat()}
+                {"reason": row.reason, "code": codes[row.example], "reports": row.reports,
+                 "oldest": row.oldest.isoformat()}
                 for row in rows
             ]
         )  # fmt: skip
@@ -86,11 +87,13 @@ def router(gate: Gate, pool: Any, vault: Vault) -> APIRouter:
         The next page begins `after` the last number.
         """
         caller = await gate.caller(request, Scope.READ)
-        found = await held.waiting(pool, held.Wanted(caller.carrier.code, code), after)
+        found = await held.waiting(
+            pool, held.Wanted(caller.carrier.code, held.hash_named(vault, code)), after
+        )
         return JSONResponse(
             [
                 {"number": each.number, "door": each.door, "received_at": each.received_at.isoformat(),
-                 "report": vault.open_payload(each.payload).decode("utf-8", "replace")}
+                 "report": each.opened(vault).decode("utf-8", "replace")}
                 for each in found
             ]
         )  # fmt: skip

@@ -1,33 +1,42 @@
 """The quarantine in PostgreSQL: what was set aside, the codes that were mapped since, and what became of it."""
 
+import contextlib
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import UUID, uuid4
 
+from buuta.errors import BadItem, Unopenable
 from buuta.model.statuses import DeliveryMode, Reason, Status
 from buuta.storage import set_aside
 from buuta.storage.background import Fault
 from buuta.storage.set_aside import Aside
+from buuta.storage.vault import Place, Vault
 from buuta.telemetry import metrics
-from services.ingest.domain.recipe import CodeRow, Recipe, shown_code
+from services.ingest.domain.recipe import CodeRow, Recipe
 
 HOLD: Final = """
-insert into quarantine (carrier, door, reason, raw_code, received_at, payload)
-values ($1, $2, $3, $4, to_timestamp($5 / 1000.0), $6)
+insert into quarantine (carrier, door, reason, received_at, sealed_as, code_hash, code, payload)
+values ($1, $2, $3, to_timestamp($4 / 1000.0), $5, $6, $7, $8) on conflict (sealed_as) do nothing
 """
 SUMMARY: Final = """
-select carrier, reason, raw_code, count(*) as reports, min(received_at) as oldest from quarantine
-where state = 'waiting' group by 1, 2, 3 order by 1, 2, 3
+select carrier, reason, code_hash, count(*) as reports, min(received_at) as oldest, min(id) as example
+from quarantine where state = 'waiting' group by 1, 2, 3 order by 1, 2, 3
 """
-WAITING: Final = """
-select id, carrier, door, reason, raw_code, payload, received_at, state, why from quarantine
-where state = 'waiting' and ($1::text is null or carrier = $1) and ($2::text is null or raw_code = $2)
+MEASURE: Final = """
+select carrier, reason, count(*) as reports, min(received_at) as oldest from quarantine
+where state = 'waiting' group by 1, 2
+"""
+CODES: Final = "select id, sealed_as, carrier, code from quarantine where id = any($1)"
+COLUMNS: Final = "id, carrier, door, reason, sealed_as, code, payload, received_at, state, why"
+WAITING: Final = f"""
+select {COLUMNS} from quarantine
+where state = 'waiting' and ($1::text is null or carrier = $1) and ($2::bytea is null or code_hash = $2)
   and ($3::bigint is null or id = $3) and id > $4 order by id limit $5
-"""
-ONE: Final = """
-select id, carrier, door, reason, raw_code, payload, received_at, state, why from quarantine where id = $1
-"""
+"""  # noqa: S608 - names of our own
+ONE: Final = f"select {COLUMNS} from quarantine where id = $1"  # noqa: S608
 SETTLE: Final = """
 update quarantine set state = $2, why = $3, settled_at = now() where id = any($1) and state = 'waiting'
 """
@@ -39,20 +48,87 @@ UNMAP: Final = "delete from code_mappings where format = $1 and raw_code = $2"
 MAPPINGS: Final = (
     "select id, format, raw_code, status, reason, mode, provisional from code_mappings order by id"
 )
+MARK: Final = re.compile(r"#([0-9a-f]{16})")
+MARKED: Final = """
+select id, sealed_as, carrier, code from quarantine where code_hash = $1 and code is not null order by id limit 1
+"""
 PAGE: Final = 1_000
-MOST_LABELS: Final = 200
+LONGEST_CODE: Final = 100
+HASH_BYTES: Final = 8
 
 
 @dataclass(frozen=True)
 class Held:
-    """A report to be set aside, received at a UTC millisecond; `sealed` is its encrypted payload."""
+    """A report to be set aside, received at a UTC millisecond; what it says and its raw code are encrypted.
+
+    `sealed_as` names its row before it has one: the encryption is bound to it.
+    """
 
     carrier: str
     door: str
     reason: str
-    raw_code: str
     received_at: int
+    sealed_as: UUID
+    code_hash: bytes
+    code: bytes | None
     sealed: bytes
+
+
+@dataclass(frozen=True)
+class Source:
+    """Whose report it is, by which door it came, when (UTC milliseconds), and why it is set aside."""
+
+    carrier: str
+    door: str
+    reason: str
+    received_at: int
+
+
+def sealed(vault: Vault, source: Source, plain: bytes, raw_code: str = "") -> Held:
+    """A report for the quarantine: what it says may be personal, and so may a code that nobody knows."""
+    name, code = uuid4(), None
+    if raw_code:
+        plain_code = raw_code[:LONGEST_CODE].encode()
+        code = vault.seal_directly(_place("code", name, source.carrier), plain_code)
+    payload = vault.seal_directly(_place("payload", name, source.carrier), plain)
+    return Held(
+        source.carrier, source.door, source.reason, source.received_at, name, code_hash(vault, raw_code), code,
+        payload,
+    )  # fmt: skip
+
+
+def code_hash(vault: Vault, raw_code: str) -> bytes:
+    """What reports with this code are found by; nothing where there is none."""
+    return vault.find_by("code", raw_code[:LONGEST_CODE])[:HASH_BYTES] if raw_code else b""
+
+
+def hash_named(vault: Vault, said: str | None) -> bytes | None:
+    """The hash of a code as people name it: as it came, or by the mark that `Waiting` shows; None stays None."""
+    if said is None:
+        return None
+    marked = MARK.fullmatch(said)
+    return bytes.fromhex(marked.group(1)) if marked else code_hash(vault, said)
+
+
+async def code_named(con: Any, vault: Vault, said: str) -> str:
+    """The raw code as people name it: as it came, or by its mark, while a report with it is kept.
+
+    Raises:
+        BadItem: no report has a code with this mark.
+        Unopenable: another master key.
+    """
+    marked = MARK.fullmatch(said)
+    if marked is None:
+        return said
+    row = await con.fetchrow(MARKED, bytes.fromhex(marked.group(1)))
+    if row is None:
+        raise BadItem("code_unknown", f"no report has a code with the mark {said}: buuta quarantine list")
+    _, sealed_as, carrier, code = row
+    return vault.open_directly(_place("code", sealed_as, carrier), code).decode()
+
+
+def _place(column: str, sealed_as: UUID, carrier: str) -> Place:
+    return Place(f"quarantine.{column}", sealed_as.bytes + carrier.encode())
 
 
 async def hold(con: Any, reports: Sequence[Held]) -> None:
@@ -62,49 +138,94 @@ async def hold(con: Any, reports: Sequence[Held]) -> None:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which reports are meant; None is any."""
+    """Which reports are meant; None is any. A code is given by its hash (`code_hash`)."""
 
     carrier: str | None = None
-    raw_code: str | None = None
+    code_hash: bytes | None = None
     number: int | None = None
 
 
 @dataclass(frozen=True)
 class HeldReport:
-    """A report that was set aside; `payload` is encrypted."""
+    """A report that was set aside; `code` and `payload` are encrypted."""
 
     number: int
     carrier: str
     door: str
     reason: str
-    raw_code: str
+    sealed_as: UUID
+    code: bytes | None
     payload: bytes
     received_at: datetime
     state: str
     why: str | None
 
+    def opened(self, vault: Vault) -> bytes:
+        """What it says.
 
-async def summary(con: Any) -> Sequence[Any]:
+        Raises:
+            Unopenable: another master key, or bytes that were changed or moved.
+        """
+        return vault.open_directly(_place("payload", self.sealed_as, self.carrier), self.payload)
+
+    def raw_code(self, vault: Vault) -> str:
+        """The code as it came; nothing where it has none.
+
+        Raises:
+            Unopenable: as `opened`.
+        """
+        if self.code is None:
+            return ""
+        return vault.open_directly(_place("code", self.sealed_as, self.carrier), self.code).decode()
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How many reports of a carrier wait for one reason and code, since when; `example` is the number of one."""
+
+    carrier: str
+    reason: str
+    code_hash: bytes
+    reports: int
+    oldest: datetime
+    example: int
+
+    @property
+    def mark(self) -> str:
+        """The code as it may be shown to anybody: the beginning of its keyed hash."""
+        return f"#{self.code_hash.hex()}" if self.code_hash else ""
+
+
+async def summary(con: Any) -> list[Waiting]:
     """What waits, by carrier, reason and code: how many, since when."""
-    rows: Sequence[Any] = await con.fetch(SUMMARY)
-    return rows
+    return [Waiting(*row) for row in await con.fetch(SUMMARY)]
+
+
+async def codes_of(con: Any, vault: Vault, rows: Sequence[Waiting]) -> dict[int, str]:
+    """The raw codes of these rows by the number of their example, for who may read them; the mark of one that
+    does not open."""
+    found = {row.example: row.mark for row in rows}
+    for number, sealed_as, carrier, code in await con.fetch(CODES, list(found)):
+        if code is not None:
+            with contextlib.suppress(Unopenable):
+                found[number] = vault.open_directly(_place("code", sealed_as, carrier), code).decode()
+    return found
 
 
 async def measure(con: Any) -> None:
-    """Show how much waits, and since when; of many codes those that wait for longest."""
-    rows = sorted(await summary(con), key=lambda row: row["oldest"])[:MOST_LABELS]
+    """Show how much waits, and since when, by carrier and reason: a code may be anything that somebody typed."""
     now = datetime.now(UTC)
     for gauge in (metrics.INGEST_QUARANTINE, metrics.INGEST_QUARANTINE_SECONDS):
         gauge.clear()
-    for row in rows:
-        labels = (row["carrier"], row["reason"], shown_code(row["raw_code"]))
+    for row in await con.fetch(MEASURE):
+        labels = (row["carrier"], row["reason"])
         metrics.INGEST_QUARANTINE.labels(*labels).set(row["reports"])
         metrics.INGEST_QUARANTINE_SECONDS.labels(*labels).set((now - row["oldest"]).total_seconds())
 
 
 async def waiting(con: Any, wanted: Wanted, after: int = 0) -> list[HeldReport]:
     """The oldest of what waits behind the number `after`, a page of them."""
-    rows = await con.fetch(WAITING, wanted.carrier, wanted.raw_code, wanted.number, after, PAGE)
+    rows = await con.fetch(WAITING, wanted.carrier, wanted.code_hash, wanted.number, after, PAGE)
     return [HeldReport(*row) for row in rows]
 
 

@@ -9,10 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-
 from buuta.contracts.codec import Codec
-from buuta.errors import BadItem
+from buuta.errors import BadItem, Unopenable
 from buuta.model.scan import Scan
 from buuta.storage.vault import Vault
 from services.ingest.domain.details import Details
@@ -103,11 +101,9 @@ def _scan(
 ) -> tuple[Scan | None, Details | None]:
     receipt = carrier.receipt(report.door, round(report.received_at.timestamp() * 1000))
     try:
-        plain = keys.vault.open_payload(report.payload)
-    except InvalidTag:
-        raise BadItem(
-            "key_other", "it was encrypted with another master key than BUUTA_MASTER_KEY"
-        ) from None
+        plain = report.opened(keys.vault)
+    except Unopenable as why:
+        raise BadItem("unopenable", str(why)) from None
     read = (
         records.read(keys.codec, plain) if report.door == kafka.DOOR else _read(report.door, recipe, plain)
     )

@@ -9,9 +9,10 @@ import contextlib
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Final
+from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -21,11 +22,12 @@ from buuta.storage import locks, set_aside
 from buuta.storage.background import each_alone, run_forever
 from buuta.storage.faults import is_away
 from buuta.storage.set_aside import Aside
-from buuta.storage.vault import Vault
+from buuta.storage.vault import Place, Vault
 from buuta.streaming.producer import Producer
 from services.ingest.quarantine.held import Held, hold
 
 LOOP: Final = "shelter"
+IN_TOPIC: Final = Place("shelter", b"")
 COLLECT_SECONDS: Final = 5.0
 LOOK_SECONDS: Final = 120.0
 BATCH: Final = 500
@@ -67,7 +69,7 @@ class Shelter:
         except Exception as why:
             if not is_away(why):
                 raise
-            sealed = [(b"", self._vault.seal_payload(_packed(report))) for report in reports]
+            sealed = [(b"", self._vault.seal_directly(IN_TOPIC, _packed(report))) for report in reports]
             await self._topic.producer.send_to(self._topic.name, 0, sealed)
             self._used.set()
 
@@ -114,7 +116,8 @@ class Shelter:
 
     async def _bring_home(self, con: Any, reports: Sequence[Aside]) -> None:
         async with con.transaction():
-            await hold(con, [_unpacked(self._vault.open_payload(each.payload or b"")) for each in reports])
+            opened = [self._vault.open_directly(IN_TOPIC, each.payload or b"") for each in reports]
+            await hold(con, [_unpacked(plain) for plain in opened])
 
     async def _records(self, position: int) -> list[Any]:
         consumer = AIOKafkaConsumer(bootstrap_servers=self._topic.bootstrap, enable_auto_commit=False)
@@ -134,10 +137,19 @@ class Shelter:
 
 
 def _packed(report: Held) -> bytes:
-    *rest, sealed = astuple(report)
-    return json.dumps([*rest, b64encode(sealed).decode()]).encode()
+    said = asdict(report) | {
+        "sealed_as": report.sealed_as.hex,
+        "code_hash": report.code_hash.hex(),
+        "code": None if report.code is None else report.code.hex(),
+        "sealed": b64encode(report.sealed).decode(),
+    }
+    return json.dumps(said).encode()
 
 
 def _unpacked(plain: bytes) -> Held:
-    carrier, door, reason, raw_code, received_at, sealed = json.loads(plain)
-    return Held(carrier, door, reason, raw_code, received_at, b64decode(sealed))
+    said = json.loads(plain)
+    return Held(
+        said["carrier"], said["door"], said["reason"], said["received_at"], UUID(said["sealed_as"]),
+        bytes.fromhex(said["code_hash"]), None if said["code"] is None else bytes.fromhex(said["code"]),
+        b64decode(said["sealed"]),
+    )  # fmt: skip

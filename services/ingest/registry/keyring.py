@@ -23,6 +23,7 @@ from buuta.storage.keys import secret_hash
 from buuta.storage.vault import Vault
 from buuta.telemetry.clock import now_ms
 from services.ingest.domain.keys import Bucket, Key, Kind, Limits, Scope
+from services.ingest.registry.locksmith import signing_place
 from services.ingest.storage import Carrier
 
 log = structlog.get_logger()
@@ -159,7 +160,7 @@ class Keyring:
     def _caller(self, row: Any) -> Caller | None:
         """Whose key a row is; None where its secret does not open, which is that key's misfortune alone."""
         try:
-            secret = self._vault.open_payload(row["sealed"]).decode() if row["sealed"] else ""
+            secret = self._secret(row)
         except Exception as why:
             log.error("key_does_not_open", key=row["id"], why=type(why).__name__)
             return None
@@ -169,3 +170,9 @@ class Keyring:
             Limits(row["scans_per_second"], row["scans_per_day"]), row["expires_at"],
         )  # fmt: skip
         return Caller(Carrier(row["code"], row["name"], row["format"], row["is_post"]), key, secret)
+
+    def _secret(self, row: Any) -> str:
+        """What a signing key signs with; nothing for a key that signs nothing."""
+        if not row["sealed"]:
+            return ""
+        return self._vault.open_directly(signing_place(row["hash"]), row["sealed"]).decode()

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from buuta.storage.keys import new_secret, secret_hash
-from buuta.storage.vault import Vault
+from buuta.storage.vault import Place, Vault
 from services.ingest.domain.keys import Kind, Limits, Scope
 from services.ingest.domain.signature import PREFIX
 from services.ingest.storage import Carrier, add_carrier
@@ -68,6 +68,11 @@ class Shown:
     signing_secret: str | None = None
 
 
+def signing_place(key_hash: bytes) -> Place:
+    """Where the secret of a signing key lies."""
+    return Place("carrier_keys.sealed", key_hash)
+
+
 class Locksmith:
     """Works on one connection, in the name of `by`."""
 
@@ -88,7 +93,7 @@ class Locksmith:
         key, secret, sealed = new_secret(PREFIXES[cut.kind]), None, None
         if cut.kind is Kind.SIGNING:
             secret = f"{PREFIX}{b64encode(secrets.token_bytes(32)).decode()}"
-            sealed = self._vault.seal_payload(secret.encode())
+            sealed = self._vault.seal_directly(signing_place(secret_hash(key)), secret.encode())
         limits = cut.limits
         key_id = await self._con.fetchval(
             INSERT, carrier, cut.kind, secret_hash(key), sealed, list(cut.scopes), list(cut.networks),

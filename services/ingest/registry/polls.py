@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from buuta.storage.vault import Vault
+from buuta.storage.vault import Place, Vault
 from services.ingest.storage import Carrier, carrier_of
 
 CLAIM: Final = """
@@ -46,6 +46,11 @@ class Poll:
     failures: int
 
 
+def secret_place(carrier: str) -> Place:
+    """Where the key lies that a carrier gave us."""
+    return Place("polls.secret", carrier.encode())
+
+
 async def claim(pool: Any) -> Poll | None:
     """Whose turn it is, for this process alone; None where it is nobody's."""
     row = await pool.fetchrow(CLAIM)
@@ -68,7 +73,7 @@ async def rest(pool: Any, carrier: str, seconds: float, failures: int, error: st
 
 async def ask_at(con: Any, vault: Vault, carrier: str, url: str, every: int, secret: str | None) -> None:  # noqa: PLR0913
     """Ask a carrier at this address from now on; without a new secret the old one stays."""
-    sealed = None if secret is None else vault.seal_payload(secret.encode())
+    sealed = None if secret is None else vault.seal_directly(secret_place(carrier), secret.encode())
     await con.execute(SET, carrier, url, sealed, every)
 
 

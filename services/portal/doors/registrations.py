@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from buuta.errors import Forbidden
 from buuta.storage import locks
+from buuta.storage.unlocking import unlock
 from buuta.storage.vault import Vault
 from buuta.telemetry.clock import now_ms
 from buuta.web.bearer import bearer_key, scheme
@@ -46,6 +47,7 @@ def router(pool: Any, registrar: Registrar, vault: Vault) -> APIRouter:
             return await registrar.register(con, who, new, now_ms())
 
         async with pool.acquire() as con, con.transaction():
+            await unlock(con, vault)
             # Keyed: a plain hash of a phone number could be found by trying them all.
             digest = vault.find_by("request", new.model_dump_json())
             status, answer = await _once(con, who, idempotency_key, digest, work)
