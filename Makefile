@@ -8,7 +8,7 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch .venv/ready
 
-.PHONY: help setup run test test-all check docs bench bench-peers bench-growth bench-latency bench-ingest chaos outage lock
+.PHONY: help setup run test test-all check docs bench bench-peers bench-growth bench-latency bench-ingest chaos outage communes lock
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -29,6 +29,7 @@ check: .venv/ready ## Lint, types, arrows between packages, schema compatibility
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.licences
 	$(BIN)/pytest -q tests/unit/test_schemas.py
 
 docs: .venv/ready ## Write docs/carriers/ from the recipes
@@ -58,6 +59,9 @@ chaos: .venv/ready ## Kill, freeze and cut off under load, ROUNDS=n times (docs/
 
 outage: .venv/ready ## Kafka is away for an hour at 500 reports a second, and ingest is killed twice
 	$(BIN)/python -m tests.chaos.outage
+
+communes: ## Write the tables of units anew from vietnamadminunits (needs uv)
+	uv run --no-project --with vietnamadminunits==1.0.4 python -m tools.communes
 
 lock: ## Renew requirements.lock (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \

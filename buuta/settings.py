@@ -1,7 +1,11 @@
 """Settings that every service shares, read from `BUUTA_` variables; secrets are masked in print."""
 
 import os
-from typing import Annotated, Any, TypeVar
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import Field, PostgresDsn, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -10,6 +14,20 @@ from buuta.errors import BadSettings
 
 Settings = TypeVar("Settings", bound="SharedSettings")
 Port = Annotated[int, Field(ge=0, le=65535)]
+PREFIX: Final = "BUUTA_"
+CREDENTIALS: Final = re.compile(r"://\S*@")
+PARAMETERS: Final = re.compile(r"(?i)\b(\w*(?:password|passwd|secret|token|key)\w*)=[^&\s]+")
+HIDDEN: Final = "**********"
+LOOPBACK: Final = re.compile(r"\b(localhost|127(\.\d{1,3}){3})\b|\[?::1\]?(?![\w:])")
+LIKE: Final = 0.8
+"""How alike two names are, of 1, so that one may be meant by the other."""
+
+
+class Environment(StrEnum):
+    """Where it runs: what is fine on a desk may be a mistake in production."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
 
 
 class SharedSettings(BaseSettings):
@@ -17,6 +35,10 @@ class SharedSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="BUUTA_", extra="ignore", frozen=True)
 
+    environment: Environment = Field(
+        Environment.DEVELOPMENT,
+        description="production: loopback addresses and secrets that are not set are told at the start.",
+    )
     kafka: str = Field("127.0.0.1:9092", description="Bootstrap servers, host:port with commas.")
     kafka_idempotence: bool = Field(
         True, description="Idempotent producer; only the embedded broker wants it off."
@@ -68,12 +90,24 @@ class SharedSettings(BaseSettings):
     master_key: SecretStr = Field(
         SecretStr(""),
         description="32 bytes in hex that wrap every person's key; or a file's @PATH.",
+        json_schema_extra={"only_with": None},  # who needs it does not start without
     )
     master_key_previous: SecretStr = Field(
         SecretStr(""),
         description="Another master key that opens, too, while `buuta keys rotate` takes its place.",
+        json_schema_extra={"only_with": None},
     )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Log level.")
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """What stands in a `repr`, and so in tracebacks: addresses without their passwords."""
+        for name, value in super().__repr_args__():
+            yield name, masked(str(value)) if isinstance(value, str | PostgresDsn) else value
+
+
+def masked(text: str) -> str:
+    """A text without the passwords of addresses in it."""
+    return PARAMETERS.sub(rf"\1={HIDDEN}", CREDENTIALS.sub(f"://{HIDDEN}@", text))
 
 
 def load(kind: type[Settings]) -> Settings:
@@ -90,18 +124,88 @@ def load(kind: type[Settings]) -> Settings:
 
 def _sentence(kind: type[SharedSettings], error: Any) -> str:
     name = str(error["loc"][0])
-    variable = f"BUUTA_{name.upper()}"
     field = kind.model_fields.get(name)
     secret = field is not None and field.annotation is SecretStr
-    got = "(secret)" if secret else repr(os.environ.get(variable, error.get("input")))
+    got = "(secret)" if secret else _got(os.environ.get(_variable(name), error.get("input")))
     wants = error["msg"][0].lower() + error["msg"][1:]
     meaning = field.description if field else ""
-    return f"{variable} is {got}: {wants}. {meaning}"
+    return f"{_variable(name)} is {got}: {wants}. {meaning}"
+
+
+def _got(value: Any) -> str:
+    """A wrong value as a message may show it: what looks as if it held a password, and is no address, is not."""
+    shown = masked(str(value))
+    if HIDDEN not in shown and re.search(r":.*@", shown):
+        return "(not shown: it may hold a password)"
+    return repr(shown) if isinstance(value, str) else repr(value)
+
+
+def _variable(name: str) -> str:
+    return f"{PREFIX}{name.upper()}"
 
 
 def describe(settings: SharedSettings) -> dict[str, str]:
-    """Every variable with its present value, secrets masked."""
+    """Every variable with its present value, secrets masked, passwords in addresses too."""
     return {
-        f"BUUTA_{name.upper()}": "" if value is None else str(value)
+        _variable(name): "" if value is None else masked(str(value))
         for name, value in settings.model_dump().items()
     }
+
+
+def doubts(settings: SharedSettings, environ: Mapping[str, str]) -> list[str]:
+    """Sentences on what may be a mistake: names that resemble a variable's, and in production more."""
+    found = [
+        f"{name} is no setting; did you mean {near}?"
+        for name, near in unknown_names(environ).items()
+        if near
+    ]
+    if settings.environment is Environment.PRODUCTION:
+        found += [*_loopback(settings), *_unset(settings)]
+    elif _variable("environment") not in environ:
+        found.append(
+            "BUUTA_ENVIRONMENT is development: set it to production where it is that, and more is checked."
+        )
+    return found
+
+
+def unknown_names(environ: Mapping[str, str]) -> dict[str, str | None]:
+    """Variables with our prefix that are no setting, each with the one that resembles it.
+
+    One that resembles none may be another service's, whose settings this process has not loaded.
+    """
+    known = {_variable(name) for kind in _kinds(SharedSettings) for name in kind.model_fields}
+    return {
+        name: next(iter(get_close_matches(name, sorted(known), 1, LIKE)), None)
+        for name in sorted(environ)
+        if name.upper().startswith(PREFIX) and name.upper() not in known
+    }
+
+
+def _kinds(kind: type[SharedSettings]) -> Iterator[type[SharedSettings]]:
+    yield kind
+    for each in kind.__subclasses__():
+        yield from _kinds(each)
+
+
+def _loopback(settings: SharedSettings) -> Iterator[str]:
+    """Parts that are looked for on this machine; where we listen is another matter."""
+    for name, value in settings.model_dump().items():
+        if name != "host" and isinstance(value, str | PostgresDsn) and LOOPBACK.search(str(value)):
+            yield f"{_variable(name)} is a loopback address in production: {masked(str(value))}"
+
+
+def _unset(settings: SharedSettings) -> Iterator[str]:
+    """Secrets that are not set, or that everybody knows."""
+    for name, field in type(settings).model_fields.items():
+        value, extra = getattr(settings, name), field.json_schema_extra
+        if not isinstance(value, SecretStr) or not _is_needed(settings, extra):
+            continue
+        if value == field.default:
+            yield f"{_variable(name)} is not set in production. {field.description}"
+
+
+def _is_needed(settings: SharedSettings, extra: Any) -> bool:
+    """Whether a secret is needed: `only_with` names the setting without which it is not; None is never."""
+    if not isinstance(extra, dict) or "only_with" not in extra:
+        return True
+    return extra["only_with"] is not None and bool(getattr(settings, extra["only_with"]))

@@ -1,8 +1,9 @@
 """Setting up: migrations, topics, shippers, the switch, settings."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import asyncpg
 import typer
@@ -11,17 +12,20 @@ from rich.table import Table
 
 from buuta.cli.connect import connected
 from buuta.errors import BadItem
-from buuta.settings import SharedSettings, describe, load
+from buuta.settings import SharedSettings, describe, doubts, load, unknown_names
 from buuta.storage.migrate import migrate as apply_migrations
 from buuta.storage.unlocking import open_vault
 from buuta.storage.vault import Vault
 from buuta.streaming.topics import create_topics, warnings
 from services.ingest.settings import IngestSettings
 from services.notifier.settings import NotifierSettings
+from services.portal.settings import PortalSettings
 from services.portal.storage import add_shipper
+from services.tracker.settings import TrackerSettings
 
 Result = TypeVar("Result")
 console = Console()
+KINDS: Final = (IngestSettings, TrackerSettings, NotifierSettings, PortalSettings)
 topics = typer.Typer(help="Kafka topics.", no_args_is_help=True)
 shipper = typer.Typer(help="Shippers and their keys.", no_args_is_help=True)
 messages = typer.Typer(help="Outgoing messages: what is in doubt, and the switch.", no_args_is_help=True)
@@ -146,7 +150,7 @@ def config() -> None:
     """Show every setting with its value and meaning; secrets are masked."""
     table = Table("variable", "value", "meaning")
     shown = set()
-    for kind in (IngestSettings, NotifierSettings):
+    for kind in KINDS:
         settings = load(kind)
         for variable, value in describe(settings).items():
             name = variable.removeprefix("BUUTA_").lower()
@@ -154,6 +158,15 @@ def config() -> None:
                 table.add_row(variable, value, type(settings).model_fields[name].description or "")
             shown.add(variable)
     console.print(table)
+    for doubt in _doubts():
+        console.print(doubt, style="yellow", markup=False, highlight=False)
+
+
+def _doubts() -> list[str]:
+    """What may be a mistake, for all services; here every setting is known, so any other name is wrong."""
+    found = [each for kind in KINDS for each in doubts(load(kind), os.environ)]
+    strange = [name for name, near in unknown_names(os.environ).items() if near is None]
+    return [*dict.fromkeys(found), *(f"{name} is no setting." for name in strange)]
 
 
 def add_to(app: typer.Typer) -> None:

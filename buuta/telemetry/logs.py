@@ -12,6 +12,7 @@ SECRET_NAMES: Final = re.compile(
     r"phone|email|contact|recipient|password|secret|token|api_key|authorization|payload|body|address"
 )
 PHONE: Final = re.compile(r"(?<![\w.:-])\+?\d[\d ]{7,13}\d(?![\w.:-])")
+CREDENTIALS: Final = re.compile(r"://\S*@")
 EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 HIDDEN: Final = "[redacted]"
 PLAIN: Final = {"event", "level", "timestamp", "logger", "service"}
@@ -27,7 +28,7 @@ def _clean(name: str, value: Any) -> Any:
     if name not in PLAIN and SECRET_NAMES.search(name.lower()):
         return HIDDEN
     if isinstance(value, str) and name not in {"timestamp", "level"}:
-        return EMAIL.sub(HIDDEN, PHONE.sub(HIDDEN, value))
+        return EMAIL.sub(HIDDEN, PHONE.sub(HIDDEN, CREDENTIALS.sub(f"://{HIDDEN}@", value)))
     if isinstance(value, dict):
         return {str(key): _clean(str(key), inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

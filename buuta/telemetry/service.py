@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import socket
 import sys
@@ -15,7 +16,7 @@ import uvicorn
 import uvloop
 
 from buuta.errors import BadSettings, BuutaError
-from buuta.settings import Settings, SharedSettings, load
+from buuta.settings import Settings, SharedSettings, doubts, load
 from buuta.telemetry import logs
 
 log = structlog.get_logger()
@@ -61,6 +62,8 @@ def main(name: str, kind: type[Settings], wire: Wire[Settings]) -> int:
         print(wrong, file=sys.stderr)  # noqa: T201 - logs are not configured yet
         return 2
     logs.configure(name, settings.log_level)
+    for doubt in doubts(settings, os.environ):
+        log.warning("setting_doubtful", why=doubt)
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # Faust's consumer thread makes a loop too

@@ -14,7 +14,11 @@ class NotifierSettings(SharedSettings):
     smtp_host: str = Field("127.0.0.1", description="Mail relay.")
     smtp_port: Port = Field(25, description="Its port.")
     smtp_user: str = Field("", description="User at the mail relay; empty: none.")
-    smtp_password: SecretStr = Field(SecretStr(""), description="Password at the mail relay.")
+    smtp_password: SecretStr = Field(
+        SecretStr(""),
+        description="Password at the mail relay.",
+        json_schema_extra={"only_with": "smtp_user"},
+    )
     smtp_starttls: bool | None = Field(None, description="STARTTLS; unset: if the relay offers it.")
     mail_from: str = Field("buuta@example.vn", pattern="^[^@]+@[^@]+$", description="Sender address.")
     smpp_host: str = Field("127.0.0.1", description="SMSC.")

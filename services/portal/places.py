@@ -1,20 +1,6 @@
-"""Names of provinces and communes since 1 July 2025, from the `vietnam-provinces` data."""
+"""Names of provinces and communes since 1 July 2025."""
 
-import json
-from functools import cache
-
-import vietnam_provinces
-
-
-@cache
-def _names() -> dict[str, str]:
-    nested = json.loads(vietnam_provinces.NESTED_DIVISIONS_JSON_PATH.read_text(encoding="utf-8"))
-    names = {}
-    for province in nested:
-        names[f"{province['code']:02}"] = province["name"]
-        for ward in province["wards"]:
-            names[f"{ward['code']:05}"] = ward["name"]
-    return names
+from buuta.model.units import units
 
 
 def place_name(commune: str | None, province: str | None) -> str:
@@ -25,4 +11,5 @@ def place_name(commune: str | None, province: str | None) -> str:
 
 def unit_name(code: str) -> str:
     """The name of a unit, or its code where the data lack it."""
-    return _names().get(code, code)
+    unit = units().get(code)
+    return code if unit is None else unit.name

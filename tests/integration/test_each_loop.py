@@ -7,7 +7,7 @@ import random
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from services.ingest.doors.file import Summary
 from services.ingest.doors.polling import PollingDoor
 from services.ingest.keeping import Keeping
 from services.ingest.quarantine import held
-from services.ingest.quarantine.held import Held
+from services.ingest.quarantine.held import Held, Source
 from services.ingest.quarantine.shelter import Shelter, Topic
 from services.ingest.registry import polls
 from services.ingest.registry.tally import Tally
@@ -117,7 +117,9 @@ async def of_spool(on: Ground) -> None:
 
 
 def report(on: Ground, place: int) -> Held:
-    return Held("ghn", "webhook", "unknown_code", f"c{place}", 1795480000000, on.vault.seal_payload(b"{}"))
+    return held.sealed(
+        on.vault, Source("ghn", "webhook", "unknown_code", 1795480000000), b"{}", f"c{place}"
+    )
 
 
 async def of_shelter(on: Ground) -> None:
@@ -146,11 +148,10 @@ async def away(*_: Any) -> None:
 
 async def of_details(on: Ground) -> None:
     for place in range(COUNT):
-        waits = json.dumps({"key": f"ghn:N{place}", "details": "{}"}).encode()
-        sealed = b"not ours" if place == on.bad else on.vault.seal_payload(waits)
-        await held.hold(
-            on.pool, [Held("ghn", "webhook", "details", f"{place:064x}", 1795480000000, sealed)]
-        )
+        waits = {"key": f"ghn:N{place}", "event_id": f"{place:064x}", "details": "{}"}
+        source = Source("ghn", "webhook", "details", 1795480000000)
+        each = held.sealed(on.vault, source, json.dumps(waits).encode())
+        await held.hold(on.pool, [replace(each, sealed=b"not ours") if place == on.bad else each])
 
     async def keep(_: Sequence[Held]) -> None:
         raise AssertionError("PostgreSQL is there")
@@ -317,7 +318,8 @@ async def of_sender(on: Ground, *, contact: bool) -> None:
         await plan(on.pool, on.vault, record)
     if contact:
         await on.pool.execute(
-            "update registrations set contacts = 'damaged' where registration_id = $1", ids[on.bad]
+            "update registrations set contacts = contacts || 'damaged' where registration_id = $1",
+            ids[on.bad],
         )
     channel = FakeChannel()
     office = Office(
@@ -349,7 +351,7 @@ async def registered(on: Ground, place: int) -> uuid.UUID:
     made = uuid.uuid4()
     async with on.pool.acquire() as con, con.transaction():
         person, sealed = await contacts.store(
-            con, on.vault, "shop", Contact(f"+8491234567{place}", None, "vi")
+            con, on.vault, "shop", made, Contact(f"+8491234567{place}", None, "vi")
         )
         await con.execute(
             "insert into registrations (registration_id, shipper, carrier, number, version, person_hash,"

@@ -63,7 +63,7 @@ async def test_27000_facilities_come_in_and_wrong_lines_come_back_with_the_reaso
     ]  # fmt: skip
     row = await pool.fetchrow("select * from facilities where code = 'BC00001'")
     assert (row["commune"], row["province"]) == (communes[1], provinces()[communes[1]])
-    assert row["units"].startswith("vietnam-provinces ")
+    assert row["units"].startswith("vietnamadminunits ")
     again = await buuta(settings, "facility", "import", str(path), "--carrier", "nobody")
     assert again.code == 2
 

@@ -202,7 +202,7 @@ async def test_facilities_may_name_the_commune_as_it_was(
     assert (ran.code, "1 registered" in ran.said) == (1, True), ran.said
     row = await pool.fetchrow("select province, commune, units from facilities")
     assert (row["province"], row["commune"]) == ("01", "00097")
-    assert "from 00001 by vietnamadminunits 1" in row["units"]
+    assert row["units"] == "vietnamadminunits 1.0.4, from 00001"
     refused = (folder / "points.csv.rejected.csv").read_text()
     assert "old_commune_unknown" in refused
     assert "commune_missing" in refused

@@ -1,8 +1,10 @@
 """Distances that no flight covers."""
 
 import pytest
-import vietnam_provinces
 
+from buuta.errors import BadItem
+from buuta.model.units import read_table, units
+from services.ingest.registry.units import commune_since_2025
 from services.tracker.domain.places import CENTRES, distance_km, least_ms
 
 
@@ -14,7 +16,24 @@ def test_distances_are_those_of_the_map(one: str, other: str, km: int) -> None:
 
 
 def test_every_province_has_a_place_and_no_other() -> None:
-    assert {f"{each.value:02}" for each in vietnam_provinces.ProvinceCode} == set(CENTRES)
+    assert {code for code, unit in units().items() if unit.province is None} == set(CENTRES)
+
+
+def test_there_are_34_provinces_and_3321_communes_each_in_one_of_them() -> None:
+    communes = {code: unit for code, unit in units().items() if unit.province is not None}
+    provinces = set(units()) - set(communes)
+    assert (len(provinces), len(communes)) == (34, 3321)
+    assert {unit.province for unit in communes.values()} == provinces
+    assert {len(code) for code in communes} == {5}
+    assert units()["00070"] == ("Phường Hoàn Kiếm", "01")
+
+
+def test_an_old_commune_leads_to_one_of_today_or_says_why_not() -> None:
+    assert commune_since_2025("00001") == "00097"
+    became = {row["commune"] for row in read_table("services.ingest.registry", "old_communes.csv")}
+    assert became - {"divided"} <= {code for code, unit in units().items() if unit.province is not None}
+    with pytest.raises(BadItem, match="before 1 July 2025"):
+        commune_since_2025("99999")
 
 
 def test_neighbours_and_codes_we_do_not_know_bar_nothing() -> None:

@@ -1,15 +1,12 @@
 """The facilities in PostgreSQL and at the doors: what is registered gives a scan its province and commune."""
 
-import json
 import time
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
-from importlib.metadata import version
 from typing import Any, Final
 
-import vietnam_provinces
-
 from buuta.model.scan import Scan
+from buuta.model.units import SOURCE, units
 from buuta.storage.faults import is_away
 from buuta.telemetry import metrics
 from services.ingest.domain.facility import Facility
@@ -34,17 +31,15 @@ Place = tuple[str, str]
 @cache
 def provinces() -> Mapping[str, str]:
     """The province of every commune, by the codes of the Statistics Office."""
-    nested = json.loads(vietnam_provinces.NESTED_DIVISIONS_JSON_PATH.read_text(encoding="utf-8"))
-    return {f"{ward['code']:05}": f"{each['code']:02}" for each in nested for ward in each["wards"]}
+    return {code: unit.province for code, unit in units().items() if unit.province is not None}
 
 
 async def register(con: Any, carrier: str, facilities: Sequence[Facility]) -> None:
     """Register facilities, or change them; in the caller's transaction."""
-    new, old = (f"{name} {version(name)}" for name in ("vietnam-provinces", "vietnamadminunits"))
     rows = [
         (carrier, each.code, each.kind.value, each.name, each.province, each.commune, each.latitude,
          each.longitude, each.connected, each.opening_hours,
-         f"{new}, from {each.old_commune} by {old}" if each.old_commune else new)
+         f"{SOURCE}, from {each.old_commune}" if each.old_commune else SOURCE)
         for each in {each.code: each for each in facilities}.values()
     ]  # fmt: skip
     await con.execute(STAGE)

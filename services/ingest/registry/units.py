@@ -1,31 +1,24 @@
-"""Communes before 1 July 2025, brought to those since (library `vietnamadminunits`).
+"""Communes before 1 July 2025, brought to those since, by a table of our own (`tools/communes.py` wrote it).
 
-Only by names of units: given a street the library asks a geocoder, and nothing is to leave this house. A commune
-that was divided became several, and which one is not guessed.
+A commune that was divided became several, and which one is not guessed.
 """
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
-
-from vietnamadminunits import convert_address
-from vietnamadminunits.converter.converter_2025 import DICT_PROVINCE_WARD_DIVIDED
-from vietnamadminunits.database import get_data
+from typing import Final
 
 from buuta.errors import BadItem
+from buuta.model.units import read_table
 
-NAMES = ["wardCode", "ward", "district", "province", "wardKey", "districtKey", "provinceKey"]
-
-
-@cache
-def _legacy() -> Mapping[str, Mapping[str, Any]]:
-    """The communes of the three-level units by their codes."""
-    return {row["wardCode"]: row for row in get_data(NAMES, table="admin_units_legacy") if row["wardCode"]}
+DIVIDED: Final = "divided"
 
 
 @cache
-def _divided() -> frozenset[str]:
-    return frozenset(key for province in DICT_PROVINCE_WARD_DIVIDED.values() for key in province)
+def _since_2025() -> Mapping[str, str]:
+    """What became of each old commune: today's code, `divided`, or nothing where that is not known."""
+    return {
+        row["old"]: row["commune"] for row in read_table("services.ingest.registry", "old_communes.csv")
+    }
 
 
 @cache
@@ -35,16 +28,15 @@ def commune_since_2025(old: str) -> str:
     Raises:
         BadItem: no such old commune, or one that was divided or cannot be found again.
     """
-    row = _legacy().get(old)
-    if row is None:
+    code = _since_2025().get(old)
+    if code is None:
         raise BadItem("old_commune_unknown", "no commune had this code before 1 July 2025", "old_commune")
-    if f"{row['provinceKey']}_{row['districtKey']}_{row['wardKey']}" in _divided():
+    if code == DIVIDED:
         raise BadItem(
             "old_commune_divided", "this commune became several; name the new one as commune", "old_commune"
         )
-    code = convert_address(f"{row['ward']}, {row['district']}, {row['province']}").ward_code
-    if code is None:
+    if not code:
         raise BadItem(
             "old_commune_lost", "its commune of today is not known; name it as commune", "old_commune"
         )
-    return str(code)
+    return code

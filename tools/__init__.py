@@ -1,0 +1,1 @@
+"""Tools of development; nothing of these runs in a service."""
