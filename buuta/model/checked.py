@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from buuta.errors import BadItem
-from buuta.model.identifiers import CARRIER, CODES, NUMBER
+from buuta.model.identifiers import CARRIER, CODES, NUMBER, WANTED
 from buuta.model.scan import SCAN_FIELDS, Scan
 from buuta.model.statuses import (
     CorrectionKind,
@@ -68,7 +68,7 @@ _FIRST, _END = (round(moment.timestamp() * 1000) for moment in (EARLIEST, LATEST
 RULES: Final = (
     Rule("event_id", _like(EVENT_ID), "32 hex digits"),
     Rule("carrier", _like(CARRIER), "a carrier's code"),
-    Rule("number", _like(NUMBER), "3 to 50 letters, digits or . _ - and begin with a letter or digit"),
+    Rule("number", _like(NUMBER), WANTED["number"]),
     Rule("status", _among(Status), "a status"),
     Rule("reason", _optional(_among(Reason)), "a reason"),
     Rule("delivery_mode", _optional(_among(DeliveryMode)), "a delivery mode"),
@@ -81,9 +81,9 @@ RULES: Final = (
     Rule("offset_minutes", _between(-MOST_OFFSET, MOST_OFFSET), "an offset from UTC from -14:00 to +14:00"),
     Rule("offset_source", _among(OffsetSource), "carrier or assumed"),
     Rule("received_at", _between(0, _END - 1), "a time before the year 2100", "time_out_of_range"),
-    Rule("facility", _optional(_like(CODES["facility"])), f"a code: {CODES['facility'].pattern}"),
-    Rule("province", _optional(_like(CODES["province"])), f"a code: {CODES['province'].pattern}"),
-    Rule("commune", _optional(_like(CODES["commune"])), f"a code: {CODES['commune'].pattern}"),
+    Rule("facility", _optional(_like(CODES["facility"])), WANTED["facility"]),
+    Rule("province", _optional(_like(CODES["province"])), WANTED["province"]),
+    Rule("commune", _optional(_like(CODES["commune"])), WANTED["commune"]),
     Rule("attempt", _optional(_between(1, MOST_ATTEMPTS)), f"a number from 1 to {MOST_ATTEMPTS}"),
     Rule("distance_bucket", _optional(_among(DistanceBucket)), "a step of distance"),
     Rule("proof_present", _optional(_flag), "true or false"),

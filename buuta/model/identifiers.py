@@ -8,14 +8,33 @@ from typing import Final
 
 from buuta.errors import BadItem
 
-NUMBER: Final = re.compile(r"[A-Z0-9][A-Z0-9._-]{2,49}")
-"""No `/`: a number is a segment of its page's address, and no carrier that we know has one (decision 0052)."""
+MOBILE: Final = r"(?:(?:\+|00)?84|0)[._/-]?[35789](?:[._/-]?\d){8}"
+LANDLINE: Final = r"0[._/-]?2(?:[._/-]?\d){9}"
+NO_TELEPHONE: Final = rf"(?!(?:.*[._/-])?(?:{MOBILE}|{LANDLINE})(?:[._/-]|\Z))"
+"""No telephone number of Vietnam stands in it by itself: a mobile one, at home or from abroad, or one of a house."""
+NO_IDENTITY: Final = r"(?!(?:.*\D)?\d{9,12}(?:\D|\Z))(?!(?:\d[._/-]?){9,12}\Z)"
+"""Nor 9 to 12 digits in a row, as identity cards and telephones have; a GLN has 13."""
+NUMBER: Final = re.compile(rf"{NO_TELEPHONE}(?=.*\d|[A-Z]{{3,8}}\Z)[A-Z0-9][A-Z0-9._-]{{2,49}}")
+"""No `/`: a number is a segment of its page's address, and no carrier that we know has one (decision 0052). Nor what a
+telephone number or a longer name fits (decision 0067); GHN's numbers of 5 or 8 may happen to have no digit."""
 CODES: Final = {
-    "facility": re.compile(r"[\w./-]{1,40}", re.ASCII),
+    "facility": re.compile(
+        rf"{NO_TELEPHONE}{NO_IDENTITY}(?=.*\d|[A-Z]{{2,6}}\Z|[A-Z]{{2,4}}[._-][A-Z]{{2,4}}\Z)[\w./-]{{1,40}}",
+        re.ASCII,
+    ),
     "province": re.compile(r"\d{2,5}", re.ASCII),
     "commune": re.compile(r"\d{2,5}", re.ASCII),
 }
 """What goes on as it is, so that it must be a code and no text that somebody typed."""
+WANTED: Final = {
+    "number": "3 to 50 letters, digits or . _ -, begin with a letter or digit, have a digit or at most 8 letters, and "
+    "be no telephone number",
+    "facility": "a code such as BC-00070 or VNHANA: at most 40 letters, digits or . _ / -, with a digit or else at most "
+    "6 capitals, and no telephone or identity number",
+    "province": "a code of 2 to 5 digits",
+    "commune": "a code of 2 to 5 digits",
+}
+"""The same in words."""
 CARRIER: Final = re.compile(r"[a-z][a-z0-9]{1,15}")
 S10: Final = re.compile(r"[A-Z]{2}\d{9}[A-Z]{2}")
 SHARED: Final = "s10"
@@ -33,17 +52,14 @@ def normalise_number(raw: str) -> str:
     """Upper-case the tracking number and take its spaces out; UPU S10 asks for both.
 
     Raises:
-        BadItem: `number_invalid`, when 3 to 50 letters, digits or ``. _ -`` of ASCII do not remain, or a control
-            character stands among them.
+        BadItem: `number_invalid`, when no number remains (`NUMBER`), or what has several words and no digit.
     """
-    number = "" if len(raw) > LONGEST_RAW or CONTROL.search(raw) else "".join(raw.split())
+    words = [] if len(raw) > LONGEST_RAW or CONTROL.search(raw) else raw.split()
+    number = "".join(words)
     # Before upper case is made of it: some letters of other alphabets become ASCII by that.
-    if not (number.isascii() and NUMBER.fullmatch(number.upper())):
-        raise BadItem(
-            "number_invalid",
-            "a tracking number has 3 to 50 letters, digits or . _ - and begins with a letter or digit",
-            "number",
-        )
+    fits = number.isascii() and NUMBER.fullmatch(number.upper())
+    if not fits or (len(words) > 1 and number.isalpha()):
+        raise BadItem("number_invalid", f"a tracking number must have {WANTED['number']}", "number")
     return number.upper()
 
 

@@ -116,10 +116,8 @@ async def of_spool(on: Ground) -> None:
     await meanwhile(spool.run(), sent, "the neighbours are sent")
 
 
-def report(on: Ground, place: int) -> Held:
-    return held.sealed(
-        on.vault, Source("ghn", "webhook", "unknown_code", 1795480000000), b"{}", f"c{place}"
-    )
+def report(on: Ground) -> Held:
+    return held.sealed(on.vault, Source("ghn", "webhook", "unknown_code", 1795480000000), b"{}")
 
 
 async def of_shelter(on: Ground) -> None:
@@ -133,7 +131,7 @@ async def of_shelter(on: Ground) -> None:
                 if place == on.bad:
                     await producer.send(on.settings.quarantine_topic, b"", b"sealed by nobody we know")
                 else:
-                    await shelter.keep([report(on, place)])
+                    await shelter.keep([report(on)])
 
         async def home() -> bool:
             found = await on.pool.fetchval("select count(*) from quarantine")

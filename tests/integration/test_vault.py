@@ -21,13 +21,14 @@ from services.ingest.quarantine.held import COLUMNS, HeldReport
 from services.ingest.registry import polls
 from services.ingest.registry.locksmith import Cut, Locksmith, signing_place
 from services.ingest.settings import IngestSettings
+from services.ingest.storage import Carrier
 from services.notifier.app import wire as wire_notifier
 from services.notifier.settings import NotifierSettings
 from services.portal.app import wire as wire_portal
 from services.portal.settings import PortalSettings
 from services.portal.storage import add_shipper
 from tests.integration.command import buuta
-from tests.integration.doors import GOOD, Door, log
+from tests.integration.doors import GOOD, Door, add_carrier, log
 from tests.integration.parts import database_away
 from tests.waiting import until
 
@@ -158,6 +159,7 @@ async def test_a_wrong_master_key_is_noticed_as_soon_as_postgresql_answers(
 
 async def register_two(settings: SharedSettings, pool: Any, shops: list[Shop]) -> list[Any]:
     """Two registrations of different people, by id, with the vault."""
+    await add_carrier(pool, Carrier("vnp", "VNPost", "buuta"))
     return [
         uuid.UUID(await shops[0].register(number=number, recipient={"phone": phone}))
         for number, phone in (("N0001", "+84912345678"), ("N0002", "+84987654321"))

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from buuta.errors import BadItem, shown_place
+from buuta.model.identifiers import CODES, WANTED
 
 Empty = BeforeValidator(lambda raw: None if raw == "" else raw)
 Unit = Annotated[str, Field(pattern="^[0-9]{2,5}$")]
@@ -21,13 +22,19 @@ class FacilityKind(StrEnum):
     LOCKER = "locker"
 
 
+def _code(raw: str) -> str:
+    if not CODES["facility"].fullmatch(raw):
+        raise ValueError(f"must be {WANTED['facility']}")
+    return raw
+
+
 class Facility(BaseModel):
     """A line of the registry; without a province that of the commune is taken, and without a commune what became
     of `old_commune`, its code before 1 July 2025."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
-    code: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./-]{1,40}$")]
+    code: Annotated[str, AfterValidator(_code)]
     kind: FacilityKind = FacilityKind.SERVICE_POINT
     name: Annotated[str, Field(min_length=1, max_length=200)]
     commune: Annotated[Unit | None, Empty] = None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from buuta.errors import BadItem
-from buuta.model.identifiers import CODES
+from buuta.model.identifiers import CODES, WANTED
 
 LONGEST = 300
 REQUIRED = object()
@@ -47,7 +47,7 @@ def code(field: str, read: str | None) -> str | None:
         BadItem: it is none.
     """
     if read and not CODES[field].fullmatch(read):
-        raise BadItem(f"{field}_invalid", f"{field} must be a code: {CODES[field].pattern}", field)
+        raise BadItem(f"{field}_invalid", f"{field} must be {WANTED[field]}", field)
     return read or None
 
 

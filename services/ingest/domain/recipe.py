@@ -129,7 +129,7 @@ class UnknownCode(BadItem):
     def __init__(self, raw_code: str, format_name: str) -> None:
         super().__init__(
             "unknown_code",
-            f"code {shown_code(raw_code)!r} is not in the {format_name} code table; it is kept until mapped",
+            f"this code is not in the {format_name} code table; the report is kept until it is mapped",
             "code",
         )
         self.raw_code = raw_code
