@@ -11,12 +11,12 @@ from buuta.errors import BadItem
 MOBILE: Final = r"(?:(?:\+|00)?84|0)[._/-]?[35789](?:[._/-]?\d){8}"
 LANDLINE: Final = r"0[._/-]?2(?:[._/-]?\d){9}"
 NO_TELEPHONE: Final = rf"(?!(?:.*[._/-])?(?:{MOBILE}|{LANDLINE})(?:[._/-]|\Z))"
-"""No telephone number of Vietnam stands in it by itself: a mobile one, at home or from abroad, or one of a house."""
+"""No telephone number of Vietnam stands in it by itself: a mobile one, also from abroad, or that of a house."""
 NO_IDENTITY: Final = r"(?!(?:.*\D)?\d{9,12}(?:\D|\Z))(?!(?:\d[._/-]?){9,12}\Z)"
 """Nor 9 to 12 digits in a row, as identity cards and telephones have; a GLN has 13."""
 NUMBER: Final = re.compile(rf"{NO_TELEPHONE}(?=.*\d|[A-Z]{{3,8}}\Z)[A-Z0-9][A-Z0-9._-]{{2,49}}")
-"""No `/`: a number is a segment of its page's address, and no carrier that we know has one (decision 0052). Nor what a
-telephone number or a longer name fits (decision 0067); GHN's numbers of 5 or 8 may happen to have no digit."""
+"""No `/`: a number is a segment of its page's address, and no carrier that we know has one (decision 0052). Nor what
+a telephone number or a longer name fits (decision 0067); GHN's numbers of 5 or 8 may happen to have no digit."""
 CODES: Final = {
     "facility": re.compile(
         rf"{NO_TELEPHONE}{NO_IDENTITY}(?=.*\d|[A-Z]{{2,6}}\Z|[A-Z]{{2,4}}[._-][A-Z]{{2,4}}\Z)[\w./-]{{1,40}}",
@@ -27,10 +27,10 @@ CODES: Final = {
 }
 """What goes on as it is, so that it must be a code and no text that somebody typed."""
 WANTED: Final = {
-    "number": "3 to 50 letters, digits or . _ -, begin with a letter or digit, have a digit or at most 8 letters, and "
-    "be no telephone number",
-    "facility": "a code such as BC-00070 or VNHANA: at most 40 letters, digits or . _ / -, with a digit or else at most "
-    "6 capitals, and no telephone or identity number",
+    "number": "3 to 50 letters, digits or . _ -, begin with a letter or digit, have a digit or at most 8 letters, "
+    "and be no telephone number",
+    "facility": "a code such as BC-00070 or VNHANA: at most 40 letters, digits or . _ / -, with a digit or else at "
+    "most 6 capitals, and no telephone or identity number",
     "province": "a code of 2 to 5 digits",
     "commune": "a code of 2 to 5 digits",
 }

@@ -129,7 +129,7 @@ async def registered(pool: Any, vault: Vault, shop: str, contact: Contact) -> uu
     await add_shipper(pool, shop, shop)
     made = uuid.uuid4()
     async with pool.acquire() as con, con.transaction():
-        person, sealed = await contacts.store(con, vault, shop, contact)
+        person, sealed = await contacts.store(con, vault, shop, made, contact)
         await con.execute(
             "insert into registrations (registration_id, shipper, carrier, number, version, person_hash,"
             " contacts, language) values ($1, $2, 'ghn', 'Z82BS', 1, $3, $4, 'vi')",
@@ -174,7 +174,9 @@ async def test_an_address_that_nobody_names_any_more_is_not_told(
 ) -> None:
     await plan(pool, vault, milestone())
     async with pool.acquire() as con, con.transaction():
-        person, sealed = await contacts.store(con, vault, "shop", Contact("+84900000003", None, "vi"))
+        person, sealed = await contacts.store(
+            con, vault, "shop", REGISTRATION, Contact("+84900000003", None, "vi")
+        )
         await con.execute("update registrations set person_hash = $1, contacts = $2", person, sealed)
     assert await letters(pool, vault, settings) == []
     await plan(pool, vault, milestone(action="retold", sequence=2))

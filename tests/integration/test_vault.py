@@ -107,25 +107,19 @@ async def test_a_destination_that_cannot_be_opened_never_fails_a_report_and_is_c
     assert f'buuta_ingest_unmeasured_total{{why="{why}"}}' in (await door.client.get("/metrics")).text
 
 
-async def test_of_two_registrations_the_last_that_is_withdrawn_forgets(
+async def test_of_two_registrations_one_is_withdrawn_and_the_parcel_is_reported_as_before(
     door: Door, shops: list[Shop], settings: SharedSettings, pool: Any
 ) -> None:
-    first, second = await shops[0].register(), await shops[1].register()
-    await door.scans([{**GOOD, **HERE}])
-    await shops[0].withdraw(first)
-    answer = await door.scans([LATER])
-    assert [each["result"] for each in answer.json()] == ["accepted"]
-    assert (await distances(settings))["out_for_delivery"] == "within_50_m", "the other's is still there"
-    await shops[1].withdraw(second)
-    assert await pool.fetchval("select count(*) from event_details") == 0
-    assert [each["result"] for each in (await door.scans([LATER])).json()] == ["accepted"]
-
-
-async def test_of_two_who_withdraw_at_once_one_forgets(door: Door, shops: list[Shop], pool: Any) -> None:
     ids = [await shop.register() for shop in shops]
     await door.scans([{**GOOD, **HERE}])
-    await asyncio.gather(*(shop.withdraw(each) for shop, each in zip(shops, ids, strict=True)))
-    assert await pool.fetchval("select count(*) from parcel_secrets") == 0
+    for number, (shop, registration) in enumerate(zip(shops, ids, strict=True)):
+        await shop.withdraw(registration)
+        answer = await door.scans([{**LATER, "occurred_at": f"2026-11-24T1{number}:45:00+07:00"}])
+        assert [each["result"] for each in answer.json()] == ["accepted"]
+    assert await pool.fetchval("select count(*) from registrations where destination is not null") == 0
+    assert len(await details_of(pool, await open_vault(pool, settings), KEY)) == 3, (
+        "proofs are the carrier's"
+    )
 
 
 @pytest.mark.parametrize(("wire", "kind"), SERVICES)
