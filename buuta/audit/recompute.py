@@ -237,11 +237,13 @@ def _statement(gap_ms: int) -> str:
 def _voided(con: Any) -> list[tuple[str, str]]:
     """Scans that a correction takes back: void if a correction that stands names it, until nothing changes.
 
+    Only what the same reporter reported is taken back.
     What is then still undecided lies on a circle of corrections, and stands.
     """
     rows = con.execute("""
-      select distinct carrier || ':' || number, event_id, corrects_event_id from scans
-      where corrects_event_id is not null
+      select distinct c.carrier || ':' || c.number, c.event_id, c.corrects_event_id from scans c
+      join scans s on s.carrier = c.carrier and s.number = c.number and s.event_id = c.corrects_event_id
+        and s.reporter is not distinct from c.reporter
     """).fetchall()
     by_target: defaultdict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
     for key, event_id, target in rows:

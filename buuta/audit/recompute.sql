@@ -18,9 +18,12 @@ select coalesce(reporter, carrier) as carrier,
 from first_copies;
 
 create table steering as
-with first_received as (
-  select * from first_copies
-  qualify row_number() over (partition by parcel_key order by received_at, event_id) <= $most_scans
+with turns as (
+  select *, row_number() over (partition by parcel_key, reporter order by received_at, event_id) as turn
+  from first_copies
+), first_received as (
+  select * exclude (turn) from turns
+  qualify row_number() over (partition by parcel_key order by turn, received_at, event_id) <= $most_scans
 )
 select parcel_key, event_id, status, reason, delivery_mode, distance_bucket, proof_present, attempt, occurred_at, reporter,
   row_number() over (partition by parcel_key order by occurred_at, rank, event_id) as n

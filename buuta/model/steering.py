@@ -3,13 +3,15 @@
 Corrections follow GS1 EPCIS 2.0, `errorDeclaration`: a correction names the scan that it corrects.
 *Did not occur* takes that scan's effect away and says nothing else; *incorrect data* is itself the
 scan that stands instead. A correction may come before the scan that it corrects, come twice, and be
-corrected in turn: then what it corrected stands again.
+corrected in turn: then what it corrected stands again. It counts only against scans of the same reporter: posts
+that share a parcel take back what they reported themselves.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
+from buuta.model.scan import Scan
 from buuta.model.statuses import CorrectionKind
 from buuta.model.times import DAY_MS
 
@@ -18,7 +20,8 @@ FUTURE_MS: Final = 10 * 60_000
 OLDEST_MS: Final = 365 * DAY_MS
 """A business time this far after, or before, its receipt is kept and does not steer."""
 MOST_SCANS: Final = 2_000
-"""So many scans of one key steer, the first received; more is no parcel but a fault or an attack."""
+"""So many scans of one key steer, the first received; more is no parcel but a fault or an attack. Posts that share
+a parcel take turns, so that none crowds out another: the first scan of each, then the second of each."""
 
 
 class Facts(NamedTuple):
@@ -29,11 +32,22 @@ class Facts(NamedTuple):
     correction_kind: str | None
     occurred_at: int
     received_at: int
+    reporter: str | None = None
 
 
 def out_of_range(occurred_at: int, received_at: int) -> bool:
     """Whether a scan comes from the future, or is older than a year."""
     return not received_at - OLDEST_MS <= occurred_at <= received_at + FUTURE_MS
+
+
+def first_received(scans: Iterable[Scan]) -> list[Scan]:
+    """The scans of a parcel that can steer, of all (each event id once): `MOST_SCANS` says which."""
+    turns = Counter[str | None]()
+    by_turn = list[tuple[int, int, str, Scan]]()
+    for scan in sorted(scans, key=lambda each: (each.received_at, each.event_id)):
+        turns[scan.reporter] += 1
+        by_turn.append((turns[scan.reporter], scan.received_at, scan.event_id, scan))
+    return [scan for *_, scan in sorted(by_turn, key=lambda each: each[:3])[:MOST_SCANS]]
 
 
 def steering(scans: Iterable[Facts]) -> set[str]:
@@ -57,7 +71,9 @@ def _voided(by_id: Mapping[str, Facts]) -> set[str]:
     target = {
         event_id: scan.corrects_event_id
         for event_id, scan in by_id.items()
-        if scan.corrects_event_id is not None and scan.corrects_event_id in by_id
+        if scan.corrects_event_id is not None
+        and scan.corrects_event_id in by_id
+        and by_id[scan.corrects_event_id].reporter == scan.reporter
     }
     undecided = Counter(target.values())
     voided: set[str] = set()

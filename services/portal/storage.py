@@ -19,8 +19,13 @@ from parcels where parcel_key = any($1)
 TIMELINE: Final = """
 select status, reason, delivery_mode, provisional, occurred_at, offset_minutes, facility, province,
   commune, encode(event_id, 'hex') as event_id, encode(corrects_event_id, 'hex') as corrects_event_id,
-  correction_kind, received_at
-from (select * from scans where parcel_key = $1 order by received_at, event_id limit $2) as first_received
+  correction_kind, received_at, reporter
+from (
+  select * from (
+    select *, row_number() over (partition by reporter order by received_at, event_id) as turn
+    from scans where parcel_key = $1
+  ) as turns where turn <= $2 order by turn, received_at, event_id limit $2
+) as first_received
 where occurred_at >= $3
 order by occurred_at desc, event_id
 """

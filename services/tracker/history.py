@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from buuta.errors import BadItem
-from buuta.model.identifiers import parcel_key, split_key
+from buuta.model.identifiers import SHARED, parcel_key, split_key
 from buuta.model.scan import Scan
 from buuta.model.steering import MOST_SCANS
 from buuta.storage.copying import copy_batch
@@ -30,6 +30,15 @@ select first.* from unnest($1::text[]) as own (key) cross join lateral (
 ) as first
 """  # noqa: S608 - names from this file
 """Those that can steer, and one more where there are more."""
+SELECT_BY_TURNS: Final = f"""
+select first.* from unnest($1::text[]) as own (key) cross join lateral (
+  select {", ".join(SCAN_COLUMNS)} from (
+    select *, row_number() over (partition by reporter order by received_at, event_id) as turn
+    from scans where parcel_key = own.key
+  ) as turns where turn <= {MOST_SCANS + 1} order by turn, received_at, event_id limit {MOST_SCANS + 1}
+) as first
+"""  # noqa: S608 - names from this file
+"""The same of parcels that posts share."""
 SELECT_COPIES: Final = f"""
 select {", ".join(SCAN_COLUMNS)} from scans join {OWN} using (parcel_key, event_id)
 """  # noqa: S608
@@ -46,10 +55,12 @@ where scans.parcel_key = own.parcel_key and scans.event_id = own.event_id and no
 
 
 async def load_history(source: Any, keys: Collection[str]) -> Mapping[str, list[Scan]]:
-    """The stored scans of these parcels, of each the first `MOST_SCANS` received and one more."""
+    """The stored scans of these parcels, of each those that can steer, and one more."""
     history: dict[str, list[Scan]] = defaultdict(list)
-    if keys:
-        for row in await source.fetch(SELECT_FIRST, list(keys)):
+    shared = [key for key in keys if split_key(key)[0] == SHARED]
+    alone = [key for key in keys if split_key(key)[0] != SHARED]
+    for query, of in ((SELECT_FIRST, alone), (SELECT_BY_TURNS, shared)):
+        for row in await source.fetch(query, of) if of else ():
             history[row["parcel_key"]].append(_scan(row))
     return history
 

@@ -119,6 +119,24 @@ async def test_more_scans_than_steer_are_capped_alike(
     assert (found.agrees, found.counted) == (True, 1)
 
 
+async def test_posts_take_turns_and_take_back_only_their_own_alike(
+    settings: SharedSettings, pool: Any, tmp_path: Path
+) -> None:
+    shared: dict[str, Any] = {"carrier": "s10", "number": "EE123456785VN"}
+    flood = [
+        scan("held", place / 1000, received_at=EVENING + place, reporter="laopost", **shared)
+        for place in range(2_010)
+    ]
+    sent = scan("accepted", 0, reporter="vnpost", received_at=EVENING + 9_000, **shared)
+    done = scan("delivered", 8, reporter="vnpost", received_at=EVENING + 10_000, **shared)
+    foreign = scan("held", 8.5, reporter="laopost", corrects_event_id=done.event_id,
+                   correction_kind="did_not_occur", received_at=EVENING, **shared)  # fmt: skip
+    found = await audited(settings, pool, tmp_path, [foreign, *flood, sent, done])
+    assert (found.agrees, found.counted) == (True, 1), (found.cells, found.parcels)
+    parcel = await pool.fetchrow("select status, findings from parcels")
+    assert (parcel["status"], "R" in parcel["findings"]) == ("delivered", True)
+
+
 async def test_epochs_begin_alike_to_the_millisecond(
     settings: SharedSettings, pool: Any, tmp_path: Path
 ) -> None:

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from buuta.model.identifiers import SHARED, owner_of
 from buuta.model.scan import Scan
+from buuta.model.steering import MOST_SCANS, first_received
 from services.tracker.domain.figures import contribution, counted
 from services.tracker.domain.fold import fold
-from tests.scans import journeys, scan
+from tests.scans import MORNING, journeys, scan
 
 ITEM = "EE123456785VN"
 
@@ -53,6 +54,45 @@ def test_who_passes_an_others_delivery_on_gets_no_credit_for_it() -> None:
 def test_a_return_is_no_last_mile() -> None:
     failed = by("laopost", "out_for_delivery", 30), by("laopost", "attempt_failed", 31)
     assert credited(*failed, by("laopost", "returning", 40), by("vnpost", "returned", 60)) == "laopost"
+
+
+def taken_back(by_whom: str, of: Scan, kind: str = "did_not_occur") -> Scan:
+    wrong = by(by_whom, "in_transit", 40)
+    return wrong._replace(corrects_event_id=of.event_id, correction_kind=kind, event_id="c" * 32)
+
+
+@pytest.mark.parametrize("kind", ["did_not_occur", "incorrect_data"])
+@pytest.mark.parametrize("first", [False, True])
+def test_a_post_takes_back_what_it_reported_itself_and_nothing_else(kind: str, *, first: bool) -> None:
+    delivered = by("laopost", "delivered", 32)
+    for post, live in (("vnpost", "D"), ("laopost", "")):
+        correction = taken_back(post, delivered, kind)
+        parcel = fold([correction, delivered] if first else [delivered, correction]).parcel
+        assert (live in parcel.live, "R" in parcel.findings) == (True, post == "vnpost")
+        assert (parcel.delivered_at is None) == (post == "laopost")
+
+
+def test_a_post_that_floods_a_parcel_crowds_out_no_other() -> None:
+    flood = [
+        by("laopost", "in_transit", place / 1_000)._replace(event_id=f"{place:032x}", received_at=1)
+        for place in range(MOST_SCANS + 50)
+    ]
+    steers = [scan._replace(occurred_at=MORNING + place) for place, scan in enumerate(flood)]
+    late = by("vnpost", "delivered", 30)
+    parcel = fold([*steers, late]).parcel
+    assert (parcel.status, parcel.full_at, "Z" in parcel.findings) == ("delivered", None, True)
+
+
+def test_posts_take_turns_where_there_is_too_much() -> None:
+    few = [by("vnpost", "held", place) for place in range(3)]
+    many = [
+        by("laopost", "held", 0)._replace(event_id=f"{place:032x}", received_at=place)
+        for place in range(5_000)
+    ]
+    first = first_received([*many, *few])
+    assert len(first) == MOST_SCANS
+    assert {scan.event_id for scan in few} <= {scan.event_id for scan in first}
+    assert [scan.received_at for scan in first if scan.reporter == "laopost"] == list(range(MOST_SCANS - 3))
 
 
 def test_figures_are_those_of_the_credited_post() -> None:

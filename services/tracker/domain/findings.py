@@ -44,17 +44,21 @@ NOT_INVITED_TWICE: Final = Finding(
 TOO_MANY_SCANS: Final = Finding(
     "Z",
     "too_many_scans",
-    "more scans than a parcel can have; the first 2,000 received steer, the rest is kept",
+    "more scans than a parcel can have; the first 2,000 received steer (posts take turns), the rest is kept",
 )
 COPIES_DIFFER: Final = Finding(
     "C",
     "copies_differ",
     "a report came again under its own id and said something else; what was received first stands",
 )
+CORRECTS_ANOTHERS: Final = Finding(
+    "R", "corrects_anothers_scan", "a post took back what another reported; the other's scan stands"
+)
 
 FINDINGS: Final = (
     IMPOSSIBLE_MOVE, NO_ROUND_BEFORE_DELIVERY, NO_ROUND_BEFORE_ATTEMPT, ATTEMPT_FAR_AWAY, TIME_OUT_OF_RANGE,
     TOO_FAST, NOT_INVITED_TWICE, TOO_MANY_SCANS, COPIES_DIFFER,
+    CORRECTS_ANOTHERS,
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from buuta.model.milestone import Milestone
 from buuta.model.scan import Scan
 from buuta.model.statuses import RANK, Status
-from buuta.model.steering import MOST_SCANS, Facts, out_of_range, steering
+from buuta.model.steering import MOST_SCANS, Facts, first_received, out_of_range, steering
 from services.tracker.domain.copies import differing, distinct
 from services.tracker.domain.deadlines import Passed, Silence
 from services.tracker.domain.epochs import NO_PAPERS, Epoch, Papers, epochs
@@ -26,6 +26,7 @@ from services.tracker.domain.evidence import (
 from services.tracker.domain.findings import (
     ATTEMPT_FAR_AWAY,
     COPIES_DIFFER,
+    CORRECTS_ANOTHERS,
     IMPOSSIBLE_MOVE,
     NO_ROUND_BEFORE_ATTEMPT,
     NO_ROUND_BEFORE_DELIVERY,
@@ -206,7 +207,7 @@ def fold(scans: Iterable[Scan], papers: Papers = NO_PAPERS) -> Folded:
     """
     scans = list(scans)
     everything = distinct(scans)
-    by_id = first_received(everything)
+    by_id = _can_steer(everything)
     steers = sorted(_steers(by_id), key=_business_order)
     parcels, live = list[Parcel](), list[Milestone]()
     parts = epochs(steers, papers)
@@ -223,7 +224,7 @@ def fold(scans: Iterable[Scan], papers: Papers = NO_PAPERS) -> Folded:
         find(parcel, COPIES_DIFFER)
     if len(by_id) < len(everything):
         find(parcel, TOO_MANY_SCANS)
-        parcel.full_at = max(scan.received_at for scan in by_id.values())
+        parcel.full_at = _full_at(by_id.values())
     return Folded(parcel, live, parcels)
 
 
@@ -255,20 +256,29 @@ def _steers(by_id: Mapping[str, Scan]) -> list[Scan]:
     return [scan for scan in by_id.values() if not out_of_range(scan.occurred_at, scan.received_at)]
 
 
-def first_received(by_id: dict[str, Scan]) -> dict[str, Scan]:
-    """The first `MOST_SCANS` by receipt, of all scans of a key by event id."""
+def _can_steer(by_id: dict[str, Scan]) -> dict[str, Scan]:
+    """Those of a key's scans, by event id, that are not too many."""
     if len(by_id) <= MOST_SCANS:
         return by_id
-    first = sorted(by_id.values(), key=lambda scan: (scan.received_at, scan.event_id))[:MOST_SCANS]
-    return {scan.event_id: scan for scan in first}
+    return {scan.event_id: scan for scan in first_received(by_id.values())}
+
+
+def _full_at(scans: Iterable[Scan]) -> int | None:
+    """After this receipt no scan steers; None where posts take turns, and a late one's turn may be early."""
+    scans = list(scans)
+    return None if any(scan.reporter for scan in scans) else max(scan.received_at for scan in scans)
 
 
 def _note(parcel: Parcel, by_id: Mapping[str, Scan]) -> None:
     """What a parcel's scans imply whether they steer or not."""
     scans = by_id.values()
     parcel.greatest_at = max(map(_occurred_at, scans), default=None)
-    corrected = set(map(_corrects, scans)) - {None}
-    parcel.awaits_scan |= not corrected <= by_id.keys()
+    corrections = [scan for scan in scans if scan.corrects_event_id is not None]
+    for scan in corrections:
+        corrected = by_id.get(scan.corrects_event_id or "")
+        parcel.awaits_scan |= corrected is None
+        if corrected is not None and corrected.reporter != scan.reporter:
+            find(parcel, CORRECTS_ANOTHERS)
     if any(out_of_range(scan.occurred_at, scan.received_at) for scan in scans):
         find(parcel, TIME_OUT_OF_RANGE)
 

@@ -31,7 +31,8 @@ class Parcel:
     a finding; a parcel `awaits_scan` while one of its corrections came before what it corrects, or what was
     registered for the next parcel of its number was withdrawn before that began. `province` is where the newest
     scan was made. `scans` counts the history; once it is longer than steers, `full_at` is the receipt of the
-    last scan that does. `deadlines` says that a deadline was seen to pass; `overdue` holds the letters of those
+    last scan that does (None where posts take turns).
+    `deadlines` says that a deadline was seen to pass; `overdue` holds the letters of those
     that are past now. `epoch` says which parcel of its number it is, from 1; `epoch_from` is when it began,
     None for the first. `stopped_at` is since when the clock of its transit time stands still, `stopped_ms` how
     long it stood before. Of a parcel that posts share, `credited` is the one that figures are credited to: that
