@@ -20,6 +20,7 @@ from buuta.cli import (
     quarantine,
     rates,
     rebuild,
+    retention,
     services,
     standing,
     stuck,
@@ -48,6 +49,7 @@ dead_letters.add_to(app)
 quarantine.add_to(app)
 rates.add_to(app)
 rebuild.add_to(app)
+retention.add_to(app)
 stuck.add_to(app)
 
 

@@ -19,6 +19,8 @@ from buuta.cli.admin import with_database
 from buuta.cli.connect import connected
 from buuta.contracts import registry
 from buuta.settings import SharedSettings, load
+from buuta.storage.retention import archived
+from buuta.telemetry.clock import now_ms
 from services.portal.publishing import CountedBy, Publication, last_closed, publish
 from services.portal.settings import PortalSettings
 from services.tracker.domain.rules import VERSION
@@ -27,6 +29,8 @@ console = Console()
 rates = typer.Typer(help="The delivery-to-address rate.", no_args_is_help=True)
 log = typer.Typer(help="The log of all parcels.", no_args_is_help=True)
 SHOWN = 20
+CLOCKS_MS = 3_600_000
+"""By so much a broker's clock may differ from ours."""
 Folder = Annotated[
     Path | None,
     typer.Option(help="Archive to read; it is brought up to date first. Without it a temporary one."),
@@ -38,13 +42,16 @@ def log_archive(folder: Annotated[Path, typer.Argument(help="Where the Parquet f
     """Bring the archive of the log up to date: Parquet files, a folder a schema.
 
     Run it more often than the topic's retention: what was deleted before it was archived is missing, and
-    the command then says so.
+    the command then says so. Parcels that are long over are forgotten only as far as the archive reaches.
     """
 
     async def run() -> int:
-        settings = load(SharedSettings)
-        async with registry.opened(settings.schema_registry_url) as codec:
-            return await archive_log(settings, Archive(folder, settings.events_topic), codec)
+        settings, began = load(SharedSettings), now_ms()
+        archive = Archive(folder, settings.events_topic)
+        async with registry.opened(settings.schema_registry_url) as codec, connected(settings) as pool:
+            added = await archive_log(settings, archive, codec)
+            await archived(pool, archive.topic, archive.positions(), began - CLOCKS_MS)
+        return added
 
     added = asyncio.run(run())
     console.print(f"{added} records added; {folder} now reaches to the end of the log.")

@@ -119,3 +119,6 @@ SET_ASIDE = Counter(
     "buuta_set_aside_total", "Elements that failed alone until they were set aside.", ["loop"]
 )
 SET_ASIDE_NOW = Gauge("buuta_set_aside_records", "Elements that are set aside: buuta stuck list.", ["loop"])
+RETENTION_ROWS = Counter(
+    "buuta_retention_rows_total", "Rows that were deleted or erased since they were too old.", ["table"]
+)

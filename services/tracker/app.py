@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from buuta.model.times import DAY_MS
-from buuta.storage.background import running
+from buuta.storage.background import run_forever, running
 from buuta.streaming import stream
 from buuta.streaming.stream import Route
 from buuta.streaming.worker import ChunkWorker
@@ -19,9 +19,11 @@ from services.tracker.chunks import EXPECTED, ChunkFold
 from services.tracker.deadlines import Timekeeper
 from services.tracker.domain.rules import VERSION
 from services.tracker.latest import Publisher
+from services.tracker.retention import Retention
 from services.tracker.settings import TrackerSettings
 
 CONSUMER = "tracker"
+RETENTION_SECONDS = 600.0
 
 
 @contextlib.asynccontextmanager
@@ -40,5 +42,7 @@ async def wire(settings: TrackerSettings) -> AsyncIterator[tuple[Any, "asyncio.F
         timekeeper = Timekeeper(worker, settings.events_topic, settings.sweep_interval, now_ms)
         async with stream.running(settings, worker):
             publisher = Publisher(parts, settings.rates_topic, settings.parcels_topic)
-            async with running(timekeeper.run(), publisher.run()):
+            old = Retention(parts.pool, settings)
+            forgetting = run_forever("retention", old.turn, RETENTION_SECONDS, within=None)
+            async with running(timekeeper.run(), publisher.run(), forgetting):
                 yield app, failed

@@ -11,3 +11,8 @@ class TrackerSettings(SharedSettings):
     sweep_interval: float = Field(
         60.0, gt=0, description="Seconds between two looks for deadlines that have passed."
     )
+    keep_parcels_days: int = Field(
+        600,
+        ge=365,
+        description="Days after its last scan in which a parcel is kept with its scans; then the archive has them.",
+    )

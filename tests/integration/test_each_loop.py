@@ -23,10 +23,11 @@ from buuta.contracts.codec import Codec
 from buuta.contracts.columns import encode_rows
 from buuta.model.identifiers import split_key
 from buuta.settings import SharedSettings
-from buuta.storage import contacts, outbox
+from buuta.storage import contacts, outbox, retention
 from buuta.storage.background import Step, run_forever, running
 from buuta.storage.contacts import Contact
 from buuta.storage.outbox import Relay
+from buuta.storage.retention import Rule
 from buuta.storage.vault import Vault, read_master_key
 from buuta.telemetry.service import http
 from services.ingest.app import wire
@@ -52,6 +53,8 @@ from services.portal.storage import add_shipper
 from services.tracker import deadlines, latest
 from services.tracker.deadlines import Timekeeper
 from services.tracker.latest import Publisher
+from services.tracker.retention import Retention
+from services.tracker.settings import TrackerSettings
 from tests.integration.doors import GOOD, add_carrier, intake_on
 from tests.integration.parts import chunk, everything, producer_on, worker
 from tests.integration.test_background import Topic as FakeTopic
@@ -431,6 +434,24 @@ async def forever(*_: Any) -> None:
     await asyncio.Event().wait()
 
 
+async def of_retention(on: Ground) -> None:
+    """One table's rule that fails, among those of others."""
+    rules = [
+        Rule(f"t{place}", "test", "a day", 1, "at < $1" if place != on.bad else "no_such_column < $1")
+        for place in range(COUNT)
+    ]
+    on.patch.setattr(retention, "RULES", rules)
+    for rule in rules:
+        await on.pool.execute(f"create table {rule.table} as select timestamptz '2020-01-01' as at")
+
+    async def swept() -> bool:
+        left = [await on.pool.fetchval(f"select count(*) from t{place}") for place in range(COUNT)]
+        return bool(sum(left) == left[on.bad] == 1)
+
+    old = Retention(on.pool, TrackerSettings(**on.settings.model_dump()))
+    await meanwhile(run_forever("retention", old.turn, 0.05), swept, "the neighbours are swept")
+
+
 CASES: dict[str, Case] = {
     "outbox": of_outbox,
     "spool": of_spool,
@@ -445,6 +466,7 @@ CASES: dict[str, Case] = {
     "contacts": partial(of_sender, contact=True),
     "words": partial(of_sender, contact=False),
     "doubtful": of_doubtful,
+    "retention": of_retention,
     "mappings": of_mappings,
     "ingest's steps: one fails": partial(of_follow, hangs=False),
     "ingest's steps: one hangs": partial(of_follow, hangs=True),
@@ -469,6 +491,7 @@ LOOPS = {
     ("latest.py", "'latest'"): "latest",
     ("live.py", "'live_board'"): "live board",
     ("sender.py", "f'sender_{self._channel.name}'"): "words",
+    ("app.py", "'retention'"): "retention",
     ("app.py", "name"): "ingest's steps: one fails",
 }
 WITHOUT_ELEMENTS = {
