@@ -112,7 +112,8 @@ RULES: Final = (
     Rule("published_figures", "portal", "for good: what was published is never changed"),
     Rule("shippers", "portal", "for good: the register"),
     Rule("registrations", "portal", "contacts and destination: 180 days, or while the parcel is under way", 180,
-         f"created_at < $1 and registered_at < {MS} and coalesce(person_hash, contacts, destination) is not null and not {UNDER_WAY}",
+         f"created_at < $1 and registered_at < {MS} and not {UNDER_WAY}"
+         " and coalesce(person_hash, contacts, destination) is not null",
          ("person_hash", "contacts", "destination")),
     Rule("registrations", "portal", "as long as the parcel", PARCEL_DAYS,
          f"created_at < $1 and registered_at < {MS} and not {UNDER_WAY}"),

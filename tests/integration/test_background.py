@@ -242,6 +242,7 @@ ENDLESS = {
     ("kafka.py", "_consume"): "a turn of the Kafka door's loop: it ends by what is raised",
     ("kafka.py", "_patiently"): "a lane's own patience: it ends when its records are taken in",
     ("fencing.py", "raise_fences"): "a take-over's own patience: it ends when the fences are raised",
+    ("capture.py", "_written"): "as often as a bag is changed meanwhile, and then it is locked",
     ("sms.py", "dequeue"): "takes the next piece that somebody waits for",
     ("live.py", "changes"): "what a page reads; it ends with its connection",
     ("stack.py", "ready"): "the demo waits until a service is up, for so many seconds",

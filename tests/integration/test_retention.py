@@ -246,7 +246,8 @@ async def test_contacts_are_erased_when_their_purpose_is_over_and_not_while_a_pa
         await pool.execute("insert into persons values ($1, 'shop', '')", person)
         await pool.execute(
             "insert into registrations (registration_id, shipper, carrier, number, version, person_hash, contacts,"
-            " language, created_at, owner, registered_at) values ($1, 'shop', 'ghn', $2, 1, $3, 'x', 'vi', $4, 'ghn', 0)",
+            " language, created_at, owner, registered_at)"
+            " values ($1, 'shop', 'ghn', $2, 1, $3, 'x', 'vi', $4, 'ghn', 0)",
             uuid.uuid4(), number, person, START,
         )  # fmt: skip
     await fold(settings, pool, [*journey("DONE", START), journey("UNDERWAY", START)[0]])
