@@ -9,6 +9,9 @@ from backports import zstd
 from buuta.web.problems import Problem
 
 GZIP_WINDOW: Final = 31
+PIECE: Final = 65_536
+MOST_MEMBERS: Final = 1_000
+"""Gzip members or zstd frames in a row; tools that pack in parallel make one of some 100 kB."""
 
 
 def unpacked(body: bytes, encoding: str, limit: int) -> bytes:
@@ -32,18 +35,32 @@ def unpacked(body: bytes, encoding: str, limit: int) -> bytes:
 
 def _unpack(new: Callable[[], Any], body: bytes, limit: int) -> bytes:
     parts: list[bytes] = []
-    while body:
-        member = new()
-        parts.append(member.decompress(body, limit + 1))
-        if len(parts[-1]) > limit:
-            raise Problem(
-                413, "body_too_large", "the body unpacks to more than is taken at once; send less"
-            )
-        limit -= len(parts[-1])
-        if not member.eof:
-            raise EOFError("it ends before its end")
-        body = member.unused_data
+    member: Any = None
+    members = 0
+    for first in range(0, len(body), PIECE):
+        # Behind the end of a member the rest of a piece is copied, so pieces are small.
+        piece = body[first : first + PIECE]
+        while piece:
+            if member is None or member.eof:
+                member, members = new(), members + 1
+                _check_members(members)
+            parts.append(member.decompress(piece, limit + 1))
+            limit -= len(parts[-1])
+            if limit < 0:
+                raise Problem(
+                    413, "body_too_large", "the body unpacks to more than is taken at once; send less"
+                )
+            piece = member.unused_data if member.eof else b""
+    if member is not None and not member.eof:
+        raise EOFError("it ends before its end")
     return b"".join(parts)
+
+
+def _check_members(members: int) -> None:
+    if members > MOST_MEMBERS:
+        raise Problem(
+            413, "too_many_members", f"the body is packed in more than {MOST_MEMBERS} parts; pack it as one"
+        )
 
 
 UNPACKERS: Final[Mapping[str, Callable[[], Any]]] = {

@@ -4,6 +4,7 @@ Read, map, set aside what is unknown, publish, and only then answer: `accepted` 
 acknowledged (acks=all) or the spool has committed, `quarantined` that PostgreSQL has committed.
 """
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -12,9 +13,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from buuta.contracts.codec import Codec
-from buuta.contracts.columns import encode_rows
 from buuta.errors import BadItem
-from buuta.model.identifiers import parcel_key
 from buuta.model.scan import Scan
 from buuta.storage.unlocking import unlock
 from buuta.storage.vault import Vault
@@ -26,6 +25,7 @@ from services.ingest.domain import copy
 from services.ingest.domain.details import Details
 from services.ingest.domain.personal import without_personal
 from services.ingest.domain.recipe import Receipt, Recipe, Report, UnknownCode, to_scan
+from services.ingest.encoding import records_of
 from services.ingest.quarantine.held import Held, Source, sealed
 from services.ingest.registry.tally import Tally
 from services.ingest.storage import Carrier
@@ -33,7 +33,8 @@ from services.ingest.storage import Carrier
 Parse = Callable[[Any], Report | None]
 Keep = Callable[[Sequence[Held]], Awaitable[None]]
 Put = Callable[[Sequence[Pair]], Awaitable[None]]
-COLUMNS_FROM: Final = 16
+PIECE: Final = 500
+"""So many payloads are read without a break: some 10 ms."""
 COPY_DIFFERS: Final = "copy_differs"
 """The code of an answer about a scan whose id came before with other words."""
 
@@ -141,7 +142,11 @@ class Intake:
                 count twice.
         """
         await unlock(self.pool, self._vault)
-        reading = self.read(carrier, receipt, payloads, parse)
+        reading = Reading()
+        for first in range(0, len(payloads), PIECE):
+            self.read(carrier, receipt, payloads[first : first + PIECE], parse, reading)
+            # Between the pieces other requests go on.
+            await asyncio.sleep(0)
         if reading.held:
             await self._target.keep(reading.held)
         if reading.details:
@@ -168,12 +173,19 @@ class Intake:
         if copy.may_differ(self.recipes[carrier.format].identity):
             self._target.copies.note(reading.scans.values())
 
-    def read(self, carrier: Carrier, receipt: Receipt, payloads: Sequence[Any], parse: Parse) -> Reading:
-        """Read and map payloads, and keep nothing yet."""
-        recipe, reading = self.recipes[carrier.format], Reading()
+    def read(
+        self,
+        carrier: Carrier,
+        receipt: Receipt,
+        payloads: Sequence[Any],
+        parse: Parse,
+        reading: Reading | None = None,
+    ) -> Reading:
+        """Read and map payloads, to what was read before them, and keep nothing yet."""
+        recipe, found = self.recipes[carrier.format], reading or Reading()
         for payload in payloads:
-            reading.answers.append(self._one(recipe, receipt, payload, parse, reading))
-        return reading
+            found.answers.append(self._one(recipe, receipt, payload, parse, found))
+        return found
 
     def records(self, reading: Reading) -> list[Pair]:
         """The scans as they lie in the log, with the place of their facility."""
@@ -239,12 +251,20 @@ class Intake:
         """Set the rejected ones aside: a sender that is a machine may never read our answers."""
         personal = self.recipes[carrier.format].personal
         rejected = [
-            self.sealed(receipt, without_personal(payload, personal), answer.code or "", "")
+            (payload, answer.code or "")
             for payload, answer in zip(payloads, answers, strict=True)
             if answer.result is Result.REJECTED
         ]
+
+        def sealed() -> list[Held]:
+            return [
+                self.sealed(receipt, without_personal(payload, personal), code, "")
+                for payload, code in rejected
+            ]
+
         if rejected:
-            await self._target.keep(rejected)
+            # Whatever was sent is gone through and encrypted: beside the event loop, for it may be much.
+            await self._target.keep(await asyncio.to_thread(sealed))
 
     def sealed(self, receipt: Receipt, payload: Any, reason: str, raw_code: str) -> Held:
         """A report for the quarantine; what it says may be personal, so it is encrypted."""
@@ -269,19 +289,6 @@ def _again(reading: Reading, scan: Scan) -> Answer:
 
 def _differs(answer: Answer, names: Sequence[str]) -> Answer:
     return answer._replace(code=COPY_DIFFERS, field=names[0], message=copy.told(names))
-
-
-def records_of(codec: Codec, scans: Collection[Scan]) -> list[Pair]:
-    """Keys and values of scans as they lie in the log."""
-    keys = (parcel_key(scan.carrier, scan.number).encode() for scan in scans)
-    return list(zip(keys, _encoded(codec, scans), strict=True))
-
-
-def _encoded(codec: Codec, scans: Collection[Scan]) -> list[bytes]:
-    """Columns cost 2 microseconds a scan and 100 a call, records 13 a scan."""
-    if len(scans) >= COLUMNS_FROM:
-        return encode_rows(codec, "ScanEvent", list(scans))
-    return [codec.encode("ScanEvent", scan._asdict()) for scan in scans]
 
 
 def _bytes(payload: Any) -> bytes:

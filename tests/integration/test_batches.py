@@ -1,5 +1,6 @@
 """Batches: a JSON array, NDJSON or an Avro container, packed or not; the same key hears the same answer."""
 
+import asyncio
 import gzip
 import io
 import json
@@ -12,8 +13,15 @@ import pytest
 from backports import zstd
 
 from buuta.settings import SharedSettings
-from tests.integration.doors import GOOD, Door, log, quarantined
-from tests.integration.parts import database_away
+from services.ingest.app import wire
+from services.ingest.domain.recipe import Receipt
+from services.ingest.doors.batch import read_report
+from services.ingest.intake import PIECE
+from services.ingest.settings import IngestSettings
+from services.ingest.storage import Carrier
+from tests.integration.doors import GOOD, Door, add_carrier, intake_on, log, quarantined, ready
+from tests.integration.parts import database_away, producer_on
+from tests.waiting import until
 
 OTHER = {**GOOD, "number": "OTHER1", "attempt": 2, "proof_present": True}
 ITEM = {
@@ -156,3 +164,68 @@ async def test_a_wrong_batch_is_withdrawn_by_sending_it_again_to_be_taken_back(
     assert {event["corrects_event_id"] for event in corrections} == set(reported)
     assert {event["correction_kind"] for event in corrections} == {"did_not_occur"}
     assert len({event["event_id"] for event in corrections}) == 2, "withdrawn twice is withdrawn once"
+
+
+WIDE = {
+    "type": "record",
+    "name": "Item",
+    "fields": [{"name": f"f{each}", "type": "null"} for each in range(101)],
+}
+LONG_NAME = "a" * 60_000
+LONG = {"type": "record", "name": "Item", "fields": [{"name": LONG_NAME, "type": "string"}]}
+NAMES = {f"name{each}": each for each in range(100_000)}
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code"),
+    [
+        (b"\n" * 190_000, {"content_type": "application/x-ndjson"}, 413, "too_many_items"),
+        (container(WIDE, [{}] * 500), {"content_type": "application/avro"}, 400, "avro_not_plain"),
+        (container(LONG, [{LONG_NAME: "x"}]), {"content_type": "application/avro"}, 413, "avro_schema_too_large"),
+        (b"[" + b"[]," * 60_000 + b"[]]", {}, 413, "too_many_items"),
+    ],
+)  # fmt: skip
+async def test_a_body_of_very_many_very_small_things_is_refused_before_they_are_taken_apart(
+    door: Door, body: bytes, headers: dict[str, str], status: int, code: str
+) -> None:
+    answer = await post(door, body, **headers)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+async def test_an_object_of_very_many_names_is_one_wrong_item_and_blocks_nobody(
+    settings: SharedSettings, pool: Any
+) -> None:
+    secret, _ = await add_carrier(pool, Carrier("vnp", "VNPost", "buuta"))
+    _, form = await add_carrier(pool, Carrier("ghtk", "GHTK", "ghtk"))
+    async with wire(IngestSettings(**settings.model_dump())) as (app, _):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://ingest", timeout=60) as client:
+            await until(lambda: ready(client), "ingest is ready")
+            headers = {"Authorization": f"Bearer {secret}"}
+            answer = await client.post("/v1/scans", json=[NAMES, GOOD], headers=headers)
+            assert [each["result"] for each in answer.json()] == ["rejected", "accepted"]
+            assert answer.json()[0]["code"] == "too_many_fields"
+            fields = "&".join(map(str, range(20_000)))
+            answer = await client.post(f"/v1/webhooks/{form}/ghtk", content=fields)
+            assert (answer.status_code, answer.json()["code"]) == (400, "too_many_fields")
+
+
+async def test_the_largest_batch_gives_way_to_others_between_its_pieces(
+    settings: SharedSettings, pool: Any
+) -> None:
+    async with producer_on(settings) as producer:
+        intake, turns = intake_on(settings, producer, pool), 0
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        running = asyncio.create_task(others())
+        items = [{"number": f"N{each:05}"} for each in range(5_000)]
+        receipt = Receipt("vnp", "api", 9)
+        answers = await intake.take(Carrier("vnp", "VNPost", "buuta"), receipt, items, read_report)
+        running.cancel()
+    assert {each.code for each in answers} == {"field_missing"}
+    assert turns >= len(items) // PIECE

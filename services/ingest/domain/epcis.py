@@ -29,6 +29,7 @@ from services.ingest.domain.epcis_parts import (
 )
 
 EXTENSION: Final = "urn:buuta:ext:"
+MOST_FIELDS: Final = 200
 
 
 class Event(BaseModel):
@@ -203,6 +204,8 @@ def read_event(raw: Any, known: Mapping[str, str]) -> Event:
     """
     if not isinstance(raw, Mapping):
         raise BadItem("event_invalid", "an event is a JSON object")
+    if len(raw) > MOST_FIELDS:
+        raise BadItem("event_invalid", f"an event has at most {MOST_FIELDS} fields")
     if "@context" in raw:
         known = {**known, **own_prefixes(raw["@context"])}
     fields = {expanded(str(name), known): value for name, value in raw.items()}

@@ -1,7 +1,7 @@
 """Buuta's own item: what `POST /v1/scans` takes and the columns of a CSV file."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import (
     BaseModel,
@@ -19,6 +19,8 @@ from buuta.model.times import parse_iso
 from services.ingest.domain.details import Details
 from services.ingest.domain.recipe import Report
 
+MOST_FIELDS: Final = 100
+"""More is no item: each field that does not belong is looked at before one is named."""
 Code = Annotated[str, Field(min_length=1, max_length=40)]
 Unit = Annotated[str, Field(pattern="^[0-9]{2,5}$")]
 
@@ -121,6 +123,8 @@ def read_item(item: Any) -> Report:
     """
     if not isinstance(item, Mapping):
         raise BadItem("item_not_object", "an item is a JSON object with number, code, occurred_at")
+    if len(item) > MOST_FIELDS:
+        raise BadItem("too_many_fields", f"an item has at most {len(ScanItem.model_fields)} fields")
     try:
         read = ScanItem.model_validate(item)
     except ValidationError as wrong:

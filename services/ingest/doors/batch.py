@@ -1,5 +1,6 @@
 """Bodies of many items: a JSON array, NDJSON or an Avro container; packed by gzip or zstd, or not."""
 
+import asyncio
 import io
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
@@ -17,6 +18,24 @@ JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
 AVRO: Final = "application/avro"
 PLAIN: Final = frozenset({"null", "string", "int", "long", "boolean", "enum"})
+
+
+LARGE: Final = 200_000
+"""Bytes; from here on a body is taken apart in a thread."""
+MOST_FIELDS: Final = 100
+LONGEST_SCHEMA: Final = 50_000
+MOST_BLANK: Final = 10
+"""So many empty lines an item."""
+HEADER: Final = fastavro.parse_schema(
+    {
+        "type": "record", "name": "Header",
+        "fields": [
+            {"name": "magic", "type": {"type": "fixed", "name": "Magic", "size": 4}},
+            {"name": "meta", "type": {"type": "map", "values": "bytes"}},
+        ],
+    }
+)  # fmt: skip
+"""How an Avro container begins (Avro 1.11, object container files)."""
 
 
 class BadLine(bytes):
@@ -42,6 +61,13 @@ def read_batch(content_type: str, body: bytes, most: int) -> Sequence[Any]:
     return items
 
 
+async def read_beside(content_type: str, body: bytes, most: int) -> Sequence[Any]:
+    """The same, beside the event loop where that is worth a thread."""
+    if len(body) < LARGE:
+        return read_batch(content_type, body, most)
+    return await asyncio.to_thread(read_batch, content_type, body, most)
+
+
 def read_report(item: Any) -> Report:
     """An item, or why a line is none.
 
@@ -61,8 +87,14 @@ def _array(body: bytes, most: int) -> Sequence[Any]:
 
 
 def _lines(body: bytes, most: int) -> Sequence[Any]:
-    lines = (line for line in body.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip())
-    return [read_line(line, parse_json) for line in islice(lines, most + 1)]
+    """One by one: a body of empty lines is not taken apart into millions."""
+    found: list[Any] = []
+    for count, line in enumerate(io.BytesIO(body.removeprefix(b"\xef\xbb\xbf"))):
+        if len(found) > most or count > MOST_BLANK * most:
+            raise Problem(413, "too_many_items", f"send at most {most} items at once, and no empty lines")
+        if line.strip():
+            found.append(read_line(line.rstrip(b"\n"), parse_json))
+    return found
 
 
 def read_line(line: bytes, read: Callable[[bytes], Any]) -> Any:
@@ -78,6 +110,7 @@ def read_line(line: bytes, read: Callable[[bytes], Any]) -> Any:
 def _container(body: bytes, most: int) -> Sequence[Any]:
     """Records with the fields of an item; empty ones are left out."""
     try:
+        _check_header(body)
         reader = fastavro.reader(io.BytesIO(body))
         if reader.codec != "null":
             # A block's size is known only once it is unpacked, and then it may be too late.
@@ -86,7 +119,9 @@ def _container(body: bytes, most: int) -> Sequence[Any]:
             )
         if not _is_plain(reader.writer_schema):
             raise Problem(
-                400, "avro_not_plain", "the records must have plain fields: no arrays, maps, records"
+                400,
+                "avro_not_plain",
+                f"the records must have up to {MOST_FIELDS} plain fields: no arrays, maps, records",
             )
         return [_filled(record) for record in islice(reader, most + 1)]
     except Problem:
@@ -98,9 +133,18 @@ def _container(body: bytes, most: int) -> Sequence[Any]:
         ) from None
 
 
+def _check_header(body: bytes) -> None:
+    """Refuse a schema that is a document of its own, before it is parsed."""
+    header: Any = fastavro.schemaless_reader(io.BytesIO(body), HEADER, None)
+    if len(header["meta"].get("avro.schema", b"")) > LONGEST_SCHEMA:
+        raise Problem(413, "avro_schema_too_large", f"the schema has more than {LONGEST_SCHEMA} bytes")
+
+
 def _is_plain(schema: Any) -> bool:
     """Whether a record takes at least the bytes of its fields; an array of nulls takes none and never ends."""
     if not isinstance(schema, dict) or schema.get("type") != "record" or not schema.get("fields"):
+        return False
+    if len(schema["fields"]) > MOST_FIELDS:
         return False
     kinds = (kind for field in schema["fields"] for kind in _alternatives(field["type"]))
     return all(kind in PLAIN for kind in kinds)

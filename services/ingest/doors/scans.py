@@ -15,7 +15,7 @@ from buuta.web.problems import problems
 from services.ingest.domain.item import ScanItem
 from services.ingest.domain.keys import Scope
 from services.ingest.domain.recipe import Report, taken_back
-from services.ingest.doors.batch import AVRO, JSON, NDJSON, read_batch, read_report
+from services.ingest.doors.batch import AVRO, JSON, NDJSON, read_beside, read_report
 from services.ingest.doors.gate import Gate
 from services.ingest.doors.once import Answered, IdempotencyKey
 from services.ingest.intake import Intake, Parse, Result
@@ -87,7 +87,7 @@ def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
         kind = request.headers.get("content-type", "")
 
         async def work() -> bytes:
-            items = read_batch(kind, body, most_items)
+            items = await read_beside(kind, body, most_items)
             gate.admit(caller, len(items))
             return await _answers(gate.intake(caller), caller.carrier, items, parse)
 

@@ -23,13 +23,21 @@ from services.ingest.storage import Carrier
 DOOR: Final = "webhook"
 MOST_BYTES: Final = 256 * 1024
 LONGEST_HEADER: Final = 200
+MOST_FIELDS: Final = 1_000
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
 
 
 def form(body: bytes) -> dict[str, str]:
-    """An `application/x-www-form-urlencoded` body; of a field sent twice the last counts."""
-    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    """An `application/x-www-form-urlencoded` body; of a field sent twice the last counts.
+
+    Raises:
+        Problem: it has too many fields.
+    """
+    text = body.decode("utf-8", "replace")
+    if text.count("&") >= MOST_FIELDS:
+        raise Problem(400, "too_many_fields", f"the form has more than {MOST_FIELDS} fields")
+    return dict(parse_qsl(text, keep_blank_values=True))
 
 
 def form_or_json(body: bytes) -> Any:

@@ -12,7 +12,8 @@ from buuta.contracts.codec import Codec
 from buuta.model.identifiers import parcel_key
 from buuta.streaming.producer import Pair
 from services.ingest.domain.recipe import CodeRow, Recipe
-from services.ingest.intake import KeepDetails, records_of
+from services.ingest.encoding import records_of
+from services.ingest.intake import KeepDetails
 from services.ingest.quarantine import held
 from services.ingest.quarantine.held import Wanted
 from services.ingest.quarantine.replay import Keys, Reread, read_waiting
