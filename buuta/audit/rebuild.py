@@ -30,9 +30,9 @@ from services.tracker.latest import STATE
 
 TABLES: Final = (
     "scans", "parcels", "past_parcels", "rate_cells", "transit_cells", "lateness_cells", "deadlines",
-    "declarations", "unpublished_cells",
+    "declarations", "unpublished_cells", "rate_days", "rate_months", "transit_months", "carrier_days",
 )  # fmt: skip
-"""All that the log decides, and the marks that the fold leaves on cells."""
+"""All that the log decides, the marks that the fold leaves on cells, and the cells' sums."""
 COMPARED: Final = (
     "status", "reason", "outcome", "delivery_mode", "attempts", "accepted_at", "live", "findings", "overdue",
     "dest_province", "dest_commune", "epoch",
@@ -46,6 +46,10 @@ select format('create table rebuild.%I (like public.%I including all)', relname,
   || case when reloptions is null then '' else format(' with (%s)', array_to_string(reloptions, ', ')) end
 from pg_class where relnamespace = 'public'::regnamespace and relname = any($1)
 """
+BEGUN: Final = """
+select count(*) from pg_class where relnamespace = to_regnamespace('rebuild') and relname = any($1)
+"""
+"""A run that an older version of ours began may lack a table."""
 REACHED: Final = "select partition, position from rebuild.reached"
 REACH: Final = """
 insert into rebuild.reached values ($1, $2, $3)
@@ -154,13 +158,14 @@ class Rebuild:
 
     async def _prepare(self) -> None:
         async with self._pool.acquire() as con, con.transaction():
-            if await con.fetchval("select to_regclass('rebuild.reached')"):
+            if await con.fetchval(BEGUN, TABLES) == len(TABLES):
                 rules = await con.fetchval("select min(rules) from rebuild.reached")
                 if rules in (None, self._rules):
                     return
             await con.execute(BEGIN)
             for [statement] in await con.fetch(LIKE, TABLES):
                 await con.execute(statement)
+            await con.execute("select attach_sums('rebuild')")
 
     @contextlib.asynccontextmanager
     async def _transaction(self, isolation: str) -> AsyncIterator[Any]:

@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from buuta.audit.archive import Archive, archive_log
+from buuta.audit.sums import differing
 from buuta.contracts.codec import Codec
 from buuta.contracts.columns import batch_of
 from buuta.model.scan import SCAN_FIELDS
@@ -138,9 +139,12 @@ async def audit(settings: SharedSettings, pool: Any, archive: Archive, codec: Co
     """
     with tempfile.TemporaryDirectory(prefix="buuta-audit-") as name:
         positions = await snapshot(pool, archive.topic, Path(name))
+        sums = await differing(pool, LONG)
         await archive_log(settings, archive, codec)
         dead = await dead_places(settings, archive.topic)
-        return compare(archive.folder, Path(name), positions, dead, settings.epoch_gap_days * DAY_MS)
+        found = compare(archive.folder, Path(name), positions, dead, settings.epoch_gap_days * DAY_MS)
+        found.cells += sums
+        return found
 
 
 def compare(

@@ -18,6 +18,7 @@ from buuta.streaming.producer import Producer
 from buuta.telemetry.health import Readiness
 from buuta.telemetry.routes import operations
 from buuta.web import problems
+from services.portal import figures
 from services.portal.doors import rates, registrations, tracking
 from services.portal.live import LiveBoard
 from services.portal.registrations import Registrar
@@ -31,13 +32,15 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
     readiness = Readiness("database", "kafka")
     vault = locked_vault(settings)
     producer = Producer(settings, readiness)
+    silence = Silence(str(settings.database))
     async with (
         open_pool(settings, "portal", readiness) as pool,
+        figures.opened(settings, silence) as reading,
         registry.opened(settings.schema_registry_url) as codec,
     ):
         await unlock_at_start(pool, vault)
         await producer.start()
-        edge = BoundedPool(pool, settings.database_timeout, Silence(str(settings.database)))
+        edge = BoundedPool(pool, settings.database_timeout, silence)
         board = LiveBoard(edge)
         app = FastAPI(
             title="Buuta portal", version=__version__, summary="Register and track parcels.",
@@ -47,7 +50,7 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         registrar = Registrar(vault, codec, settings)
         app.include_router(registrations.router(edge, registrar, vault))
         app.include_router(tracking.router(edge, board))
-        app.include_router(rates.router(edge.patient(settings.database_timeout * 2), settings))
+        app.include_router(rates.router(reading, settings))
         app.include_router(operations("portal", readiness))
         try:
             async with running(Relay(pool, producer).run(), board.run(), unlock_soon(pool, vault, failed)):

@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from buuta.errors import BadItem
 from buuta.storage import locks
 from services.portal.domain.rates import COUNTS, Choice
 
+MOST: Final = 1_000
+"""Figures of a page."""
 CELL: Final = "carrier, service, province, commune, day"
+ORDER: Final = "carrier, day, service, province, commune"
 SUMS: Final = ", ".join(f"sum({name})::bigint as {name}" for name in COUNTS)
 OLD: Final = ", ".join(f"latest.{name}" for name in COUNTS)
 NEW: Final = ", ".join(f"coalesce(present.{name}, 0)" for name in COUNTS)
@@ -41,15 +44,19 @@ where ({NEW}, $3::text[]) is distinct from ({OLD}, latest.choices)
   and (latest.version is not null or present.accepted > 0)
 """  # noqa: S608 - names from this file
 LATEST: Final = f"""
-select distinct on ({CELL}) {CELL}, version, publication, published_at, rules, choices, {", ".join(COUNTS)}
+select distinct on ({ORDER}) {CELL}, version, publication, published_at, rules, choices, {", ".join(COUNTS)}
 from published_figures join publications on number = publication
-where carrier = $1 and day between $2 and $3 order by {CELL}, version desc
+where carrier = $1 and day between $2 and $3 and (day, service, province, commune) > ($4, $5, $6, $7)
+order by {ORDER}, version desc limit $8
 """  # noqa: S608 - names from this file
+"""In the order of the primary key, so that a page is read and no more."""
 MISSING: Final = """
-select code, asked.day::date from carriers cross join generate_series($1::date, $2::date, '1 day') as asked (day)
-where asked.day >= created_at::date and not exists (
-  select from rate_cells where carrier = code and rate_cells.day = asked.day::date and accepted > 0
+with reported as (
+  select carrier, day from carrier_days where day between $1 and $2 group by carrier, day having sum(accepted) > 0
 )
+select code, asked.day::date from carriers cross join generate_series($1::date, $2::date, '1 day') as asked (day)
+where asked.day >= created_at::date
+  and not exists (select from reported where carrier = code and reported.day = asked.day::date)
 order by code, day
 """
 
@@ -95,9 +102,20 @@ async def publish(con: Any, until: date, closed: date, by: CountedBy) -> Publica
         return Publication(number, int(told.split()[-1]))
 
 
-async def latest(con: Any, carrier: str, first: date, last: date) -> list[Any]:
-    """The latest version of each of a carrier's published figures, by acceptance day."""
-    rows: list[Any] = await con.fetch(LATEST, carrier, first, last)
+class Place(NamedTuple):
+    """Where a page of published figures begins: after this one of a carrier's."""
+
+    day: date = date.min
+    service: str = ""
+    province: str = ""
+    commune: str = ""
+
+
+async def latest(  # noqa: PLR0913 - a page of a period of a carrier's
+    con: Any, carrier: str, first: date, last: date, after: Place | None = None, most: int = MOST
+) -> list[Any]:
+    """The latest version of each of a carrier's published figures, by acceptance day; at most so many."""
+    rows: list[Any] = await con.fetch(LATEST, carrier, first, last, *(after or Place()), most)
     return rows
 
 

@@ -42,6 +42,21 @@ class PortalSettings(SharedSettings):
         30, ge=1, description="Registrations in an hour that name one phone or e-mail, whoever makes them."
     )
     changes_per_day: int = Field(50, ge=1, description="Versions of one registration in a day.")
+    figures_pool: int = Field(
+        2, ge=1, le=50, description="Connections that figures are read on, beside those of everything else."
+    )
+    figures_seconds: float = Field(
+        3.0,
+        gt=0,
+        le=60,
+        description="Seconds after which reading figures ends, and those who wait hear 503.",
+    )
+    figures_temp_mb: int = Field(
+        256,
+        ge=1,
+        description="Megabytes of temporary files that reading figures may make, where our role in PostgreSQL "
+        "may set it (grant set on parameter temp_file_limit to it).",
+    )
 
     @property
     def choices(self) -> frozenset[Choice]:

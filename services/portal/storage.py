@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Final
 
 from buuta.model.identifiers import owner_of, parcel_key
@@ -28,48 +27,6 @@ from (
 ) as first_received
 where occurred_at >= $3
 order by occurred_at desc, event_id
-"""
-RATES: Final = """
-with sums as (
-select carrier, province, sum(accepted)::bigint as accepted,
-  sum(delivered_to_address)::bigint as delivered_to_address,
-  sum(delivered_at_point)::bigint as delivered_at_point,
-  sum(delivered_as_asked)::bigint as delivered_as_asked,
-  sum(delivered_unknown_mode)::bigint as delivered_unknown_mode,
-  sum(returned)::bigint as returned, sum(lost)::bigint as lost,
-  sum(delivered_first_attempt)::bigint as delivered_first_attempt,
-  sum(promised)::bigint as promised, sum(on_time)::bigint as on_time,
-  sum(delivered_to_locker)::bigint as delivered_to_locker
-from rate_cells where day between $1 and $2 and ($3::text is null or service = $3)
-group by grouping sets ((carrier, province), (carrier))
-), by_hours as (
-  select carrier, province, hours, sum(parcels) as parcels
-  from transit_cells where day between $1 and $2 and ($3::text is null or service = $3)
-  group by grouping sets ((carrier, province, hours), (carrier, hours))
-), spread as (
-  select carrier, province, hours, sum(parcels) over (partition by carrier, province order by hours) as upto,
-    sum(parcels) over (partition by carrier, province) as whole from by_hours
-), quantiles as (
-  select carrier, province, min(hours) filter (where upto >= 0.5 * whole) as transit_p50,
-    min(hours) filter (where upto >= 0.9 * whole) as transit_p90,
-    min(hours) filter (where upto >= 0.95 * whole) as transit_p95
-  from spread where upto > 0 group by carrier, province
-)
-select sums.*, transit_p50, transit_p90, transit_p95 from sums left join quantiles
-  on quantiles.carrier = sums.carrier and quantiles.province is not distinct from sums.province
-order by sums.carrier, sums.province nulls first
-"""
-LATENESS: Final = """
-with by_minutes as (
-  select carrier, minutes, sum(scans) as scans from lateness_cells where day between $1 and $2 group by 1, 2
-), spread as (
-  select carrier, minutes, sum(scans) over (partition by carrier order by minutes) as upto,
-    sum(scans) over (partition by carrier) as whole from by_minutes
-)
-select carrier, max(whole)::bigint as scans, min(minutes) filter (where upto >= 0.5 * whole) as p50_minutes,
-  min(minutes) filter (where upto >= 0.95 * whole) as p95_minutes,
-  min(minutes) filter (where upto >= 0.99 * whole) as p99_minutes
-from spread where upto > 0 group by carrier order by carrier
 """
 
 
@@ -148,21 +105,6 @@ def version(parcel: Any) -> str:
 async def versions(con: Any, keys: Sequence[str]) -> dict[str, str]:
     """The versions of many parcels at once."""
     return {row["parcel_key"]: version(row) for row in await con.fetch(PARCEL, list(keys))}
-
-
-async def rates(con: Any, first: date, last: date, service: str | None) -> list[Any]:
-    """Sums by carrier and province, and by carrier alone; one statement, so one snapshot.
-
-    Of one service, or of all with None.
-    """
-    rows: list[Any] = await con.fetch(RATES, first, last, service)
-    return rows
-
-
-async def lateness(con: Any, first: date, last: date) -> list[Any]:
-    """How late each carrier's scans of these days of receipt were received: quantiles in minutes."""
-    rows: list[Any] = await con.fetch(LATENESS, first, last)
-    return rows
 
 
 async def shipper_of(con: Any, key: str) -> str | None:

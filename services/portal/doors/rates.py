@@ -3,22 +3,35 @@
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
+from buuta.errors import BadItem
 from buuta.model.statuses import Service
 from buuta.web.problems import problems
-from services.portal import publishing, storage
+from services.portal import figures as reading
+from services.portal import publishing
+from services.portal.domain.periods import FIRST_DAY, LAST_DAY, Period, period, published_period
 from services.portal.domain.rates import COUNTS, Choice, Counts
 from services.portal.doors.pages import page
+from services.portal.figures import Figures
 from services.portal.settings import PortalSettings
 
-First = Annotated[date | None, Query(alias="from", description="First acceptance day.")]
-Last = Annotated[date | None, Query(alias="to", description="Last acceptance day.")]
+First = Annotated[
+    date | None, Query(alias="from", ge=FIRST_DAY, le=LAST_DAY, description="First acceptance day.")
+]
+Last = Annotated[
+    date | None, Query(alias="to", ge=FIRST_DAY, le=LAST_DAY, description="Last acceptance day.")
+]
 OfService = Annotated[
     Service | Literal["unknown"] | None, Query(description="One service; without it all, the unknown too.")
+]
+OfCarrier = Annotated[str, Query(max_length=64, pattern=r"^[^\x00]*$", description="A carrier's code.")]
+After = Annotated[
+    str, Query(max_length=200, pattern=r"^[^\x00]*$", description="Where the page begins: as `Link` says.")
 ]
 Share = Annotated[float | None, Field(ge=0, le=1, description="None where nothing ended yet.")]
 
@@ -111,45 +124,74 @@ class PublishedFigure(BaseModel):
     unknown_share: Share
 
 
-def router(pool: Any, settings: PortalSettings) -> APIRouter:
+def router(figures: Figures, settings: PortalSettings) -> APIRouter:
     """The figures for everybody; published cells of few parcels show no counts."""
     routes = APIRouter(tags=["figures"])
 
-    async def read(first: date | None, last: date | None, service: str | None = None) -> Rates:
-        last = last or _today() + timedelta(days=1)
-        first = first or last - timedelta(days=366)
-        rows = await storage.rates(pool, first, last, service)
-        missing = [
-            Missing(**asdict(gap)) for gap in await publishing.gaps(pool, first, min(last, _yesterday()))
-        ]
+    async def read(asked: Period, service: str | None = None) -> Rates:
+        async with figures.snapshot() as con:
+            rows = await reading.rates(con, asked, service)
+            late = await reading.lateness(con, asked)
+            missing = await publishing.gaps(con, asked.first, min(asked.last, _yesterday()))
         return Rates(
-            first_day=first,
-            last_day=last,
-            service=service,
-            counts_too=sorted(settings.choices),
+            first_day=asked.first, last_day=asked.last, service=service, counts_too=sorted(settings.choices),
             rates=[_rate(row, settings.choices) for row in rows],
-            lateness=[Lateness(**row) for row in await storage.lateness(pool, first, last)],
-            missing=missing,
-        )
+            lateness=[Lateness(**row) for row in late], missing=[Missing(**asdict(gap)) for gap in missing],
+        )  # fmt: skip
 
-    @routes.get("/v1/rates", responses=problems(422, 503))
+    @routes.get("/v1/rates", responses=problems(400, 422, 503))
     async def rates(first: First = None, last: Last = None, service: OfService = None) -> Rates:
-        """By carrier and destination province, over acceptance days; read in one snapshot."""
-        return await read(first, last, service)
+        """By carrier and destination province, over acceptance days, five years at most; in one snapshot."""
+        return await read(period(first, last, _today()), service)
 
-    @routes.get("/v1/rates/published", responses=problems(422, 503))
-    async def published(carrier: str, first: First = None, last: Last = None) -> list[PublishedFigure]:
-        """A carrier's published figures in their latest versions, at most 31 acceptance days of them."""
-        last = last or (first + timedelta(days=30) if first else _today())
-        first = max(first or last - timedelta(days=30), last - timedelta(days=30))
-        rows = await publishing.latest(pool, carrier, first, last)
+    @routes.get("/v1/rates/published", responses=problems(400, 422, 503))
+    async def published(  # noqa: PLR0913 - what a page of a period is asked by
+        request: Request,
+        answer: Response,
+        carrier: OfCarrier,
+        first: First = None,
+        last: Last = None,
+        after: After = "",
+    ) -> list[PublishedFigure]:
+        """A carrier's published figures in their latest versions, of at most 31 acceptance days.
+
+        By day, service, province and commune, in pages of at most 1,000; the header `Link` leads to the next.
+        """
+        asked = published_period(first, last, _today())
+        async with figures.snapshot() as con:
+            rows = await publishing.latest(con, carrier, *asked, _place(after))
+        if len(rows) == publishing.MOST:
+            answer.headers["Link"] = _next(request, rows[-1])
         return [_published(row, settings.smallest_cell) for row in rows]
 
     @routes.get("/rates", response_class=HTMLResponse, include_in_schema=False)
     async def rates_page(request: Request, first: First = None, last: Last = None) -> HTMLResponse:
-        return page(request, "rates", figures=await read(first, last))
+        return page(request, "rates", figures=await read(period(first, last, _today())))
 
     return routes
+
+
+def _next(request: Request, row: Any) -> str:
+    """The link to the page after this row (RFC 8288)."""
+    after = ":".join(str(row[name]) for name in publishing.Place._fields)
+    return f'<?{urlencode({**request.query_params, "after": after})}>; rel="next"'
+
+
+def _place(after: str) -> publishing.Place | None:
+    """Where a page begins.
+
+    Raises:
+        BadItem: it is no place that a link named.
+    """
+    if not after:
+        return None
+    day, *rest = after.split(":", 3)
+    try:
+        return publishing.Place(date.fromisoformat(day), *rest)
+    except (ValueError, TypeError):
+        raise BadItem(
+            "after_invalid", "after is what the header Link of the page before says", "after"
+        ) from None
 
 
 def _today() -> date:

@@ -1,0 +1,163 @@
+"""Figures for everybody: a few connections of their own, and statements that end.
+
+Whoever asks for figures waits for others that do, never a registration or a tracking page for them.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import asyncpg
+import structlog
+
+from buuta.errors import DatabaseAway
+from buuta.storage.bounded import BoundedPool, Silence
+from buuta.web.problems import Problem
+from services.portal.domain.periods import Period, parts
+from services.portal.domain.rates import COUNTS
+from services.portal.settings import PortalSettings
+
+log = structlog.get_logger()
+SUMS: Final = ", ".join(f"sum({name})::bigint as {name}" for name in COUNTS)
+LISTED: Final = ", ".join(COUNTS)
+DAYS: Final = "(day between $1 and $2 or day between $5 and $6) and ($7::text is null or service = $7)"
+MONTHS: Final = "day between $3 and $4 and ($7::text is null or service = $7)"
+RATES: Final = f"""
+with by_province as (
+  select carrier, province, {SUMS} from (
+    select carrier, province, {LISTED} from rate_days where {DAYS} union all
+    select carrier, province, {LISTED} from rate_months where {MONTHS}
+  ) as asked group by carrier, province
+), sums as (
+  select * from by_province union all
+  select carrier, null, {SUMS} from by_province group by carrier
+), by_hours as (
+  select carrier, province, hours, sum(parcels) as parcels from (
+    select carrier, province, hours, parcels from transit_cells where {DAYS} union all
+    select carrier, province, hours, parcels from transit_months where {MONTHS}
+  ) as asked group by carrier, province, hours
+), every_hours as (
+  select * from by_hours union all
+  select carrier, null, hours, sum(parcels) from by_hours group by carrier, hours
+), spread as (
+  select carrier, province, hours, sum(parcels) over (partition by carrier, province order by hours) as upto,
+    sum(parcels) over (partition by carrier, province) as whole from every_hours
+), quantiles as (
+  select carrier, province, min(hours) filter (where upto >= 0.5 * whole) as transit_p50,
+    min(hours) filter (where upto >= 0.9 * whole) as transit_p90,
+    min(hours) filter (where upto >= 0.95 * whole) as transit_p95
+  from spread where upto > 0 group by carrier, province
+)
+select sums.*, transit_p50, transit_p90, transit_p95 from sums left join quantiles
+  on quantiles.carrier = sums.carrier and quantiles.province is not distinct from sums.province
+order by sums.carrier, sums.province nulls first
+"""  # noqa: S608 - names from this file
+LATENESS: Final = """
+with by_minutes as (
+  select carrier, minutes, sum(scans) as scans from lateness_cells where day between $1 and $2 group by 1, 2
+), spread as (
+  select carrier, minutes, sum(scans) over (partition by carrier order by minutes) as upto,
+    sum(scans) over (partition by carrier) as whole from by_minutes
+)
+select carrier, max(whole)::bigint as scans, min(minutes) filter (where upto >= 0.5 * whole) as p50_minutes,
+  min(minutes) filter (where upto >= 0.95 * whole) as p95_minutes,
+  min(minutes) filter (where upto >= 0.99 * whole) as p99_minutes
+from spread where upto > 0 group by carrier order by carrier
+"""
+MAY_LIMIT: Final = "select has_parameter_privilege('temp_file_limit', 'set')"
+
+
+async def rates(con: Any, asked: Period, service: str | None) -> list[Any]:
+    """Sums by carrier and province, and by carrier alone: whole months, and the days around them.
+
+    Of one service, or of all with None.
+    """
+    cut = parts(asked)
+    rows: list[Any] = await con.fetch(RATES, *cut.before, *cut.months, *cut.after, service)
+    return rows
+
+
+async def lateness(con: Any, asked: Period) -> list[Any]:
+    """How late each carrier's scans of these days of receipt were received: quantiles in minutes."""
+    rows: list[Any] = await con.fetch(LATENESS, *asked)
+    return rows
+
+
+TOO_SLOW: Final = (
+    asyncpg.QueryCanceledError, asyncpg.ConfigurationLimitExceededError, asyncpg.LockNotAvailableError,
+    DatabaseAway,
+)  # fmt: skip
+
+
+class Figures:
+    """The connections that figures are read on, each for so many seconds."""
+
+    def __init__(self, pool: Any, seconds: float, silence: Silence) -> None:
+        self._pool = BoundedPool(pool, seconds, silence)
+        self._seconds = seconds
+        self._silence = silence
+
+    @contextlib.asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Any]:
+        """A connection in one snapshot, when it is our turn.
+
+        Raises:
+            DatabaseAway: PostgreSQL is silent.
+            Problem: all are busy, or what was asked took too long.
+        """
+        try:
+            async with (
+                self._pool.acquire() as con,
+                con.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                yield con
+        except TOO_SLOW as slow:
+            if self._silence.lasts:
+                raise
+            log.warning("figures_too_slow", why=type(slow).__name__)
+            raise _busy(self._seconds) from None
+
+
+def _busy(seconds: float) -> Problem:
+    return Problem(
+        503, "figures_busy", f"the figures were not read within {seconds:g} s: ask for fewer days, or later",
+        {"Retry-After": "5"},
+    )  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: PortalSettings, silence: Silence) -> AsyncIterator[Figures]:
+    """A pool of few connections whose statements end by themselves, and fill no disk."""
+    milliseconds = str(int(settings.figures_seconds * 1000))
+    pool = await asyncpg.create_pool(
+        str(settings.database),
+        min_size=0,
+        max_size=settings.figures_pool,
+        timeout=5,
+        command_timeout=settings.figures_seconds + 1,
+        server_settings={
+            "application_name": "portal figures", "default_transaction_read_only": "on",
+            "statement_timeout": milliseconds, "lock_timeout": milliseconds,
+            "idle_in_transaction_session_timeout": milliseconds, "work_mem": "32MB",
+            "jit": "off",
+        },
+        init=_limit(settings.figures_temp_mb),
+    )  # fmt: skip
+    try:
+        yield Figures(pool, settings.figures_seconds, silence)
+    finally:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(pool.close(), 3)
+        pool.terminate()
+
+
+def _limit(megabytes: int) -> Any:
+    async def limit(con: Any) -> None:
+        """Limit temporary files, where our role may: PostgreSQL lets others than superusers do so by a grant."""
+        if await con.fetchval(MAY_LIMIT):
+            await con.execute(f"set temp_file_limit = '{megabytes}MB'")
+        else:
+            log.warning("temp_file_limit_not_set", fix="grant set on parameter temp_file_limit to our role")
+
+    return limit
