@@ -44,15 +44,22 @@ where is_post and tells_from is not null having count(*) > 0
 """  # noqa: S608 - a name of our own
 """Of parcels that posts share, what happened before the last of them began."""
 CLAIM: Final = """
+with due as (
+  select message_id, due_at from messages where channel = $2 and state = 'queued' and due_at <= now()
+    and (select value from switches where name = 'outgoing_messages')
+  order by due_at limit $4 for update skip locked
+), lapsed as (
+  select message_id, due_at from messages where channel = $2 and state = 'claimed' and lease_until < now()
+    and (select value from switches where name = 'outgoing_messages')
+  order by lease_until limit $4 for update skip locked
+)
 update messages set state = 'claimed', lease_owner = $1, lease_until = now() + $3 * interval '1 second'
-where message_id in (
-  select message_id from messages
-  where channel = $2 and (select value from switches where name = 'outgoing_messages')
-    and ((state = 'queued' and due_at <= now()) or (state = 'claimed' and lease_until < now()))
-  order by due_at limit $4 for update skip locked)
+where message_id = any(array(
+  select message_id from (select * from due union all select * from lapsed) as first order by due_at limit $4))
 returning message_id, parcel_key, kind, ordinal, channel, registration_id, milestone, attempts,
   further, recipient_hash, extract(epoch from now() - due_at)::float8 as waited
 """
+"""Each half reads the front of an index of its own; of a condition with `or` all that waits would be sorted."""
 SUBMITTING: Final = """
 update messages set state = 'submitting', attempts = attempts + 1,
   lease_until = now() + $3 * interval '1 second'

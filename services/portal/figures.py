@@ -142,7 +142,7 @@ async def opened(settings: PortalSettings, silence: Silence) -> AsyncIterator[Fi
             "idle_in_transaction_session_timeout": milliseconds, "work_mem": "32MB",
             "jit": "off",
         },
-        init=_limit(settings.figures_temp_mb),
+        setup=_limit(settings.figures_temp_mb),
     )  # fmt: skip
     try:
         yield Figures(pool, settings.figures_seconds, silence)
@@ -153,11 +153,17 @@ async def opened(settings: PortalSettings, silence: Silence) -> AsyncIterator[Fi
 
 
 def _limit(megabytes: int) -> Any:
+    """What is done with each connection that is lent: giving one back resets its settings."""
+    allowed: list[bool] = []
+
     async def limit(con: Any) -> None:
-        """Limit temporary files, where our role may: PostgreSQL lets others than superusers do so by a grant."""
-        if await con.fetchval(MAY_LIMIT):
+        if not allowed:
+            allowed.append(await con.fetchval(MAY_LIMIT))
+            if not allowed[0]:
+                log.warning(
+                    "temp_file_limit_not_set", fix="grant set on parameter temp_file_limit to our role"
+                )
+        if allowed[0]:
             await con.execute(f"set temp_file_limit = '{megabytes}MB'")
-        else:
-            log.warning("temp_file_limit_not_set", fix="grant set on parameter temp_file_limit to our role")
 
     return limit

@@ -38,8 +38,6 @@ create table carrier_days (
   accepted bigint not null,
   primary key (day, carrier, slot)
 ) with (fillfactor = 70);
-create index transit_cells_by_day on transit_cells (day);
-create index lateness_cells_by_day on lateness_cells (day);
 
 -- Arguments: the table of sums, its columns but the summed ones, what these are of a cell, and the summed ones.
 create function keep_sums() returns trigger language plpgsql as $$

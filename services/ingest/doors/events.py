@@ -1,5 +1,6 @@
 """Files of EPCIS events: captured in batches, resumable after a kill; what is wrong goes to a report."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from services.ingest import storage
 from services.ingest.capture import Behaviour, Job, capture, earnest
 from services.ingest.domain.epcis import Document, read_document
 from services.ingest.doors.file import DOOR, Summary, content_hash
+from services.ingest.doors.plain import read_plain, shown_file
 from services.ingest.doors.report import Report
 from services.ingest.intake import Intake, Result
 from services.ingest.spool import enqueue
@@ -21,7 +23,8 @@ from services.ingest.storage import BegunFile, Carrier, FileProgress
 
 ENDINGS: Final = (".json", ".jsonld")
 BATCH: Final = 500
-MOST_BYTES: Final = 500_000_000
+MOST_BYTES: Final = 100_000_000
+"""A document is read as a whole, which takes some ten times as much memory."""
 
 
 def read_events(path: Path) -> Document:
@@ -30,10 +33,12 @@ def read_events(path: Path) -> Document:
     Raises:
         BadItem: no document of EPCIS 2.0 in JSON, or one that is too large.
     """
-    if path.stat().st_size > MOST_BYTES:
+    with read_plain(path) as source:
+        text = source.read(MOST_BYTES + 1)
+    if len(text) > MOST_BYTES:
         raise BadItem("file_too_large", f"the file has more than {MOST_BYTES} bytes; split it")
     try:
-        return read_document(parse_json(path.read_bytes()))
+        return read_document(parse_json(text))
     except Problem as wrong:
         raise BadItem(wrong.code, wrong.detail) from None
 
@@ -46,8 +51,9 @@ async def take_events(
     Raises:
         BadItem: as `read_events`.
     """
-    document = read_events(path)
-    begun = await storage.begin_file(intake.pool, carrier.code, content_hash(path, "events"), path.name)
+    document = await asyncio.to_thread(read_events, path)
+    content = await asyncio.to_thread(content_hash, path, "events")
+    begun = await storage.begin_file(intake.pool, carrier.code, content, shown_file(path))
     summary = Summary()
     summary.counts.update(begun.counts)
     if begun.finished_at is not None:

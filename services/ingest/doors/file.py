@@ -1,5 +1,7 @@
 """Files: lines in batches, resumable after a kill; what is refused goes to a report beside the file."""
 
+import asyncio
+import contextlib
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +16,9 @@ from services.ingest import storage
 from services.ingest.domain.item import ScanItem, read_item
 from services.ingest.domain.recipe import Recipe, taken_back
 from services.ingest.domain.recipe import Report as Reported
+from services.ingest.doors.plain import read_plain, shown_file
 from services.ingest.doors.report import Report
-from services.ingest.doors.sheets import Row, check_header, opened
+from services.ingest.doors.sheets import BROKEN, Row, check_header, opened
 from services.ingest.intake import Intake, Parse, Result
 from services.ingest.storage import Carrier, FileProgress
 
@@ -75,29 +78,32 @@ async def take_file(
         BadItem: no CSV or XLSX, or a header that lacks a column.
         KafkaAway: not acknowledged; start the file again, nothing counts twice.
     """
-    begun = await storage.begin_file(intake.pool, carrier.code, content_hash(path, way.__name__), path.name)
+    content = await asyncio.to_thread(content_hash, path, way.__name__)
+    begun = await storage.begin_file(intake.pool, carrier.code, content, shown_file(path))
     summary = Summary()
     summary.counts.update(begun.counts)
-    with opened(path) as sheet:
+    with contextlib.ExitStack() as closing:
+        sheet = await asyncio.to_thread(closing.enter_context, opened(path))
         parse = way(parse_of(intake.recipes[carrier.format], sheet.columns))
         if begun.finished_at is not None:
             summary.taken_in_at = begun.finished_at
             return summary
         rows = dropwhile(lambda row: row[0] <= begun.lines_done, sheet.rows)
         with Report(path, sheet.columns, begun.report_bytes) as report:
-            while batch := list(islice(rows, BATCH)):
+            while batch := await asyncio.to_thread(list, islice(rows, BATCH)):
                 await _take_batch(intake, carrier, batch, parse, summary, report)
-                done = FileProgress(batch[-1][0], report.committed(), summary.counts)
-                await storage.advance_file(intake.pool, carrier.code, begun.content_hash, done)
+                written = await asyncio.to_thread(report.committed)
+                done = FileProgress(batch[-1][0], written, summary.counts)
+                await storage.advance_file(intake.pool, carrier.code, content, done)
                 advance(len(batch))
             summary.report = report.path
-    await storage.finish_file(intake.pool, carrier.code, begun.content_hash)
+    await storage.finish_file(intake.pool, carrier.code, content)
     return summary
 
 
 def content_hash(path: Path, way: str) -> bytes:
     """What knows a file again, and which way it was taken."""
-    with path.open("rb") as source:
+    with read_plain(path) as source:
         return hashlib.sha256(hashlib.file_digest(source, "sha256").digest() + way.encode()).digest()
 
 
@@ -109,7 +115,8 @@ async def _take_batch(  # noqa: PLR0913 - one batch and where it goes
     for (line, cells, surplus), answer in zip(batch, answers, strict=True):
         summary.counts[answer.result] += 1
         if answer.result in REFUSED:
-            report.write(line, (answer.code or "", answer.message or ""), [*cells.values(), *surplus])
+            own = [cell for name, cell in cells.items() if name != BROKEN]
+            report.write(line, (answer.code or "", answer.message or ""), [*own, *surplus])
 
 
 SURPLUS: Final = "\x00surplus"
@@ -139,6 +146,8 @@ def _names(recipe: Recipe) -> str:
 
 
 def _checked(line: Mapping[str, Any]) -> Mapping[str, Any]:
+    if BROKEN in line:
+        raise BadItem("line_unreadable", line[BROKEN])
     if SURPLUS in line:
         raise BadItem("line_invalid", "the line has more cells than the header")
     return line

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from services.ingest.doors.plain import beside, write_plain
+
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What spreadsheets take for the beginning of a formula."""
 SUFFIX: Final = ".rejected.csv"
 
 
@@ -16,7 +20,7 @@ class Report:
     """
 
     def __init__(self, source: Path, columns: Sequence[str], kept: int) -> None:
-        self.target = source.with_name(f"{source.name}{SUFFIX}")
+        self.target = beside(source, SUFFIX)
         self._columns = columns
         self._kept = kept
         self._file: TextIO | None = None
@@ -29,8 +33,18 @@ class Report:
 
     def __enter__(self) -> "Report":
         if self._kept:
-            os.truncate(self.target, self._kept)
+            self._cut()
         return self
+
+    def _cut(self) -> None:
+        """Forget what belongs to lines that come again; of a report that somebody took away, all of it."""
+        found = write_plain(self.target, 0)
+        try:
+            if os.fstat(found).st_size < self._kept:
+                self._kept = 0
+            os.truncate(found, self._kept)
+        finally:
+            os.close(found)
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
@@ -39,13 +53,12 @@ class Report:
     def write(self, line: int, why: tuple[str, str], cells: Sequence[str]) -> None:
         """A refused line: its number, code and message, and the line itself."""
         if self._file is None:
-            self._file = self.target.open(
-                "a" if self._kept else "w", encoding="utf-8", newline="", errors="surrogateescape"
-            )
+            found = write_plain(self.target, os.O_APPEND if self._kept else os.O_TRUNC)
+            self._file = os.fdopen(found, "a", encoding="utf-8", newline="", errors="surrogateescape")
             self._writer = csv.writer(self._file)
             if not self._kept:
-                self._writer.writerow(["line", "code", "message", *self._columns])
-        self._writer.writerow([line, *why, *cells])
+                self._writer.writerow(["line", "code", "message", *map(harmless, self._columns)])
+        self._writer.writerow([line, *why, *map(harmless, cells)])
 
     def committed(self) -> int:
         """Bring everything to the disk; returns how many bytes the report has."""
@@ -54,3 +67,8 @@ class Report:
         self._file.flush()
         os.fsync(self._file.fileno())
         return self._file.tell()
+
+
+def harmless(cell: str) -> str:
+    """A cell of the sender's as a spreadsheet shows it, and never reckons it."""
+    return f"'{cell}" if cell.lstrip(" ").startswith(FORMULA) else cell

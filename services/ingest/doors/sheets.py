@@ -1,23 +1,23 @@
 """Files as rows: CSV, as spreadsheets write it, and XLSX; every cell becomes text."""
 
-import csv
-import zipfile
+import contextlib
+import io
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
-
-from python_calamine import CalamineError, CalamineWorkbook
+from typing import Final
 
 from buuta.errors import BadItem, shown_name
+from services.ingest.doors.lines import MOST_CHARACTERS, Record, records
+from services.ingest.doors.plain import read_plain
+from services.ingest.doors.workbook import as_lines
 
 DELIMITERS: Final = ",;\t"
 """What spreadsheets put between cells, by country."""
 WORKBOOKS: Final = (".xlsx", ".xlsm")
 TABLES: Final = (".csv", ".tsv", *WORKBOOKS)
-MOST_UNPACKED_BYTES: Final = 2_000_000_000
+BROKEN: Final = "\x00broken"
+"""The name, which no column can have, under which a line that cannot be read says why."""
 Row = tuple[int, dict[str, str], Sequence[str]]
 """Line number, cells by column, and cells beyond the columns."""
 
@@ -30,22 +30,27 @@ class Sheet:
     rows: Iterator[Row]
 
 
-@contextmanager
+@contextlib.contextmanager
 def opened(path: Path) -> Iterator[Sheet]:
-    """Open a file by its ending; XLSX: the first sheet.
+    """Open a file by its ending; XLSX: the first sheet. It blocks while a workbook is read.
 
     Raises:
-        BadItem: no file of that kind, or one that unpacks to too much.
+        BadItem: no file of that kind, one that unpacks to too much, or a first line that cannot be read.
     """
-    if path.suffix.lower() in WORKBOOKS:
-        yield _workbook(path)
-        return
-    with path.open(encoding="utf-8-sig", newline="", errors="surrogateescape") as source:
-        first = source.readline()
-        source.seek(0)
-        lines = csv.reader(source, delimiter=max(DELIMITERS, key=first.count))
-        columns = [name.strip() for name in next(lines, [])]
-        yield Sheet(columns, _rows(columns, ((lines.line_num, cells) for cells in lines)))
+    with contextlib.ExitStack() as closing:
+        if path.suffix.lower() in WORKBOOKS:
+            lines = records(closing.enter_context(as_lines(path)), ",")
+        else:
+            raw = closing.enter_context(read_plain(path))
+            source = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="", errors="surrogateescape")
+            first = source.readline(MOST_CHARACTERS)
+            source.seek(0)
+            lines = records(source, max(DELIMITERS, key=first.count))
+        header = next(lines, Record(1, []))
+        if header.wrong is not None:
+            raise BadItem("header_invalid", f"the first line cannot be read: {header.wrong}")
+        columns = [name.strip() for name in header.cells]
+        yield Sheet(columns, _rows(columns, lines))
 
 
 def check_header(
@@ -67,34 +72,11 @@ def check_header(
         )
 
 
-def _workbook(path: Path) -> Sheet:
-    try:
-        with zipfile.ZipFile(path) as packed:
-            unpacked = sum(each.file_size for each in packed.infolist())
-        if unpacked > MOST_UNPACKED_BYTES:
-            raise BadItem("file_too_large", f"the file unpacks to {unpacked} bytes; split it")
-        lines = CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python(skip_empty_area=False)
-    except (zipfile.BadZipFile, CalamineError, IndexError) as wrong:
-        raise BadItem("file_unreadable", f"this is no XLSX file: {wrong}") from None
-    columns = [_text(cell).strip() for cell in lines[0]] if lines else []
-    numbered = ((number, list(map(_text, cells))) for number, cells in enumerate(lines[1:], start=2))
-    return Sheet(columns, _rows(columns, numbered))
-
-
-def _rows(columns: Sequence[str], lines: Iterator[tuple[int, list[str]]]) -> Iterator[Row]:
+def _rows(columns: Sequence[str], lines: Iterator[Record]) -> Iterator[Row]:
     """Lines by column; empty ones, which spreadsheets leave at the end, are left out."""
-    for number, cells in lines:
-        if any(cell.strip() for cell in cells):
+    for number, cells, wrong in lines:
+        if wrong is not None:
+            yield number, {**dict.fromkeys(columns, ""), BROKEN: wrong}, cells
+        elif any(cell.strip() for cell in cells):
             padded = cells + [""] * (len(columns) - len(cells))
             yield number, dict(zip(columns, padded, strict=False)), padded[len(columns) :]
-
-
-def _text(cell: Any) -> str:
-    """A cell as people read it: a number without the `.0` that XLSX gives every number, a date as ISO."""
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    if isinstance(cell, datetime | date):
-        return cell.isoformat()
-    return str(cell)

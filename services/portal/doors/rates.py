@@ -185,10 +185,10 @@ def _place(after: str) -> publishing.Place | None:
     """
     if not after:
         return None
-    day, *rest = after.split(":", 3)
     try:
-        return publishing.Place(date.fromisoformat(day), *rest)
-    except (ValueError, TypeError):
+        day, service, province, commune = after.split(":", 3)
+        return publishing.Place(date.fromisoformat(day), service, province, commune)
+    except ValueError:
         raise BadItem(
             "after_invalid", "after is what the header Link of the page before says", "after"
         ) from None
