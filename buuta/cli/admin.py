@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final, TypeVar
+from uuid import UUID
 
 import asyncpg
 import typer
@@ -18,6 +19,7 @@ from buuta.storage.unlocking import open_vault
 from buuta.storage.vault import Vault
 from buuta.streaming.topics import create_topics, warnings
 from services.ingest.settings import IngestSettings
+from services.notifier import storage
 from services.notifier.settings import NotifierSettings
 from services.portal.settings import PortalSettings
 from services.portal.storage import add_shipper
@@ -125,6 +127,33 @@ def messages_failed() -> None:
             str(row["decided_at"]),
         )  # fmt: skip
     console.print(table if rows else "None.")
+
+
+@messages.command("held")
+def messages_held() -> None:
+    """List messages that are held back, and which cap they were too many for; the oldest first."""
+    rows = with_database(lambda pool: storage.held(pool, 1000))
+    table = Table("message", "parcel", "told", "channel", "too many for", "since")
+    for row in rows:
+        told = f"{row['kind']} {row['ordinal']}"
+        table.add_row(
+            str(row["message_id"]), row["parcel_key"], told, row["channel"], row["provider_code"],
+            str(row["created_at"]),
+        )  # fmt: skip
+    console.print(table if rows else "None.")
+
+
+@messages.command("release")
+def messages_release(
+    ids: Annotated[list[UUID] | None, typer.Argument(help="Messages to let go.")] = None,
+    *,
+    all_: Annotated[bool, typer.Option("--all", help="Let all of them go.")] = False,
+) -> None:
+    """Let messages go that are held back; what happened long ago is told all the same."""
+    if bool(ids) == all_:
+        raise BadItem("nothing_named", "name messages, or say --all: buuta messages held lists them")
+    released = with_database(lambda pool: storage.release(pool, ids or None))
+    console.print(f"Messages that leave now: {released}.")
 
 
 @messages.command("stop")

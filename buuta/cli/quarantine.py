@@ -37,7 +37,7 @@ from services.ingest.quarantine.desk import NewCode, Way
 from services.ingest.quarantine.held import HeldReport, Waiting, Wanted
 from services.ingest.quarantine.replay import Keys, Reread
 from services.ingest.settings import IngestSettings
-from services.notifier.chunks import HOUR_MS, ChunkPlan
+from services.notifier.chunks import ChunkPlan
 from services.notifier.settings import NotifierSettings
 from services.tracker.chunks import ChunkFold
 
@@ -242,7 +242,7 @@ async def _replayed(chosen: Chosen, mapping: NewCode | None, dry_run: bool) -> N
 async def _previewed(at: Place, scans: Sequence[Scan]) -> Preview:
     async with registry.opened(at.settings.schema_registry_url) as codec:
         fold = ChunkFold(codec, at.settings.epoch_gap_days * DAY_MS, most_folded=None)
-        plan = ChunkPlan(at.vault, load(NotifierSettings).tell_within_hours * HOUR_MS)
+        plan = ChunkPlan(at.vault, load(NotifierSettings))
         return await preview(at.con, fold, plan, scans, now_ms())
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 HOUR_MS: Final = 3_600_000
+KEPT_MS: Final = 72 * HOUR_MS
 TAKE: Final = """
 insert into window_counts as w (what, subject, ends_at, count)
 select * from unnest($1::text[], $2::bytea[], $3::bigint[], $4::int[]) order by 1, 2, 3
@@ -45,5 +46,5 @@ async def take(con: Any, more: Mapping[Window, int]) -> dict[Window, int]:
 
 
 async def drop_ended(con: Any, now_ms: int) -> None:
-    """Delete some windows that have ended."""
-    await con.execute(ENDED, now_ms)
+    """Delete some windows that ended long ago; who reads a log late may still count in them until then."""
+    await con.execute(ENDED, now_ms - KEPT_MS)

@@ -97,6 +97,11 @@ NOTIFIER_MESSAGES = Counter(
 NOTIFIER_TOO_OLD = Counter(
     "buuta_notifier_too_old_total", "Milestones that came too late after the event to become messages."
 )
+NOTIFIER_HELD = Counter(
+    "buuta_notifier_held_total",
+    "Messages held back: too many for a recipient, parcel or shipper.",
+    ["reason"],
+)
 NOTIFIER_WAIT_SECONDS = Histogram(
     "buuta_notifier_wait_seconds",
     "From when a message was due up to its claim.",

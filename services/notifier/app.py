@@ -20,7 +20,7 @@ from buuta.telemetry.health import Readiness
 from buuta.telemetry.routes import operations
 from services.notifier.channels.email import EmailChannel
 from services.notifier.channels.sms import SmsChannel
-from services.notifier.chunks import EXPECTED, HOUR_MS, ChunkPlan
+from services.notifier.chunks import EXPECTED, ChunkPlan
 from services.notifier.domain.rules import VERSION
 from services.notifier.domain.words import Sentences
 from services.notifier.sender import Office, Sender
@@ -47,7 +47,7 @@ async def wire(settings: NotifierSettings) -> AsyncIterator[tuple[Any, "asyncio.
     route = Route(CONSUMER, settings.milestones_topic, EXPECTED, settings.notifications_topic)
     async with stream.opened(settings, route, readiness) as parts:
         await unlock_at_start(parts.pool, vault)
-        worker = ChunkWorker(parts, ChunkPlan(vault, settings.tell_within_hours * HOUR_MS).prepare, failed)
+        worker = ChunkWorker(parts, ChunkPlan(vault, settings).prepare, failed)
         sms = SmsChannel(settings)
         await sms.start()
         office = Office(parts.pool, vault, parts.codec, settings, sentences())

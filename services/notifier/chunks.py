@@ -18,7 +18,9 @@ from buuta.streaming.chunk import Chunk
 from buuta.streaming.producer import Pair
 from buuta.telemetry import metrics
 from services.notifier import storage
+from services.notifier.caps import Caps
 from services.notifier.domain.plan import is_news, meaning, told_of
+from services.notifier.settings import NotifierSettings
 
 Contacts = Mapping[uuid.UUID, Contact | Unreadable]
 HOUR_MS: Final = 3_600_000
@@ -27,11 +29,15 @@ EXPECTED: Final = frozenset({"ParcelMilestone"})
 
 @dataclass(frozen=True)
 class Planned:
-    """What a chunk of milestones calls for, in the order of the log, ready to be written."""
+    """What a chunk of milestones calls for, in the order of the log, ready to be written.
+
+    `told_at` is when the last of them was made (UTC milliseconds).
+    """
 
     milestones: Sequence[ParcelMilestone]
     plan: "ChunkPlan"
     known: Contacts
+    told_at: int
 
     async def write(self, con: Any) -> Sequence[Pair]:
         """Queue and withdraw in the transaction of `con`; tells nothing on by Kafka."""
@@ -47,16 +53,18 @@ class Planned:
         called_for = [
             (each.action, row) for each in records for row in self.plan.called_for(each, self.known)
         ]
-        await storage.queue(con, [row for _, row in called_for])
+        queued = await storage.queue(con, [row for _, row in called_for])
+        await self.plan.caps.hold_back(con, queued, self.told_at)
         await storage.join_in(con, [row for action, row in called_for if action == Action.RETOLD])
 
 
 class ChunkPlan:
     """The work on one chunk; `prepare` is what a chunk worker calls."""
 
-    def __init__(self, vault: Vault, within_ms: int = 48 * HOUR_MS) -> None:
+    def __init__(self, vault: Vault, settings: NotifierSettings) -> None:
         self._vault = vault
-        self._within_ms = within_ms
+        self._within_ms = settings.tell_within_hours * HOUR_MS
+        self.caps = Caps(settings)
 
     async def prepare(self, source: Any, chunk: Chunk, decoded: Decoded) -> Planned:
         """Load by `source`, a pool or a connection, what the chunk's milestones call for."""
@@ -67,7 +75,8 @@ class ChunkPlan:
             for place, row in zip(group.places, group.rows(ParcelMilestone._fields), strict=True)
             if self._is_of_use(milestone := ParcelMilestone(*row), chunk.records[place].timestamp, since)
         ]
-        return Planned(milestones, self, await self._contacts(source, milestones))
+        told_at = max((record.timestamp for record in chunk.records), default=0)
+        return Planned(milestones, self, await self._contacts(source, milestones), told_at)
 
     def _is_of_use(self, milestone: ParcelMilestone, told_at: int, since: Mapping[str, int]) -> bool:
         """What is taken back is taken back however late; nobody is told what is old.

@@ -31,5 +31,19 @@ class NotifierSettings(SharedSettings):
     tell_within_hours: int = Field(
         48, ge=1, description="Hours after an event in which people are still told of it."
     )
+    recipient_messages_per_hour: int = Field(
+        30, ge=1, description="Messages to one phone or e-mail in an hour; more are held back."
+    )
+    recipient_messages_per_day: int = Field(
+        100, ge=1, description="Messages to one phone or e-mail in a day; more are held back."
+    )
+    parcel_messages_per_day: int = Field(
+        100, ge=1, description="Messages about one parcel in a day, to whomever; more are held back."
+    )
+    shipper_messages_per_hour: int = Field(
+        100_000,
+        ge=1,
+        description="Messages for one shipper's registrations in an hour; more are held back.",
+    )
     send_at_once: int = Field(16, ge=1, le=200, description="Messages under way by a channel.")
     idle_seconds: float = Field(0.1, gt=0, description="Pause when nothing is due.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from buuta.model.identifiers import SHARED
@@ -23,18 +23,30 @@ set state = 'queued', milestone = excluded.milestone, registration_id = excluded
   further = excluded.further, due_at = now(), decided_at = null, lease_owner = null
 where messages.state = 'withdrawn'
   and (excluded.milestone->>'sequence')::int > (messages.milestone->>'sequence')::int
+returning message_id, parcel_key, recipient_hash,
+  (select shipper from registrations r where r.registration_id = messages.registration_id) as shipper
 """
 """A message that was withdrawn before it left can be called for again, but not by an older record."""
 JOIN_IN: Final = """
 update messages set further = further || $7::uuid
 where parcel_key = $1 and epoch = $2 and kind = $3 and ordinal = $4 and channel = $5 and recipient_hash = $6
-  and state in ('queued', 'claimed') and $7::uuid <> all (registration_id || further)
+  and state in ('queued', 'claimed', 'held') and $7::uuid <> all (registration_id || further)
 """
 """Who registers the same recipient later: the message that waits is for their registration, too."""
 WITHDRAW: Final = """
 update messages set state = 'withdrawn', decided_at = now()
-where parcel_key = $1 and epoch = $2 and kind = $3 and ordinal = $4 and state in ('queued', 'claimed')
+where parcel_key = $1 and epoch = $2 and kind = $3 and ordinal = $4
+  and state in ('queued', 'claimed', 'held')
   and (milestone->>'sequence')::int < $5
+"""
+HOLD: Final = "update messages set state = 'held', provider_code = $2 where message_id = any($1)"
+HELD: Final = """
+select message_id, parcel_key, kind, ordinal, channel, provider_code, created_at from messages
+where state = 'held' order by created_at limit $1
+"""
+RELEASE: Final = """
+update messages set state = 'queued', provider_code = null, due_at = now()
+where state = 'held' and ($1::uuid[] is null or message_id = any($1))
 """
 TELLS_FROM: Final = f"""
 select code, (extract(epoch from tells_from) * 1000)::bigint as since from carriers where tells_from is not null
@@ -92,6 +104,15 @@ select message_id from messages where state = 'submitting' and lease_until < now
 """
 
 
+class Queued(NamedTuple):
+    """A message that was just queued, as caps look at it; nobody knows the shipper of what was erased."""
+
+    message_id: UUID
+    parcel_key: str
+    recipient_hash: bytes
+    shipper: str | None
+
+
 @dataclass(frozen=True)
 class Message:
     """A claimed message.
@@ -123,9 +144,28 @@ async def tells_from(con: Any) -> dict[str, int]:
     return {row["code"]: row["since"] for row in await con.fetch(TELLS_FROM)}
 
 
-async def queue(con: Any, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Queue messages; one that was queued before stays as it is, unless it was withdrawn since."""
-    await con.executemany(QUEUE, rows)
+async def queue(con: Any, rows: Sequence[tuple[Any, ...]]) -> list[Queued]:
+    """Queue messages; one that was queued before stays as it is, unless it was withdrawn since.
+
+    Returns those that wait now and did not before.
+    """
+    return [Queued(*row) for row in await con.fetchmany(QUEUE, rows)] if rows else []
+
+
+async def hold(con: Any, ids: Sequence[UUID], reason: str) -> None:
+    """Hold messages back until an operator lets them go."""
+    await con.execute(HOLD, ids, reason)
+
+
+async def held(con: Any, most: int) -> Sequence[Any]:
+    """Messages that are held back, and why, the oldest first."""
+    rows: Sequence[Any] = await con.fetch(HELD, most)
+    return rows
+
+
+async def release(con: Any, ids: Sequence[UUID] | None) -> int:
+    """Let held messages go, these or all; returns how many."""
+    return int((await con.execute(RELEASE, ids)).split()[-1])
 
 
 async def join_in(con: Any, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -32,6 +32,7 @@ from services.notifier.domain.words import Words
 from services.notifier.sender import Office, Sender
 from services.notifier.settings import NotifierSettings
 from services.portal.storage import add_shipper
+from tests.integration.command import buuta
 from tests.integration.parts import FakeRecord
 from tests.waiting import until
 
@@ -81,7 +82,7 @@ async def vault(settings: SharedSettings, pool: Any) -> Vault:
     return made
 
 
-async def plan(pool: Any, vault: Vault, *records: ParcelMilestone, told_at: int = 0) -> None:
+async def plan(pool: Any, vault: Vault, *records: ParcelMilestone, told_at: int = 0, **limits: Any) -> None:
     values = [Codec().encode("ParcelMilestone", record._asdict()) for record in records]
     chunk = Chunk(
         "milestones",
@@ -91,7 +92,9 @@ async def plan(pool: Any, vault: Vault, *records: ParcelMilestone, told_at: int 
         [FakeRecord(at, value, timestamp=told_at) for at, value in enumerate(values)],
     )
     async with pool.acquire() as con, con.transaction():
-        planned = await ChunkPlan(vault).prepare(con, chunk, decode_chunk(Codec(), values))
+        planned = await ChunkPlan(vault, NotifierSettings(**limits)).prepare(
+            con, chunk, decode_chunk(Codec(), values)
+        )
         await planned.write(con)
 
 
@@ -181,6 +184,59 @@ async def test_an_address_that_nobody_names_any_more_is_not_told(
     assert await letters(pool, vault, settings) == []
     await plan(pool, vault, milestone(action="retold", sequence=2))
     assert await letters(pool, vault, settings) == ["+84900000003"]
+
+
+def news(count: int, **more: Any) -> list[ParcelMilestone]:
+    """Failed attempts, each worth a message."""
+    return [
+        milestone("attempt_failed", ordinal=each + 1, sequence=each + 1, **more) for each in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [
+        ("recipient_messages_per_hour", "recipient_hour"), ("recipient_messages_per_day", "recipient_day"),
+        ("parcel_messages_per_day", "parcel_day"), ("shipper_messages_per_hour", "shipper_hour"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [1, 4, 20])
+async def test_what_is_too_much_for_recipient_parcel_or_shipper_is_held_back_and_kept(
+    pool: Any, vault: Vault, limit: str, reason: str, size: int
+) -> None:
+    phone = await registered(pool, vault, "loud", Contact("+84900000009", None, "vi"))
+    records = news(20, registration_id=str(phone))
+    for start in range(0, 20, size):
+        for _ in range(2):
+            await plan(pool, vault, *records[start : start + size], **{limit: 3})
+    rows = await pool.fetch("select ordinal, state, provider_code from messages order by ordinal")
+    assert [row["state"] for row in rows] == ["queued"] * 3 + ["held"] * 17
+    assert {row["provider_code"] for row in rows if row["state"] == "held"} == {reason}
+
+
+async def test_an_operator_sees_what_is_held_back_and_lets_it_go(
+    settings: SharedSettings, pool: Any, vault: Vault
+) -> None:
+    await plan(pool, vault, *news(3), recipient_messages_per_hour=2)
+    assert len(await letters(pool, vault, settings)) == 2
+    assert "attempt_failed 3" in (await buuta(settings, "messages", "held")).said
+    assert (await buuta(settings, "messages", "release")).code != 0, "nothing was named"
+    assert "2" in (await buuta(settings, "messages", "release", "--all")).said
+    assert len(await letters(pool, vault, settings)) == 1
+
+
+async def test_a_cap_is_of_its_window_and_what_is_held_back_can_still_be_taken_back(
+    pool: Any, vault: Vault
+) -> None:
+    first, second, third = news(3)
+    hour, now = 3_600_000, first.occurred_at
+    await plan(pool, vault, first, second, told_at=now, recipient_messages_per_hour=1)
+    assert await states(pool) == ["queued", "held"]
+    await plan(pool, vault, third, told_at=now + hour, recipient_messages_per_hour=1)
+    assert sorted(await states(pool)) == ["held", "queued", "queued"]
+    taken_back = second._replace(action="retracted", sequence=9)
+    await plan(pool, vault, taken_back, told_at=now + hour, recipient_messages_per_hour=1)
+    assert sorted(await states(pool)) == ["queued", "queued", "withdrawn"]
 
 
 async def test_what_was_taken_back_before_it_left_does_not_leave(

@@ -176,5 +176,5 @@ async def test_counts_of_windows_are_right_side_by_side_and_end(pool: Any) -> No
     await asyncio.gather(*(take(order) for order in (1, -1) * 10))
     async with pool.acquire() as con:
         assert set((await windows.take(con, dict.fromkeys(hour, 1))).values()) == {21}
-        await windows.drop_ended(con, now + 2 * windows.HOUR_MS)
+        await windows.drop_ended(con, now + 2 * windows.HOUR_MS + windows.KEPT_MS)
     assert await pool.fetchval("select count(*) from window_counts") == 0

@@ -5,6 +5,8 @@
       │  lease expired   │                    ├──try again──> queued
       └──────────────────┘                    └──crash──> in_doubt
 
+What is too much for its recipient, parcel or shipper is `held` instead of `queued` until an operator lets it go.
+
 Only what was `submitting` when its worker died is `in_doubt`: it may or may not have reached the
 provider, so it is listed and by default not sent again.
 """
@@ -22,6 +24,7 @@ class State(StrEnum):
     FAILED = "failed"
     IN_DOUBT = "in_doubt"
     WITHDRAWN = "withdrawn"
+    HELD = "held"
 
 
 class Fate(StrEnum):
