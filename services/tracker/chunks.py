@@ -46,7 +46,7 @@ T = TypeVar("T")
 EXPECTED: Final = frozenset({"ScanEvent", "ParcelRegistration", "DeadlinePassed"})
 MOST_FOLDED: Final = 100_000
 """About a second's work, and a bound on what one chunk tells."""
-SLICE: Final = 10_000
+SLICE: Final = 4_000
 """So many scans of history are held in memory and folded at once."""
 FEW: Final = 1_000
 """Scans to fold, or milestones to encode, that are not worth a thread: some 10 ms."""

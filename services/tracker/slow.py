@@ -92,18 +92,22 @@ class Slow:
         own = [record for record in own if not _says_nothing_new(record, before, papers)]
         if not own:
             return
-        folded = fold(scans, papers)
+        folded, behind = fold(scans, papers), False
         for record in own:
             if isinstance(record, Scan):
                 scans.append(record)
+                behind = True
             elif isinstance(record, DeadlinePassed):
                 papers = papers._replace(passed=papers.passed | {Passed(record.kind, record.deadline_at)})
                 self.passed.append(record)
+                behind = True
             elif (declared := Declared(*_declared(record))) not in papers.registrations:
-                folded = self._advance(key, folded, scans, papers)
+                folded = self._advance(key, folded, scans, papers) if behind else folded
                 papers = papers._replace(registrations=papers.registrations | {declared})
                 folded = self._register(key, folded, scans, papers, declared)
-        folded = self._advance(key, folded, scans, papers)
+                behind = False
+        if behind:
+            folded = self._advance(key, folded, scans, papers)
         new = self._keep(before, distinct(scans[len(known.scans) :], before))
         self.parcels[key].scans = stored + new
         if known.past or folded.past:

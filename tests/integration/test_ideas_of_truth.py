@@ -161,8 +161,8 @@ async def test_idea_6_any_order_and_any_chunking_ends_in_the_same_truth(
     own = [
         each._replace(
             number=number,
-            event_id=_own(number, each.event_id),
-            corrects_event_id=each.corrects_event_id and _own(number, each.corrects_event_id),
+            event_id=own_id(number, each.event_id),
+            corrects_event_id=each.corrects_event_id and own_id(number, each.corrects_event_id),
         )
         for number, scans in zip(numbers, parcels, strict=True)
         for each in scans
@@ -176,15 +176,15 @@ async def test_idea_6_any_order_and_any_chunking_ends_in_the_same_truth(
             part, arriving = arriving[:size], arriving[size:]
             await tracker.handle(chunk(settings, start, part))
             start += len(part)
-    await _holds(settings, pool, numbers, own)
+    await holds(settings, pool, numbers, own)
 
 
-def _own(number: str, event_id: str) -> str:
+def own_id(number: str, event_id: str) -> str:
     """An event id of this example's own parcel."""
     return f"{number}{event_id}".encode().hex()[:32]
 
 
-async def _holds(settings: SharedSettings, pool: Any, numbers: list[str], own: list[Scan]) -> None:
+async def holds(settings: SharedSettings, pool: Any, numbers: list[str], own: list[Scan]) -> None:
     keys = [f"ghn:{number}" for number in numbers]
     stored = await load_parcels(pool, keys)
     history = await load_history(pool, keys)
