@@ -111,3 +111,24 @@ def corrected_journeys(draw: st.DrawFn, most: int = 10) -> list[Scan]:
             made[place] = each._replace(event_id=own, corrects_event_id=wrong, correction_kind=kind)
             ids.append(own)
     return made
+
+
+@st.composite
+def repeated(draw: st.DrawFn) -> list[Scan]:
+    """A number's journeys, some of whose reports come again under their ids and say something else, or the same."""
+    scans = draw(reused_journeys())
+    for each in draw(st.lists(st.sampled_from(scans), max_size=4)) if scans else ():
+        changed: dict[str, Any] = draw(
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    "occurred_at": st.integers(-3, 400 * 24).map(lambda hours: MORNING + hours * HOUR),
+                    "status": st.sampled_from([str(status) for status in Status]),
+                    "facility": st.sampled_from([None, "BC1"]),
+                    "received_at": st.integers(-2, 2).map(lambda hours: EVENING + hours * HOUR),
+                    "corrects_event_id": st.sampled_from([None, scans[0].event_id]),
+                },
+            )
+        )
+        scans.append(each._replace(**changed))
+    return scans

@@ -162,8 +162,9 @@ def compare(
         for table, contract in (("scans", "ScanEvent"), ("registrations", "ParcelRegistration")):
             _load(con, table, contract, archived)
         _rules(con)
+        con.execute(_statement("first_copies.sql", gap_ms))
         _fill(con, "voided", "parcel_key varchar, event_id varchar", _voided(con))
-        con.execute(_statement(gap_ms))
+        con.execute(_statement("recompute.sql", gap_ms))
         for table in ("cells", "parcels"):
             con.execute(
                 f"create table {table} as from read_csv('{tables / table}.csv', header = true, "
@@ -223,8 +224,8 @@ def _rules(con: Any) -> None:
     )
 
 
-def _statement(gap_ms: int) -> str:
-    text = (Path(__file__).parent / "recompute.sql").read_text(encoding="utf-8")
+def _statement(name: str, gap_ms: int) -> str:
+    text = (Path(__file__).parent / name).read_text(encoding="utf-8")
     content = ", ".join(f"coalesce({name}::varchar, '')" for name in SCAN_FIELDS)
     return Template(text).substitute(
         most_scans=MOST_SCANS,
@@ -245,8 +246,8 @@ def _voided(con: Any) -> list[tuple[str, str]]:
     What is then still undecided lies on a circle of corrections, and stands.
     """
     rows = con.execute("""
-      select distinct c.carrier || ':' || c.number, c.event_id, c.corrects_event_id from scans c
-      join scans s on s.carrier = c.carrier and s.number = c.number and s.event_id = c.corrects_event_id
+      select c.parcel_key, c.event_id, c.corrects_event_id from first_received c
+      join first_received s on s.parcel_key = c.parcel_key and s.event_id = c.corrects_event_id
         and s.reporter is not distinct from c.reporter
     """).fetchall()
     by_target: defaultdict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)

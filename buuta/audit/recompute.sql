@@ -1,14 +1,8 @@
 -- The delivery-to-address rate from the log alone, by another way than the tracker's: sets instead of
 -- parcels, rounds instead of steps. Round n takes the n-th scan of every parcel at once (DuckDB).
--- Given: scans, registrations (Parquet of the archive, up to the positions under audit), voided
+-- Given: first_copies, first_received (first_copies.sql), registrations (of the archive, up to the positions), voided
 -- (scans that a correction takes back), and the tracker's tables: ranks, barred, moving, ended_as,
 -- delivered_as, opening, ended, stopping, late_bounds, last_mile.
-
-create table first_copies as
-select *, carrier || ':' || number as parcel_key from scans
-qualify row_number() over (
-  partition by carrier, number, event_id order by received_at, $content
-) = 1;
 
 create table lateness as
 select coalesce(reporter, carrier) as carrier,
@@ -18,13 +12,6 @@ select coalesce(reporter, carrier) as carrier,
 from first_copies;
 
 create table steering as
-with turns as (
-  select *, row_number() over (partition by parcel_key, reporter order by received_at, event_id) as turn
-  from first_copies
-), first_received as (
-  select * exclude (turn) from turns
-  qualify row_number() over (partition by parcel_key order by turn, received_at, event_id) <= $most_scans
-)
 select parcel_key, event_id, status, reason, delivery_mode, distance_bucket, proof_present, attempt, occurred_at, reporter,
   row_number() over (partition by parcel_key order by occurred_at, rank, event_id) as n
 from first_received join ranks using (status)

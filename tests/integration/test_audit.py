@@ -21,7 +21,7 @@ from buuta.streaming.producer import Producer
 from buuta.telemetry.health import Readiness
 from services.tracker.domain.epochs import AHEAD_MS, GAP_MS
 from tests.integration.parts import EMPTY, chunk, encode, worker
-from tests.scans import EVENING, HOUR, MORNING, later, registration, reused_journeys, scan
+from tests.scans import EVENING, HOUR, MORNING, later, registration, repeated, reused_journeys, scan
 
 numbered = iter(range(10**9))
 Records = Sequence[Scan | Registration | bytes]
@@ -99,6 +99,37 @@ async def test_the_log_alone_gives_the_same_figures(
     records += records[::3]
     chance.shuffle(records)
     found = await audited(settings, pool, tmp_path, records)
+    assert found.agrees, (found.cells, found.parcels)
+
+
+@hypothesis_settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(repeated(), min_size=1, max_size=4), st.randoms())
+async def test_copies_that_say_something_else_are_merged_alike(
+    settings: SharedSettings, pool: Any, tmp_path: Path, journeys: list[list[Scan]], chance: Any
+) -> None:
+    """Also where only one of the copies is a correction."""
+    records = [each for place, scans in enumerate(journeys) for each in of(f"P{place}", scans)]
+    records.append(scan("accepted", number="N2"))
+    chance.shuffle(records)
+    found = await audited(settings, pool, tmp_path, records)
+    assert found.agrees, (found.cells, found.parcels)
+
+
+async def test_a_correction_that_came_after_all_that_steer_takes_nothing_back(
+    settings: SharedSettings, pool: Any, tmp_path: Path
+) -> None:
+    many = [scan("held", place / 1000, received_at=EVENING + place) for place in range(1, 2_000)]
+    delivered = scan("delivered", 3, received_at=EVENING)
+    late = scan(
+        "held",
+        4,
+        corrects_event_id=delivered.event_id,
+        correction_kind="did_not_occur",
+        received_at=EVENING * 2,
+    )
+    found = await audited(settings, pool, tmp_path, [delivered, *many, late])
     assert found.agrees, (found.cells, found.parcels)
 
 

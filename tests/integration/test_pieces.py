@@ -50,8 +50,9 @@ def failing(fails: Fails) -> Prepare:
     return prepare
 
 
-def bad(text: str = "no") -> Exception:
-    return asyncpg.DataError(text)
+def bad() -> Exception:
+    made: Exception = asyncpg.DataError("no")
+    return made
 
 
 async def state(pool: Any) -> tuple[int, int]:

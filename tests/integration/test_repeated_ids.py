@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from buuta.cli import findings
 from buuta.model.scan import Scan
-from buuta.model.statuses import Status
 from buuta.model.steering import MOST_SCANS
 from buuta.settings import SharedSettings
 from services.tracker.domain.copies import differing
@@ -19,7 +18,7 @@ from services.tracker.domain.parcel import Parcel
 from services.tracker.storage import load_parcels
 from tests.integration.parts import EMPTY, chunk, everything, worker
 from tests.integration.test_ideas_of_truth import SCANS_ONLY, apply, holds, numbered, own_id
-from tests.scans import EVENING, HOUR, MORNING, reused_journeys, scan
+from tests.scans import EVENING, HOUR, repeated, scan
 
 MINUTE = 60_000
 FIRST = scan("accepted", 0, event_id="e1" * 16)
@@ -102,27 +101,6 @@ async def differ(pool: Any) -> set[str]:
     return {row[0].hex() for row in await pool.fetch("select event_id from scans where copies_differ")}
 
 
-@st.composite
-def repeated(draw: st.DrawFn) -> list[Scan]:
-    """A number's journeys, some of whose reports come again under their ids and say something else, or the same."""
-    scans = draw(reused_journeys())
-    for each in draw(st.lists(st.sampled_from(scans), max_size=4)) if scans else ():
-        changed: dict[str, Any] = draw(
-            st.fixed_dictionaries(
-                {},
-                optional={
-                    "occurred_at": st.integers(-3, 400 * 24).map(lambda hours: MORNING + hours * HOUR),
-                    "status": st.sampled_from([str(status) for status in Status]),
-                    "facility": st.sampled_from([None, "BC1"]),
-                    "received_at": st.integers(-2, 2).map(lambda hours: EVENING + hours * HOUR),
-                    "corrects_event_id": st.sampled_from([None, scans[0].event_id]),
-                },
-            )
-        )
-        scans.append(each._replace(**changed))
-    return scans
-
-
 @hypothesis_settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -161,7 +139,7 @@ async def test_any_order_of_copies_and_any_chunking_ends_in_the_fold_of_the_set(
 
 def cut(records: Sequence[Scan], sizes: list[int]) -> list[Sequence[Scan]]:
     """The records in parts of these sizes, round and round."""
-    parts, place = [], 0
+    parts, place = list[Sequence[Scan]](), 0
     while place < len(records):
         size = sizes[len(parts) % len(sizes)]
         parts.append(records[place : place + size])

@@ -22,7 +22,7 @@ MINUTE_MS: Final = 60_000
 MOST_HOURS: Final = 25
 RECEIVED: Final = """
 select parcel_key, event_id, received_at, door, raw_code, status, reason, delivery_mode, provisional, occurred_at,
-  offset_minutes, mapping_version, corrects_event_id, correction_kind
+  offset_minutes, mapping_version, corrects_event_id, correction_kind, copies_differ
 from scans where received_at >= $2 and received_at < $3 and (reporter = $1
   or (parcel_key >= $1 || ':' and parcel_key < $1 || ';'))
 order by received_at, event_id
@@ -126,5 +126,6 @@ def _said(row: Any) -> dict[str, Any]:
         "delivery_mode": row["delivery_mode"], "provisional": row["provisional"] or None,
         "mapping": row["mapping_version"], "correction": row["correction_kind"],
         "corrects": None if corrected is None else corrected.hex(),
+        "copies_differ": row["copies_differ"] or None,
     }  # fmt: skip
     return {name: value for name, value in said.items() if value is not None}
