@@ -47,6 +47,21 @@ async def test_what_was_received_today_and_how_it_was_mapped(
     assert [each["number"] for each in lines(await ask(door, "/v1/scans/received", "vnp"))] == ["Z82BS"]
 
 
+async def test_a_scan_whose_copies_say_different_things_is_shown_so(
+    door: Door, settings: SharedSettings, pool: Any
+) -> None:
+    now = round(datetime.now(VIETNAM).timestamp() * 1000) - 1000
+    first, other = scan("accepted", received_at=now), scan("delivered", 1, received_at=now)
+    again = first._replace(occurred_at=first.occurred_at + 60_000, received_at=now + 1)
+    async with worker(settings, pool) as tracker:
+        await tracker.handle(chunk(settings, 0, [first, other, again]))
+    since = (datetime.now(VIETNAM) - timedelta(hours=1)).isoformat()
+    shown = lines(await ask(door, "/v1/scans/received", **{"from": since}))
+    assert {each["event_id"]: each.get("copies_differ") for each in shown} == {
+        first.event_id: True, other.event_id: None,
+    }  # fmt: skip
+
+
 async def test_no_more_than_a_day_at_once(door: Door) -> None:
     days = {"from": "2026-11-01T00:00:00Z", "to": "2026-11-03T00:00:00Z"}
     answer = await ask(door, "/v1/scans/received", **days)
