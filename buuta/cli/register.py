@@ -25,6 +25,11 @@ SHOWN = (
     "code", "status", "last_at", "reports_per_day", "share_unmapped", "late_minutes_p50", "late_minutes_p95",
 )  # fmt: skip
 
+SPLIT = (
+    "it has parcels with S10 numbers, and is_post decides under whose name those are kept. Say is_post as it is; "
+    "for a carrier that becomes a post, enter a new code as one and let this one end with its parcels."
+)
+
 
 def import_(
     path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV or XLSX file.")],
@@ -37,13 +42,17 @@ def import_(
     formats = all_recipes(load(IngestSettings).ingest_recipes)
     good, refused = read_table(path, REQUIRED, COLUMNS, lambda line: read_entry(line, formats))
 
-    async def work(pool: Any) -> int:
+    async def work(pool: Any) -> register.Entered:
         async with pool.acquire() as con, con.transaction():
             return await register.enter(con, good)
 
-    new = with_database(work)
-    console.print(f"{new} entered, {len(good) - new} changed.")
+    entered = with_database(work)
+    console.print(f"{entered.new} entered, {entered.changed} changed.")
+    for code in entered.split:
+        console.print(f"{code} was not changed: {SPLIT}", markup=False)
     end_with(console, refused)
+    if entered.split:
+        raise typer.Exit(1)
 
 
 def export(

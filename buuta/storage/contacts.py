@@ -84,7 +84,11 @@ async def store(
 
 
 async def forget_unused(con: Any, person: bytes) -> None:
-    """Destroy a person's key when no registration needs it any more: that erases the person."""
+    """Destroy a person's key when no registration needs it any more: that erases the person.
+
+    The row is held first: a registration of the same person that is being made is seen only once it is committed.
+    """
+    await con.execute("select from persons where person_hash = $1 for update", person)
     await con.execute(
         "delete from persons p where person_hash = $1 and not exists "
         "(select 1 from registrations r where r.person_hash = p.person_hash)",

@@ -141,6 +141,16 @@ async def worker(
         failed.result()
 
 
+async def waits_for_a_lock(pool: Any) -> bool:
+    """Whether somebody waits for a lock in the test's database."""
+    return bool(
+        await pool.fetchval(
+            "select exists (select from pg_stat_activity"
+            " where wait_event_type = 'Lock' and datname = current_database())"
+        )
+    )
+
+
 @contextlib.asynccontextmanager
 async def database_away(settings: SharedSettings) -> AsyncIterator[None]:
     """The test's database lets nobody in, and puts out whoever is in."""

@@ -1,5 +1,6 @@
 """An item that posts hand over to each other is one parcel; nobody else's scans come near it."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -129,3 +130,32 @@ async def test_no_carrier_takes_the_name_under_which_posts_share(
     ran = await buuta(settings, "carrier", "add", "s10", "--name", "Nobody")
     assert ran.code != 0
     assert "is not s10" in ran.said
+
+
+@pytest.mark.parametrize(("code", "parcel"), [("shop", True), ("shop", False), ("vnpost", True)])
+async def test_a_carrier_with_s10_parcels_neither_becomes_nor_ceases_to_be_a_post(
+    settings: SharedSettings, pool: Any, keys: dict[str, str], folder: Path, code: str, *, parcel: bool
+) -> None:
+    """Its parcels would go on under another key. Its neighbours are entered, and so it is once it has none."""
+    path = folder / "register.csv"
+    flag = code == "shop"
+    path.write_text(f"code,name,is_post\n{code},New name,{flag}\nlaopost,Lao Post,yes\n")
+    if parcel:
+        await report(settings, keys[code], *SENT)
+        await tracked(settings, pool)
+    else:
+        await pool.execute("insert into shippers (code, name, key_hash) values ('s', 's', 'x')")
+        await pool.execute(
+            "insert into registrations (registration_id, shipper, carrier, number, version, language, owner)"
+            " values (gen_random_uuid(), 's', $1, $2, 1, 'vi', $1)", code, ITEM,
+        )  # fmt: skip
+    ran = await buuta(settings, "carrier", "import", str(path))
+    assert (ran.code, "0 entered, 1 changed" in ran.said, f"{code} was not changed" in ran.said) == (
+        1,
+        True,
+        True,
+    )
+    for table in ("parcels", "scans", "registrations"):
+        await pool.execute(f"delete from {table}")
+    assert (await buuta(settings, "carrier", "import", str(path))).code == 0
+    assert await pool.fetchval("select is_post from carriers where code = $1", code) == flag

@@ -1,19 +1,23 @@
 """What nobody knows is set aside, mapped by a person, and takes its place in business time."""
 
+import asyncio
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from buuta.model.scan import Registration, Scan
+from buuta.model.statuses import Status
 from buuta.settings import SharedSettings
 from buuta.storage import contacts
 from buuta.storage.contacts import Contact
 from buuta.storage.vault import Vault, read_master_key
+from services.ingest.domain.recipe import CodeRow
+from services.ingest.quarantine import held
 from services.ingest.quarantine.shelter import Shelter, Topic
 from services.portal.storage import add_shipper
 from tests.integration.command import buuta
 from tests.integration.doors import Door, log, quarantined
-from tests.integration.parts import chunk, database_away, everything, worker
+from tests.integration.parts import chunk, database_away, everything, waits_for_a_lock, worker
 from tests.scans import HOUR, MORNING, registration, scan
 from tests.unit.test_carriers import GHN
 from tests.waiting import until
@@ -174,3 +178,20 @@ async def test_how_much_waits_and_since_when_is_measured_by_carrier_and_reason(
         return f"buuta_ingest_quarantine_records{labels}1.0" in lines and age > [3600]
 
     await until(measured, "the age of the oldest is shown")
+
+
+async def test_of_two_who_map_one_code_at_once_the_later_word_holds_and_nobody_hears_an_error(
+    pool: Any,
+) -> None:
+    delivered, returned = CodeRow(Status.DELIVERED), CodeRow(Status.RETURNED)
+    async with pool.acquire() as one, pool.acquire() as other:
+        first = one.transaction()
+        await first.start()
+        await held.map_code(one, "buuta", "done", delivered, "an")
+        later = asyncio.create_task(held.map_code(other, "buuta", "done", returned, "binh"))
+        await until(lambda: waits_for_a_lock(pool), "the second waits for the first")
+        await first.commit()
+        await later
+    rows = await pool.fetch("select id, status, mapped_by from code_mappings")
+    assert [tuple(row)[1:] for row in rows] == [("returned", "binh")]
+    assert rows[0]["id"] > 1, "a mapping that is changed has a number of its own"

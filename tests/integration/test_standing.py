@@ -16,9 +16,10 @@ from services.portal.app import wire
 from services.portal.settings import PortalSettings
 from services.portal.storage import add_shipper
 from tests.integration.command import buuta
-from tests.integration.parts import chunk, everything, worker
+from tests.integration.parts import chunk, everything, waits_for_a_lock, worker
 from tests.integration.test_portal import log
 from tests.scans import scan
+from tests.waiting import until
 
 PARCEL: dict[str, Any] = {"carrier": "ghn", "number": "Z82BS"}
 LIMITS: dict[str, Any] = {
@@ -178,3 +179,21 @@ async def test_counts_of_windows_are_right_side_by_side_and_end(pool: Any) -> No
         assert set((await windows.take(con, dict.fromkeys(hour, 1))).values()) == {21}
         await windows.drop_ended(con, now + 2 * windows.HOUR_MS + windows.KEPT_MS)
     assert await pool.fetchval("select count(*) from window_counts") == 0
+
+
+async def test_who_withdraws_while_another_registration_of_the_same_person_is_made_hears_no_error(
+    shops: Shops, settings: SharedSettings, pool: Any
+) -> None:
+    """The person's key stays: who looked just before whether anybody needs it, looks again once it holds it."""
+    recipient = {"phone": "+84912345678"}
+    made = (await shops.register("shop", recipient=recipient)).json()["registration_id"]
+    async with pool.acquire() as con, con.transaction():
+        person = await con.fetchval("update persons set shipper = shipper returning person_hash")
+        withdrawal = asyncio.create_task(shops.ask("shop", "DELETE", f"/v1/parcels/{made}"))
+        await until(lambda: waits_for_a_lock(pool), "the withdrawal waits for the person")
+        await con.execute(
+            "insert into registrations (registration_id, shipper, carrier, number, version, language, person_hash)"
+            " values (gen_random_uuid(), 'shop', 'ghn', 'OTHER1', 1, 'vi', $1)", person,
+        )  # fmt: skip
+    assert (await withdrawal).status_code == 200
+    assert await pool.fetchval("select count(*) from persons") == 1

@@ -43,8 +43,9 @@ update quarantine set state = $2, why = $3, settled_at = now() where id = any($1
 MAP: Final = """
 insert into code_mappings (format, raw_code, status, reason, mode, provisional, mapped_by)
 values ($1, $2, $3, $4, $5, $6, $7)
+on conflict (format, raw_code) do update set id = default, status = excluded.status, reason = excluded.reason,
+  mode = excluded.mode, provisional = excluded.provisional, mapped_by = excluded.mapped_by, mapped_at = now()
 """
-UNMAP: Final = "delete from code_mappings where format = $1 and raw_code = $2"
 MAPPINGS: Final = (
     "select id, format, raw_code, status, reason, mode, provisional from code_mappings order by id"
 )
@@ -250,7 +251,6 @@ async def settle(con: Any, numbers: Sequence[int], state: str, why: str) -> None
 
 async def map_code(con: Any, format_name: str, raw_code: str, row: CodeRow, by: str) -> None:
     """Map a code, or map it anew, by a mapping with a number of its own. In the caller's transaction."""
-    await con.execute(UNMAP, format_name, raw_code)
     await con.execute(MAP, format_name, raw_code, row.status, row.reason, row.mode, row.provisional, by)
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from buuta.model.identifiers import S10, SHARED
 from services.ingest.domain.entry import COLUMNS, Entry
 
 UPSERT: Final = f"""
@@ -11,6 +12,15 @@ insert into carriers ({", ".join(COLUMNS)}) values ({", ".join(f"${n}" for n in 
 on conflict (code) do update set {", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])}
 returning (xmax = 0) as is_new
 """  # noqa: S608 - names of our own
+SPLITS: Final = f"""
+select exists (select from carriers where code = $1 and is_post <> $2) and case when $2
+  then exists (select from parcels where parcel_key > $1 || ':' and parcel_key < $1 || ';'
+      and split_part(parcel_key, ':', 2) ~ ('^' || $3 || '$'))
+    or exists (select from registrations where owner = $1 and number ~ ('^' || $3 || '$'))
+  else exists (select from scans where parcel_key > '{SHARED}:' and parcel_key < '{SHARED};' and reporter = $1)
+    or exists (select from registrations where owner = '{SHARED}' and carrier = $1) end
+"""  # noqa: S608 - a name of our own
+"""Whether a carrier is to become, or to cease to be, a post and has parcels that this would split."""
 ENTRIES: Final = f"select {', '.join(COLUMNS)} from carriers order by code"  # noqa: S608
 REPORT: Final = """
 with hours as (
@@ -43,13 +53,26 @@ left join keys on keys.carrier = code order by code
 """
 
 
-async def enter(con: Any, entries: Sequence[Entry]) -> int:
-    """Enter carriers, or change their entries, in the caller's transaction; returns how many are new.
+class Entered(NamedTuple):
+    """How many carriers are new, how many were changed, and which may not become, or cease to be, a post."""
 
-    Keys are made apart, by the locksmith.
+    new: int
+    changed: int
+    split: Sequence[str]
+
+
+async def enter(con: Any, entries: Sequence[Entry]) -> Entered:
+    """Enter carriers, or change their entries, in the caller's transaction.
+
+    Keys are made apart, by the locksmith. Whether a carrier is a post decides under whose name its S10 parcels are
+    kept: once it has some, that is not changed, since the same parcel would go on under another key.
     """
-    rows = [[getattr(each, name) for name in COLUMNS] for each in entries]
-    return sum([bool(await con.fetchval(UPSERT, *row)) for row in rows])
+    split = [
+        each.code for each in entries if await con.fetchval(SPLITS, each.code, each.is_post, S10.pattern)
+    ]
+    rows = [[getattr(each, name) for name in COLUMNS] for each in entries if each.code not in split]
+    new = sum([bool(await con.fetchval(UPSERT, *row)) for row in rows])
+    return Entered(new, len(rows) - new, split)
 
 
 async def entries(con: Any) -> list[Entry]:
