@@ -5,7 +5,7 @@ import contextlib
 import json
 import re
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from getpass import getuser
@@ -20,7 +20,6 @@ from buuta.audit.preview import Preview, preview
 from buuta.cli.admin import with_vault
 from buuta.cli.connect import connected, producing
 from buuta.contracts import registry
-from buuta.contracts.codec import Codec
 from buuta.errors import DIGITS, BadItem, Unopenable
 from buuta.model.scan import Scan
 from buuta.model.statuses import DeliveryMode, Reason, Status
@@ -33,9 +32,9 @@ from services.ingest.carriers import all_recipes
 from services.ingest.domain.recipe import CodeRow
 from services.ingest.keeping import Keeping
 from services.ingest.quarantine import desk, held
-from services.ingest.quarantine.desk import NewCode, Way
+from services.ingest.quarantine.desk import Desk, Done, NewCode, Way
 from services.ingest.quarantine.held import HeldReport, Waiting, Wanted
-from services.ingest.quarantine.replay import Keys, Reread
+from services.ingest.quarantine.replay import Keys
 from services.ingest.settings import IngestSettings
 from services.notifier.chunks import ChunkPlan
 from services.notifier.settings import NotifierSettings
@@ -43,6 +42,8 @@ from services.tracker.chunks import ChunkFold
 
 log = structlog.get_logger()
 console = Console()
+PREVIEWED_PAGES: Final = 100
+"""So many pages are tried in a dry run: 20,000 reports."""
 CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,24}")
 quarantine = typer.Typer(
     help="Reports whose code or identity nobody knows: look, map, send on, drop.", no_args_is_help=True
@@ -215,55 +216,48 @@ class Place:
     settings: IngestSettings
     vault: Vault
     pool: Any
-    con: Any
 
 
 @contextlib.asynccontextmanager
 async def _place() -> AsyncIterator[Place]:
     settings = load(IngestSettings)
-    async with connected(settings) as pool, pool.acquire() as con:
-        yield Place(settings, await open_vault(con, settings), pool, con)
+    async with connected(settings) as pool:
+        yield Place(settings, await open_vault(pool, settings), pool)
 
 
 async def _replayed(chosen: Chosen, mapping: NewCode | None, dry_run: bool) -> None:
-    async with _place() as at:
-        async with desk.transaction(at.con, dry_run=dry_run):
-            recipes = all_recipes(at.settings.ingest_recipes)
-            wanted, keys = chosen.wanted(at.vault), Keys(at.vault, Codec())
-            found = await desk.reread(at.con, recipes, keys, wanted, mapping)
-            if dry_run:
-                _print_preview(await _previewed(at, found.scans), found)
+    async with _place() as at, registry.opened(at.settings.schema_registry_url) as codec:
+        recipes, wanted = all_recipes(at.settings.ingest_recipes), chosen.wanted(at.vault)
+        work = Desk(at.pool, Keys(at.vault, codec), recipes, None)
         if dry_run:
+            done = await desk.replay(work, wanted, mapping, pages=PREVIEWED_PAGES)
+            _print_preview(await _previewed(at, done.scans), done)
             return
-        await _send(at, found)
-        console.print(f"{len(found.settled)} sent on, {len(found.still)} wait on.")
+        async with producing(at.settings) as producer:
+            keeping = Keeping(at.pool, at.vault, partial(held.hold, at.pool))
+            way = Way(partial(producer.send_keyed, at.settings.events_topic), keeping.take)
+            done = await desk.replay(replace(work, way=way), wanted, mapping)
+        console.print(f"{done.sent} sent on, {done.waits} wait on.")
 
 
 async def _previewed(at: Place, scans: Sequence[Scan]) -> Preview:
     async with registry.opened(at.settings.schema_registry_url) as codec:
         fold = ChunkFold(codec, at.settings.epoch_gap_days * DAY_MS, most_folded=None)
         plan = ChunkPlan(at.vault, load(NotifierSettings))
-        return await preview(at.con, fold, plan, scans, now_ms())
+        async with at.pool.acquire() as con:
+            return await preview(con, fold, plan, scans, now_ms())
 
 
-def _print_preview(seen: Preview, found: Reread) -> None:
-    console.print(f"{len(found.settled)} would be sent on, {len(found.still)} would wait on.")
+def _print_preview(seen: Preview, done: Done) -> None:
+    if done.more:
+        console.print(f"Of the oldest {done.sent + done.waits} reports:")
+    console.print(f"{done.sent} would be sent on, {done.waits} would wait on.")
     console.print(f"{seen.history} scans would be new in the history.")
     for (before, after), count in sorted(seen.statuses.items()):
         if before != after:
             console.print(f"{count} parcels: {before} -> {after}", markup=False)
     messages = ", ".join(f"{count} {channel}" for channel, count in sorted(seen.messages.items()))
     console.print(f"Messages that would go: {messages or 'none'}.")
-
-
-async def _send(at: Place, found: Reread) -> None:
-    keeping = Keeping(at.pool, at.vault, partial(held.hold, at.pool))
-    async with (
-        registry.opened(at.settings.schema_registry_url) as codec,
-        producing(at.settings) as producer,
-    ):
-        way = Way(partial(producer.send_keyed, at.settings.events_topic), keeping.take)
-        await desk.send_on(at.con, way, codec, found)
 
 
 def add_to(app: typer.Typer) -> None:

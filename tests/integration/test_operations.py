@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from buuta.settings import SharedSettings
+from services.ingest.doors import office
 from tests.integration.command import buuta
 from tests.integration.doors import GOOD, Door, log
 from tests.waiting import until
@@ -112,3 +113,21 @@ async def test_neither_carriers_nor_operators_that_ended_may_work_here(
     assert (await buuta(settings, "operator", "end", "duty-desk")).code == 0
     assert (await desk.get()).status_code == 401
     assert (await buuta(settings, "operator", "end", "duty-desk")).code != 0
+
+
+async def test_many_reports_are_read_again_in_pages_each_for_good_and_the_answer_says_where_to_go_on(
+    desk: Desk, door: Door, pool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(office, "PAGES", 1)
+    items = [{**GOOD, "number": f"N{each:04}", "code": "handed over"} for each in range(450)]
+    assert (await door.scans(items)).status_code == 200
+    done = (await desk.post("/map", format="buuta", code="handed over", status="delivered")).json()
+    assert (done["sent_on"], done["wait_on"]) == (200, 0)
+    done = (await desk.post("/replay", carrier="vnp", after=done["after"], dry_run=True)).json()
+    assert (done["sent_on"], done["dry_run"]) == (200, True)
+    sent = 200
+    while "after" in done:
+        done = (await desk.post("/replay", carrier="vnp")).json()
+        sent += done["sent_on"]
+    assert sent == 450
+    assert await pool.fetchval("select count(*) from quarantine where state = 'waiting'") == 0

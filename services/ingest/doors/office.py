@@ -18,13 +18,15 @@ from buuta.web.problems import Problem, problems
 from services.ingest.domain.recipe import CodeRow
 from services.ingest.intake import RecipeBook
 from services.ingest.quarantine import desk, held
-from services.ingest.quarantine.desk import NewCode, Way
+from services.ingest.quarantine.desk import Desk, NewCode, Way
 from services.ingest.quarantine.held import HeldReport, Wanted
 from services.ingest.quarantine.replay import Keys
 from services.ingest.registry import operators
 
 log = structlog.get_logger()
 ERRORS: Final = problems(400, 401, 404, 422, 503)
+PAGES: Final = 20
+"""So many pages of reports are read in a request."""
 Number = Annotated[int, Path(ge=1, lt=2**63)]
 After = Annotated[int, Query(ge=0, lt=2**63)]
 Text = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]+$")]
@@ -57,6 +59,12 @@ class Chosen(BaseModel):
     def wanted(self, vault: Vault) -> Wanted:
         """The same for the quarantine."""
         return Wanted(self.carrier, held.hash_named(vault, self.code), self.number)
+
+
+class Again(Chosen):
+    """Which reports are read once more."""
+
+    after: Annotated[int, Field(ge=0, lt=2**63, description="Only those behind this number.")] = 0
 
 
 class Dropped(Chosen):
@@ -108,17 +116,15 @@ class Office:
                 400, "format_unknown", f"no such format; there are {', '.join(self._book.recipes)}"
             )
 
-    async def replay(self, wanted: Wanted, mapping: NewCode | None, *, dry_run: bool) -> dict[str, Any]:
-        """Map, read once more and send on; or only say what would be."""
-        async with self.pool.acquire() as con:
-            async with desk.transaction(con, dry_run=dry_run):
-                found = await desk.reread(con, self._book.recipes, self._keys, wanted, mapping)
-                new = await desk.new_in_history(con, found)
-            if not dry_run:
-                await desk.send_on(con, self._way, self._keys.codec, found)
-        still = [{"number": number, "why": why} for number, why in found.still[:100]]
-        return {"sent_on": len(found.settled), "new_in_history": new, "wait_on": len(found.still),
-                "why": still, "dry_run": dry_run}  # fmt: skip
+    async def replay(
+        self, wanted: Wanted, mapping: NewCode | None, after: int = 0, *, dry_run: bool
+    ) -> dict[str, Any]:
+        """Map, read once more and send on; or only say what would be. So much as is done in a request's time."""
+        work = Desk(self.pool, self._keys, self._book.recipes, None if dry_run else self._way)
+        done = await desk.replay(work, wanted, mapping, after, PAGES)
+        why = [{"number": number, "why": why} for number, why in done.why]
+        return {"sent_on": done.sent, "new_in_history": done.new, "wait_on": done.waits, "why": why,
+                "dry_run": dry_run, **({"after": done.after} if done.more else {})}  # fmt: skip
 
 
 def router(office: Office) -> APIRouter:
@@ -172,7 +178,10 @@ def router(office: Office) -> APIRouter:
 
     @routes.post("/map", summary="Map a code, and send on what waited for it", responses=ERRORS)
     async def map_code(request: Request, meaning: Meaning) -> JSONResponse:
-        """Every ingest knows it within five seconds. Nobody is told of what happened too long ago."""
+        """Every ingest knows it within five seconds. Nobody is told of what happened too long ago.
+
+        Where `after` is in the answer more waits: go on by replaying from there.
+        """
         name = await office.operator(request)
         office.knows(meaning.format)
         row = CodeRow(meaning.status, meaning.reason, meaning.provisional, meaning.mode)
@@ -182,10 +191,14 @@ def router(office: Office) -> APIRouter:
         return JSONResponse(await office.replay(wanted, mapping, dry_run=meaning.dry_run))
 
     @routes.post("/replay", summary="Read what waits once more", responses=ERRORS)
-    async def replay(request: Request, chosen: Chosen) -> JSONResponse:
-        """After a recipe was put right: send on what can be read now."""
+    async def replay(request: Request, chosen: Again) -> JSONResponse:
+        """After a recipe was put right: send on what can be read now, some thousands at once.
+
+        Where `after` is in the answer more waits: send it with the same again.
+        """
         await office.operator(request)
-        return JSONResponse(await office.replay(chosen.wanted(office.vault), None, dry_run=chosen.dry_run))
+        wanted = chosen.wanted(office.vault)
+        return JSONResponse(await office.replay(wanted, None, chosen.after, dry_run=chosen.dry_run))
 
     @routes.post("/drop", summary="Reports that need no more looking at", responses=ERRORS)
     async def drop(request: Request, dropped: Dropped) -> JSONResponse:

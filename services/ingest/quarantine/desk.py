@@ -1,24 +1,27 @@
 """Work at the quarantine: a code is mapped, what waited is read once more and sent on, or dropped.
 
-`buuta quarantine` and the operators' API do the same by this.
+`buuta quarantine` and the operators' API do the same by this: a page at a time, each for good by itself, however
+many reports wait. Who is interrupted begins again, and what was sent on does not wait any more.
 """
 
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Final
 
-from buuta.contracts.codec import Codec
 from buuta.model.identifiers import parcel_key
+from buuta.model.scan import Scan
 from buuta.streaming.producer import Pair
 from services.ingest.domain.recipe import CodeRow, Recipe
 from services.ingest.encoding import records_of
 from services.ingest.intake import KeepDetails
 from services.ingest.quarantine import held
 from services.ingest.quarantine.held import Wanted
-from services.ingest.quarantine.replay import Keys, Reread, read_waiting
+from services.ingest.quarantine.replay import Keys, Reread, Rereader
 
 Send = Callable[[Sequence[Pair]], Awaitable[None]]
+PAGE: Final = 200
+MOST_SHOWN: Final = 100
 NEW: Final = """
 select count(*) from unnest($1::text[], $2::bytea[]) as own (parcel_key, event_id)
 where not exists (select from scans s where s.parcel_key = own.parcel_key and s.event_id = own.event_id)
@@ -35,36 +38,6 @@ class NewCode:
     by: str
 
 
-@contextlib.asynccontextmanager
-async def transaction(con: Any, *, dry_run: bool) -> AsyncIterator[None]:
-    """A transaction that is committed, or in a dry run rolled back whatever was done in it."""
-    work = con.transaction()
-    await work.start()
-    try:
-        yield
-    except BaseException:
-        await work.rollback()
-        raise
-    await (work.rollback() if dry_run else work.commit())
-
-
-async def reread(
-    con: Any, recipes: Mapping[str, Recipe], keys: Keys, wanted: Wanted, mapping: NewCode | None = None
-) -> Reread:
-    """Map a code if there is one to map, and read what waits once more; in the caller's transaction."""
-    if mapping is not None:
-        await held.map_code(con, mapping.format_name, mapping.raw_code, mapping.row, mapping.by)
-    format_name = None if mapping is None else mapping.format_name
-    return await read_waiting(con, wanted, await held.mapped(con, recipes), keys, format_name)
-
-
-async def new_in_history(con: Any, found: Reread) -> int:
-    """How many of the scans that would be sent on the history does not have yet."""
-    keys = [parcel_key(scan.carrier, scan.number) for scan in found.scans]
-    new: int = await con.fetchval(NEW, keys, [bytes.fromhex(scan.event_id) for scan in found.scans])
-    return new
-
-
 @dataclass(frozen=True)
 class Way:
     """Where scans are sent, and where their details are kept."""
@@ -73,13 +46,103 @@ class Way:
     keep_details: KeepDetails
 
 
-async def send_on(con: Any, way: Way, codec: Codec, found: Reread) -> None:
+@dataclass(frozen=True)
+class Desk:
+    """What work at the quarantine stands on; without a `way` it is only tried, and nothing is changed."""
+
+    pool: Any
+    keys: Keys
+    recipes: Mapping[str, Recipe]
+    way: Way | None
+
+
+@dataclass
+class Done:
+    """How far the work has come: reports that were sent on (or would be), and those that wait on, and why.
+
+    `after` is the last report that was looked at, `more` that others lie behind it. `new` are scans that the
+    history does not have; `scans` are kept where it is only tried.
+    """
+
+    after: int = 0
+    more: bool = False
+    sent: int = 0
+    waits: int = 0
+    new: int = 0
+    why: list[tuple[int, str]] = field(default_factory=list)
+    scans: list[Scan] = field(default_factory=list)
+
+
+async def replay(
+    desk: Desk, wanted: Wanted, mapping: NewCode | None = None, after: int = 0, pages: int | None = None
+) -> Done:
+    """Map a code if there is one to map, and read once more what waits behind a number; at most so many pages.
+
+    Raises:
+        KafkaAway, DatabaseAway: what was done so far is done; the same again goes on.
+    """
+    rereader = Rereader(
+        desk.pool,
+        await _recipes(desk, mapping),
+        desk.keys,
+        None if mapping is None else mapping.format_name,
+    )
+    await rereader.prepare()
+    done = Done(after)
+    for place in count():
+        page = await held.waiting(desk.pool, wanted, done.after, PAGE)
+        done.more = bool(page) and place == pages
+        if not page or done.more:
+            return done
+        found = await rereader.read(page)
+        await _one_page(desk, found, done)
+        done.after = page[-1].number
+    raise AssertionError("pages end")
+
+
+async def _recipes(desk: Desk, mapping: NewCode | None) -> Mapping[str, Recipe]:
+    """The recipes as they are, with the mapping: written down for good, or only for the trial."""
+    if mapping is not None and desk.way is not None:
+        async with desk.pool.acquire() as con, con.transaction():
+            await held.map_code(con, mapping.format_name, mapping.raw_code, mapping.row, mapping.by)
+    recipes = await held.mapped(desk.pool, desk.recipes)
+    if mapping is None or desk.way is not None or mapping.format_name not in recipes:
+        return recipes
+    return recipes | {
+        mapping.format_name: held.with_meaning(
+            recipes[mapping.format_name], mapping.raw_code, mapping.row, "trial"
+        )
+    }
+
+
+async def _one_page(desk: Desk, found: Reread, done: Done) -> None:
+    done.new += await _new_in_history(desk.pool, found)
+    if desk.way is None:
+        done.scans += found.scans
+    else:
+        await _send_on(desk.pool, desk.way, desk.keys, found)
+    done.sent += len(found.settled)
+    done.waits += len(found.still)
+    done.why += found.still[: max(MOST_SHOWN - len(done.why), 0)]
+
+
+async def _new_in_history(pool: Any, found: Reread) -> int:
+    """How many of the scans that would be sent on the history does not have yet."""
+    keys = [parcel_key(scan.carrier, scan.number) for scan in found.scans]
+    new: int = await pool.fetchval(NEW, keys, [bytes.fromhex(scan.event_id) for scan in found.scans])
+    return new
+
+
+async def _send_on(pool: Any, way: Way, keys: Keys, found: Reread) -> None:
     """Into the log first and then out of the quarantine: killed in between, it is sent again and counts once."""
     scans = {scan.event_id: scan for scan in found.scans}
     if found.details:
         await way.keep_details(scans, found.details)
-    await way.send(records_of(codec, scans.values()))
-    await held.settle(con, found.settled, "replayed", "read once more")
+    # Of two reports with one id and other words both go on; details belong to the id.
+    sent = [scans[each.event_id] if each.event_id in found.details else each for each in found.scans]
+    if sent:
+        await way.send(records_of(keys.codec, sent))
+    await held.settle(pool, found.settled, "replayed", "read once more")
 
 
 async def drop(con: Any, wanted: Wanted, why: str) -> int:

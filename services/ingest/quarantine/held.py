@@ -224,9 +224,9 @@ async def measure(con: Any) -> None:
         metrics.INGEST_QUARANTINE_SECONDS.labels(*labels).set((now - row["oldest"]).total_seconds())
 
 
-async def waiting(con: Any, wanted: Wanted, after: int = 0) -> list[HeldReport]:
+async def waiting(con: Any, wanted: Wanted, after: int = 0, most: int = PAGE) -> list[HeldReport]:
     """The oldest of what waits behind the number `after`, a page of them."""
-    rows = await con.fetch(WAITING, wanted.carrier, wanted.code_hash, wanted.number, after, PAGE)
+    rows = await con.fetch(WAITING, wanted.carrier, wanted.code_hash, wanted.number, after, most)
     return [HeldReport(*row) for row in rows]
 
 
@@ -276,5 +276,10 @@ def _with_code(recipe: Recipe, row: Any, version: str) -> Recipe:
         row["provisional"],
         None if row["mode"] is None else DeliveryMode(row["mode"]),
     )
-    codes = {**recipe.codes, row["raw_code"]: meaning}
-    return replace(recipe, codes=codes, version=f"{version}.{row['id']}")
+    return with_meaning(replace(recipe, version=version), row["raw_code"], meaning, str(row["id"]))
+
+
+def with_meaning(recipe: Recipe, raw_code: str, meaning: CodeRow, number: str) -> Recipe:
+    """The recipe with a code that was mapped, by the mapping of that number."""
+    codes = {**recipe.codes, raw_code: meaning}
+    return replace(recipe, codes=codes, version=f"{recipe.version}.{number}")

@@ -4,8 +4,10 @@ A report is read as by the door through which it came, with the time at which it
 takes its place in business time, and nobody takes it for a report of today.
 """
 
+import asyncio
+import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +20,7 @@ from services.ingest.domain.epcis import is_event
 from services.ingest.domain.recipe import Recipe, to_scan
 from services.ingest.doors import file, kafka, records, webhooks
 from services.ingest.doors.batch import read_report
-from services.ingest.quarantine import held
-from services.ingest.quarantine.held import HeldReport, Wanted
+from services.ingest.quarantine.held import HeldReport
 from services.ingest.registry.facilities import Facilities
 from services.ingest.storage import Carrier, carriers_of
 
@@ -42,21 +43,41 @@ class Reread:
     details: dict[str, Details] = field(default_factory=dict)
 
 
-async def read_waiting(
-    con: Any, wanted: Wanted, recipes: Mapping[str, Recipe], keys: Keys, format_name: str | None = None
-) -> Reread:
-    """Read what waits once more, of carriers that speak this format, or of all; a facility gives its place."""
-    carriers, facilities = await carriers_of(con), Facilities(con)
-    await facilities.refresh()
-    found = Reread()
-    async for page in held.pages(con, wanted):
-        part = reread(
-            (each for each in page if _speaks(each, carriers, format_name)), recipes, carriers, keys
-        )
-        found.scans += facilities.placed(part.scans)
-        found.settled += part.settled
-        found.details |= part.details
-        found.still += part.still
+class Rereader:
+    """Reads reports once more, of carriers that speak this format, or of all; a facility gives its place."""
+
+    def __init__(
+        self, pool: Any, recipes: Mapping[str, Recipe], keys: Keys, format_name: str | None = None
+    ) -> None:
+        self._pool = pool
+        self._recipes = recipes
+        self._keys = keys
+        self._format_name = format_name
+        self._facilities = Facilities(pool)
+        self._carriers: Mapping[str, Carrier] = {}
+
+    async def prepare(self) -> None:
+        """Read the carriers and their facilities; before all else."""
+        self._carriers = await carriers_of(self._pool)
+        await self._facilities.refresh()
+
+    async def read(self, page: Sequence[HeldReport]) -> Reread:
+        """Read a page of reports, beside the event loop."""
+        wanted = [each for each in page if _speaks(each, self._carriers, self._format_name)]
+        records = [each for each in wanted if each.door == kafka.DOOR]
+        if records:
+            await self._keys.codec.learn(await asyncio.to_thread(_plain, records, self._keys.vault))
+        found = await asyncio.to_thread(reread, wanted, self._recipes, self._carriers, self._keys)
+        found.scans = self._facilities.placed(found.scans)
+        return found
+
+
+def _plain(reports: Iterable[HeldReport], vault: Vault) -> list[bytes]:
+    """What reports that can be opened hold."""
+    found: list[bytes] = []
+    for report in reports:
+        with contextlib.suppress(Unopenable):
+            found.append(report.opened(vault))
     return found
 
 
