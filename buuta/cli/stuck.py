@@ -18,7 +18,7 @@ Loop = Annotated[str, typer.Argument(help="The loop, as in `buuta stuck list`.")
 
 @stuck.command("list")
 def list_(
-    loop: Annotated[str | None, typer.Option(help="Of this loop alone.")] = None,
+    loop: Annotated[str | None, typer.Argument(help="Of this loop alone.")] = None,
     most: Annotated[int, typer.Option(min=1, help="So many at most.")] = MOST,
 ) -> None:
     """Show what fails alone, the oldest first: why, how often it was tried, and when it is tried again.

@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from buuta.errors import KafkaAway
+from buuta.settings import SharedSettings
 from buuta.storage import locks, outbox, set_aside
 from buuta.storage.background import each_alone, in_turn, run_forever, running, until_done
 from buuta.storage.locks import Lock
 from buuta.storage.outbox import Relay
 from buuta.storage.set_aside import Aside
 from services.ingest.spool import Spool
+from tests.integration.command import buuta
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -205,6 +208,48 @@ async def test_while_figures_are_published_the_outbox_is_relayed(pool: Any) -> N
     async with pool.acquire() as con, con.transaction():
         await locks.hold(con, Lock.PUBLICATION)
         assert await Relay(pool, topic).once() == 1
+
+
+async def test_people_see_what_is_stuck_try_it_again_and_drop_it(
+    settings: SharedSettings, pool: Any
+) -> None:
+    topic = Topic()
+    relay = Relay(pool, topic)
+    await put(pool, (b"a", BAD), (b"a", b"2"))
+    await relay.once()
+    await tried_out(relay, pool)
+    listed = await buuta(settings, "stuck", "list", "outbox")
+    assert all(word in listed.said for word in ("ValueError", "by hand", "behind one of the same key")), (
+        listed.said
+    )
+    assert "2 of outbox" in (await buuta(settings, "stuck", "retry", "outbox")).said
+    head = await pool.fetchval("select element from set_aside order by number limit 1")
+    assert "is dropped" in (await buuta(settings, "stuck", "drop", "outbox", head)).said
+    await until(lambda: _sent(relay, topic, 1), "what waited behind it is sent")
+    gone = await buuta(settings, "stuck", "drop", "outbox", head)
+    assert (gone.code, "buuta stuck list" in gone.said) == (2, True)
+
+
+async def test_what_takes_longer_than_a_transaction_may_comes_again_in_halves(
+    settings: SharedSettings, pool: Any
+) -> None:
+    topic = Topic()
+
+    class Slow(Topic):
+        async def send(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+            await asyncio.sleep(0.004 * len(pairs))
+            await topic.send(pairs)
+
+    await put(pool, *((b"%d" % place, b"1") for place in range(500)))
+    limits = {"idle_in_transaction_session_timeout": "700"}
+    async with asyncpg.create_pool(str(settings.database), min_size=0, server_settings=limits) as short:
+
+        async def sent() -> bool:
+            return bool(await pool.fetchval("select count(*) = 0 from outbox"))
+
+        async with running(Relay(short, Slow()).run()):
+            await until(sent, "all are sent", 60)
+    assert {key for key, _ in topic.records} == {b"%d" % place for place in range(500)}
 
 
 async def test_a_spool_takes_what_cannot_be_sent_with_its_neighbours_and_sets_it_aside(pool: Any) -> None:

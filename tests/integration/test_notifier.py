@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import smpp34
+from aiosmpplib import ESME
 from aiosmtpd.controller import Controller
 
 from buuta.contracts.codec import Codec
@@ -528,3 +529,20 @@ async def test_nobody_is_told_what_happened_before_a_carrier_began_to_report(
     assert [row["kind"] for row in await pool.fetch("select distinct kind from messages")] == ["delivered"]
     await pool.execute("update carriers set is_post = true")
     assert (await storage.tells_from(pool)).keys() == {"ghn", "s10"}
+
+
+async def test_a_link_whose_session_ends_by_an_error_is_bound_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begin, begun = ESME.start, [0]
+
+    async def start(esme: Any) -> None:
+        begun[0] += 1
+        if begun[0] == 1:
+            raise RuntimeError("an error that aiosmpplib does not catch")
+        await begin(esme)
+
+    monkeypatch.setattr(ESME, "start", start)
+    async with smsc() as sink, bound(sink.port) as channel:
+        assert (await channel.submit(letter("+84912345678"))).fate is Fate.ACCEPTED
+    assert begun == [2]
