@@ -1,9 +1,10 @@
-"""Structured logs as JSON lines, with a redaction that no caller can forget."""
+"""Structured logs as JSON lines, with a redaction that no caller can forget and a limit on repetition."""
 
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+import time
+from collections.abc import Callable, MutableMapping
 from typing import Any, Final
 
 import structlog
@@ -16,7 +17,11 @@ CREDENTIALS: Final = re.compile(r"://\S*@")
 EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 HIDDEN: Final = "[redacted]"
 PLAIN: Final = {"event", "level", "timestamp", "logger", "service"}
+QUIET_SECONDS: Final = 10.0
+MOST_REASONS: Final = 1000
+FIGURES: Final = re.compile(r"\d[\d.]*")
 Event = MutableMapping[str, Any]
+Reason = tuple[str, str, str, str]
 
 
 def redact(_: Any, __: str, event: Event) -> Event:
@@ -34,6 +39,51 @@ def _clean(name: str, value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_clean(name, inner) for inner in value]
     return value
+
+
+class Quiet(logging.Filter):
+    """Lets one warning or error through each ten seconds for each reason; the next says how many were dropped.
+
+    A reason is the logger, the event without its figures, the error and the part that is waited for.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._said: dict[Reason, tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is to be written."""
+        if record.levelno < logging.WARNING:
+            return True
+        reason, now = reason_of(record), self._clock()
+        said_at, dropped = self._said.get(reason, (now - QUIET_SECONDS, 0))
+        if now - said_at < QUIET_SECONDS:
+            self._said[reason] = said_at, dropped + 1
+            return False
+        if len(self._said) > MOST_REASONS:
+            self._said.clear()
+        self._said[reason] = now, 0
+        if dropped:
+            _say_dropped(record, dropped)
+        return True
+
+
+def reason_of(record: logging.LogRecord) -> Reason:
+    """What two lines have in common that say the same once more."""
+    said: Any = record.msg if isinstance(record.msg, dict) else {"event": record.msg}
+    raised = record.exc_info[0] if record.exc_info else None
+    event, part = str(said.get("event")), str(said.get("part", ""))
+    traceback = str(said.get("exception", "")).rpartition("\n")[2].partition(":")[0]
+    error = str(said.get("error", "")) or (raised.__name__ if raised else traceback)
+    return record.name, FIGURES.sub("#", event), FIGURES.sub("#", part), error
+
+
+def _say_dropped(record: logging.LogRecord, dropped: int) -> None:
+    if isinstance(record.msg, dict):
+        record.msg = {**record.msg, "dropped": dropped}
+    else:
+        record.dropped = dropped
 
 
 def configure(service: str, level: str = "INFO") -> None:
@@ -57,6 +107,7 @@ def configure(service: str, level: str = "INFO") -> None:
         return event
 
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(Quiet())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
