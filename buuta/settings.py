@@ -53,6 +53,11 @@ class SharedSettings(BaseSettings):
     database_timeout: float = Field(
         2.0, gt=0, description="Seconds that a request waits for PostgreSQL; then its sender hears 503."
     )
+    clock_limit: float = Field(
+        60.0,
+        gt=0,
+        description="Seconds by which a machine's clock may differ from PostgreSQL's before it is not ready.",
+    )
     database_pool: int = Field(8, ge=1, le=200, description="Connections a process may hold.")
     schema_registry_url: str | None = Field(
         None, description="Confluent-compatible schema registry; none: single-object encoding."
@@ -77,6 +82,11 @@ class SharedSettings(BaseSettings):
         gt=0,
         le=1,
         description="Undecodable share of a large chunk from which on a partition is paused.",
+    )
+    stream_bytes: int = Field(
+        256 * 1024 * 1024,
+        ge=16 * 1024 * 1024,
+        description="Bytes of fetched records that a worker may hold, shared by the partitions that it owns.",
     )
     partitions: int = Field(4, ge=1, le=4096, description="Partitions of a topic; a power of two.")
     replication: int = Field(1, ge=1, le=9, description="Copies of a partition.")

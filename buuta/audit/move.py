@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from buuta.audit.archive import log_chunks, log_ends
 from buuta.audit.recompute import CONSUMER, LONG
 from buuta.contracts.codec import Codec
+from buuta.contracts.columns import decode_chunk
 from buuta.contracts.fit import unfit
 from buuta.errors import BadItem, KafkaAway
 from buuta.settings import SharedSettings
@@ -26,6 +27,7 @@ from buuta.streaming.dead_letters import DeadLetters, dead_places
 from buuta.streaming.producer import Pair, Producer, partition_of
 from buuta.streaming.progress import unpack
 from buuta.streaming.topics import create_topics, topics
+from services.tracker.early import SCHEMA, early_places
 
 KEYS: Final = 100_000
 COPIED: Final = "select partition, position from moves where topic = $1 and target = $2"
@@ -97,7 +99,9 @@ class Move:
         why = unfit(self._codec, values)
         new = {place: reason for place, reason in why.items() if place not in known}
         await DeadLetters(self._producer, self._settings.dead_letters_topic).keep(chunk, new)
-        left = why.keys() | set(known)
+        # In the new log they would bear a later time, and be believed.
+        early = early_places(chunk, decode_chunk(self._codec, values, [SCHEMA]))
+        left = why.keys() | set(known) | early
         return [each for place, each in enumerate(chunk.records) if place not in left]
 
     async def move(self) -> None:

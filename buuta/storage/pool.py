@@ -10,6 +10,8 @@ import asyncpg
 
 from buuta.settings import SharedSettings
 from buuta.storage.background import run_forever, running
+from buuta.storage.bounded import BoundedPool, Silence
+from buuta.storage.skew import ClockWatch
 from buuta.telemetry.health import Readiness
 
 WATCH_SECONDS: Final = 2.0
@@ -39,9 +41,11 @@ async def open_pool(settings: SharedSettings, application: str, readiness: Readi
         },
         init=_plain_json,
     )
-    watch = run_forever("database_watch", partial(_watch, pool, readiness), WATCH_SECONDS)
+    # Whoever gives a question up by asyncpg's own limit waits for the server's word: a frozen one has none.
+    asking = BoundedPool(pool, WATCH_SECONDS, Silence(str(settings.database)))
+    watch = run_forever("database_watch", partial(_watch, asking, readiness), WATCH_SECONDS)
     try:
-        async with running(watch):
+        async with running(watch, ClockWatch(asking, readiness, settings.clock_limit).run()):
             yield pool
     finally:
         try:
@@ -52,8 +56,7 @@ async def open_pool(settings: SharedSettings, application: str, readiness: Readi
 
 async def _watch(pool: Any, readiness: Readiness) -> None:
     try:
-        async with asyncio.timeout(WATCH_SECONDS):
-            await pool.fetchval("select count(*) from migrations")
+        await pool.fetchval("select count(*) from migrations")
     except asyncpg.UndefinedTableError:
         readiness.waits("database", "not migrated: run buuta migrate")
     except Exception as away:

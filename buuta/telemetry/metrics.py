@@ -4,6 +4,10 @@ from prometheus_client import Counter, Gauge, Histogram, Info
 
 BUILD = Info("buuta_build", "Version of the code and of its rules.")
 WAITING = Gauge("buuta_waiting", "1 while the service waits for this part.", ["part"])
+CLOCK_SKEW = Gauge(
+    "buuta_clock_skew_seconds",
+    "By how much this machine's clock is ahead of PostgreSQL's; negative: behind.",
+)
 DELAYS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 300, 3600)
 """Bounds of what must not take longer than a second, in seconds."""
 
@@ -77,7 +81,14 @@ CHUNK_DELAY_SECONDS = Histogram(
     ["consumer"], buckets=DELAYS,
 )  # fmt: skip
 POSITION = Gauge("buuta_position_records", "Committed position.", ["consumer", "partition"])
-LAG = Gauge("buuta_lag_records", "Records between position and log end.", ["consumer", "partition"])
+LAG = Gauge(
+    "buuta_lag_records", "Records between position and log end, by a timer.", ["consumer", "partition"]
+)
+OLDEST = Gauge(
+    "buuta_oldest_record_seconds",
+    "Age of the oldest record that is not applied; of a partition that stands still, at least since when it does.",
+    ["consumer", "partition"],
+)
 DEAD_LETTERS = Counter(
     "buuta_dead_letters_total", "Records that could not be read or stored.", ["consumer"]
 )

@@ -12,7 +12,6 @@ from buuta.storage.background import run_forever, running
 from buuta.streaming import stream
 from buuta.streaming.stream import Route
 from buuta.streaming.worker import ChunkWorker
-from buuta.telemetry.clock import now_ms
 from buuta.telemetry.health import Readiness
 from buuta.telemetry.routes import operations
 from services.tracker.chunks import EXPECTED, ChunkFold
@@ -39,7 +38,7 @@ async def wire(settings: TrackerSettings) -> AsyncIterator[tuple[Any, "asyncio.F
             parts.codec, settings.epoch_gap_days * DAY_MS, mark_parcels=settings.publish_parcels
         )
         worker = ChunkWorker(parts, fold.prepare, failed)
-        timekeeper = Timekeeper(worker, settings.events_topic, settings.sweep_interval, now_ms)
+        timekeeper = Timekeeper(worker, settings.events_topic, settings.sweep_interval)
         async with stream.running(settings, worker):
             publisher = Publisher(parts, settings.rates_topic, settings.parcels_topic)
             old = Retention(parts.pool, settings)

@@ -26,6 +26,7 @@ from services.tracker import history, storage
 from services.tracker.domain.epochs import GAP_MS, Papers
 from services.tracker.domain.figures import CellChanges, contribution, counted
 from services.tracker.domain.parcel import Parcel
+from services.tracker.early import early_places, without
 from services.tracker.fast import Fast, ScanColumns, not_later, scan_columns, take_fast, with_repeats
 from services.tracker.lateness import Lateness, lateness
 from services.tracker.slow import (
@@ -114,6 +115,9 @@ class ChunkFold:
         Raises:
             TooMuch: as `Prepare` has it.
         """
+        early = early_places(chunk, decoded)
+        metrics.TRACKER_DEADLINES.labels("early").inc(len(early))
+        decoded = without(decoded, early)
         scans, others = scan_columns(decoded), _others(decoded)
         told_of = {key_of(each) for _, each in others}
         parcels = await storage.load_parcels(source, {*scans.keys, *told_of})

@@ -4,12 +4,12 @@ It decides nothing: the record goes to the parcel's own partition, and the fold 
 A record that is appended twice counts once. Only partitions that are caught up are looked at, since a
 tracker that lags would take unread scans for silence.
 
-No index leads to what is due: one on `next_expected_at` would end HOT updates, which every scan needs.
-So all open parcels are read now and then, for at most a twentieth of the time.
+An index leads to what may be due: `look_at` says when a parcel must be looked at, at the latest. An index on its
+next deadline itself would be written by every scan (docs/decisions/0044). The time is PostgreSQL's, which all
+trackers share, and not that of the machine on which one of them happens to run.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -29,53 +29,78 @@ from services.tracker.domain.rules import DEADLINES, STALE_MS
 LOOP: Final = "deadlines"
 MOST: Final = 5_000
 """Records appended in one go; the next sweep finds the rest."""
-RARELY: Final = 19
-"""After a sweep at least so many times its length is paused."""
 BEHIND: Final = 8_000
 """A partition with more unread records than two chunks is not caught up."""
-DUE: Final = f"""
-select parcel_key, kind, deadline_at
-from parcels cross join lateral (values
+_BACK: Final = ", ".join(f"'{status}'" for status in sorted(GOES_BACK))
+RUNNING: Final = f"""
+(values
   ('stuck', '{DEADLINE_LETTER["stuck"]}', next_expected_at),
-  ('stale', '{DEADLINE_LETTER["stale"]}', last_at + $3),
-  ('delayed', '{DEADLINE_LETTER["delayed"]}', case when status = any($4) then null else promised_at end)
+  ('stale', '{DEADLINE_LETTER["stale"]}', last_at + {STALE_MS}),
+  ('delayed', '{DEADLINE_LETTER["delayed"]}', case when status in ({_BACK}) then null else promised_at end)
 ) as running (kind, letter, deadline_at)
-where slot = $1 and next_expected_at is not null and deadline_at < $2 and strpos(overdue, letter) = 0
-limit $5
-"""  # noqa: S608 - letters of our own
+"""
 """As `domain.deadlines.running`; a test holds the two together."""
+LOOK: Final = f"""
+with looked as materialized (
+  select parcel_key, status, overdue, next_expected_at, last_at, promised_at from parcels
+  where slot = $1 and look_at < $2 order by look_at limit $3
+)
+select parcel_key, kind, deadline_at
+from looked left join lateral {RUNNING}
+  on next_expected_at is not null and deadline_at < $2 and strpos(overdue, letter) = 0
+"""  # noqa: S608 - letters of our own
+"""What must be looked at, and of each what has passed: nothing (null), one deadline or more."""
+PUT_OFF: Final = f"""
+update parcels set look_at = (
+  select min(deadline_at) from {RUNNING} where next_expected_at is not null and strpos(overdue, letter) = 0
+)
+where parcel_key in (select parcel_key from parcels where parcel_key = any($1) for update skip locked)
+"""  # noqa: S608 - letters of our own
+"""What a chunk writes just now is not waited for: it is looked at again."""
+TIME: Final = "select (extract(epoch from clock_timestamp()) * 1000)::bigint"
+Clock = Callable[[Any], Awaitable[int]]
+"""Tells the time (UTC milliseconds), given a connection."""
+
+
+async def database_time(con: Any) -> int:
+    """PostgreSQL's time, UTC milliseconds."""
+    now: int = await con.fetchval(TIME)
+    return now
 
 
 class Timekeeper:
-    """Sweeps the partitions of one worker; `now_ms` is the clock, UTC milliseconds."""
+    """Sweeps the partitions of one worker."""
 
-    def __init__(self, worker: ChunkWorker, topic: str, interval: float, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, worker: ChunkWorker, topic: str, interval: float, clock: Clock = database_time
+    ) -> None:
         self._worker = worker
         self._parts: Parts = worker.parts
         self._topic = topic
         self._interval = interval
-        self._now_ms = now_ms
-        self._rests_until = 0.0
+        self._clock = clock
 
     async def run(self) -> None:
         """Sweep for ever; what is away now is tried at the next sweep."""
         await run_forever(LOOP, self._turn, self._interval)
 
     async def _turn(self) -> None:
-        started = time.monotonic()
-        if started < self._rests_until:
-            return
-        try:
-            await in_turn(await self._worker.caught_up(BEHIND), self.sweep)
-        finally:
-            ended = time.monotonic()
-            self._rests_until = ended + RARELY * (ended - started)
+        await in_turn(await self._worker.caught_up(BEHIND), self.sweep)
 
     async def sweep(self, partition: int) -> int:
         """Append what has passed in one partition; returns how many records."""
-        now = self._now_ms()
+        while True:
+            async with self._parts.pool.acquire() as con:
+                now = await self._clock(con)
+                rows = await con.fetch(LOOK, partition, now, MOST)
+                over = [row for row in rows if row["kind"] is not None]
+                await con.execute(PUT_OFF, [row["parcel_key"] for row in rows if row["kind"] is None])
+            # What has passed is found again until it is applied; what has not is put off.
+            if over or len(rows) < MOST:
+                return await self._tell(partition, now, over)
+
+    async def _tell(self, partition: int, now: int, rows: Sequence[Any]) -> int:
         async with self._parts.pool.acquire() as con:
-            rows = await con.fetch(DUE, partition, now, STALE_MS, list(GOES_BACK), MOST)
             resting = await set_aside.resting(con, LOOP) if rows else set()
         rows = [row for row in rows if _name(row) not in resting]
         outcome = await each_alone(rows, partial(self._append, partition, now))

@@ -11,7 +11,7 @@ from buuta.errors import Retry
 from buuta.model.identifiers import parcel_key
 from buuta.model.scan import DeadlinePassed
 from buuta.storage.copying import copy_batch
-from services.tracker.domain.deadlines import Passed
+from services.tracker.domain.deadlines import Passed, look_at
 from services.tracker.domain.figures import Cell, Transit
 from services.tracker.domain.parcel import STATE_FIELDS, Declared, Parcel
 from services.tracker.lateness import Lateness
@@ -32,7 +32,8 @@ set local enable_mergejoin = off
 """
 """Nothing tells the planner how little lies in there; it must not read all parcels for a chunk."""
 UPDATE_PARCELS: Final = f"""
-update parcels set {", ".join(f"{name} = new.{name}" for name in STATE_FIELDS)}
+update parcels set {", ".join(f"{name} = new.{name}" for name in STATE_FIELDS)},
+  look_at = least(parcels.look_at, new.look_at)
 from changed_parcels as new where parcels.parcel_key = new.parcel_key
 """  # noqa: S608 - names from this file
 SELECT_DEADLINES: Final = "select parcel_key, kind, deadline_at from deadlines where parcel_key = any($1)"
@@ -157,14 +158,20 @@ async def write_parcels(con: Any, slot: int, parcels: Mapping[str, Parcel], know
     """
     new = {key: parcel for key, parcel in parcels.items() if key not in known}
     if new:
-        await copy_batch(con, "parcels", _parcel_table(slot, new.keys(), new.values()))
+        await copy_batch(con, "parcels", _watched_table(slot, new))
     if len(new) < len(parcels):
         changed = {key: parcel for key, parcel in parcels.items() if key in known}
         await con.execute(STAGE)
-        await copy_batch(con, "changed_parcels", _parcel_table(slot, changed.keys(), changed.values()))
+        await copy_batch(con, "changed_parcels", _watched_table(slot, changed))
         updated = await con.execute(UPDATE_PARCELS)
         if updated != f"UPDATE {len(changed)}":
             raise Retry(f"{len(changed)} parcels were loaded, and now: {updated}")
+
+
+def _watched_table(slot: int, parcels: Mapping[str, Parcel]) -> Any:
+    """Parcels with the time at which the sweep of deadlines must look at them, at the latest."""
+    table = _parcel_table(slot, parcels.keys(), parcels.values())
+    return table.append_column("look_at", pa.array(map(look_at, parcels.values()), pa.int64()))
 
 
 def _parcel_table(slot: int, keys: Collection[str], parcels: Collection[Parcel]) -> Any:

@@ -56,7 +56,7 @@ from services.tracker.latest import Publisher
 from services.tracker.retention import Retention
 from services.tracker.settings import TrackerSettings
 from tests.integration.doors import GOOD, add_carrier, intake_on
-from tests.integration.parts import chunk, everything, producer_on, worker
+from tests.integration.parts import chunk, everything, producer_on, standing, worker
 from tests.integration.test_background import Topic as FakeTopic
 from tests.integration.test_notifier import FakeChannel, milestone, plan
 from tests.scans import HOUR, MORNING, scan
@@ -256,7 +256,7 @@ async def of_deadlines(on: Ground) -> None:
             found = await everything(on.settings, on.settings.events_topic)
             return len({record.key for record in found}) == COUNT - 1 and await on.noted("deadlines") >= 1
 
-        keeper = Timekeeper(tracker, on.settings.events_topic, 0.1, lambda: MORNING + 400 * HOUR)
+        keeper = Timekeeper(tracker, on.settings.events_topic, 0.1, standing(MORNING + 400 * HOUR))
         await meanwhile(keeper.run(), swept, "the neighbours' deadlines are in the log")
 
 

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from buuta.contracts.codec import Codec
 from buuta.model.scan import DeadlinePassed, Registration, Scan
 from buuta.settings import SharedSettings
+from buuta.streaming.origin import Bounds
 from buuta.streaming.transport import ChunkConsumer
-from services.tracker.deadlines import DUE, MOST, Timekeeper
+from services.tracker.deadlines import LOOK, MOST, Timekeeper
 from services.tracker.domain.deadlines import Passed, running
 from services.tracker.domain.epochs import Papers
 from services.tracker.domain.fold import fold
-from services.tracker.domain.invitations import GOES_BACK
 from services.tracker.domain.rules import STALE_MS
-from tests.integration.parts import EMPTY, chunk, everything, milestones, worker
+from tests.integration.parts import EMPTY, chunk, everything, milestones, standing, worker
 from tests.scans import HOUR, MORNING, corrected_journeys, papers, registration, scan
 
 LATER = MORNING + 40 * HOUR
@@ -32,7 +32,7 @@ async def sweep(settings: SharedSettings, pool: Any, now: int = LATER) -> list[b
     """The records that a look at the parcels appends to the log; what it read was applied before."""
     seen = len(await everything(settings, settings.events_topic))
     async with worker(settings, pool) as tracker:
-        await Timekeeper(tracker, settings.events_topic, 60, lambda: now).sweep(0)
+        await Timekeeper(tracker, settings.events_topic, 60, standing(now)).sweep(0)
     return [record.value for record in (await everything(settings, settings.events_topic))[seen:]]
 
 
@@ -110,14 +110,24 @@ async def test_the_same_log_ends_in_the_same_however_it_is_cut(settings: SharedS
 @hypothesis_settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(corrected_journeys(), st.sampled_from([None, PROMISE]))
+@given(
+    corrected_journeys(),
+    st.sampled_from([None, PROMISE]),
+    st.integers(0, 6),
+    st.sampled_from([MORNING - HOUR, MORNING + 20 * HOUR]),
+)
 async def test_the_sweep_finds_what_the_domain_implies(
-    settings: SharedSettings, pool: Any, scans: list[Scan], promise: int | None
+    settings: SharedSettings, pool: Any, scans: list[Scan], promise: int | None, cut: int, looked_at: int
 ) -> None:
+    """However the scans came, and whenever the parcel was looked at and put off in between."""
     await pool.execute(EMPTY)
-    await apply(settings, pool, [*scans, registration(promised_at=promise)])
+    await apply(settings, pool, scans[:cut] or [registration(promised_at=promise)])
+    async with worker(settings, pool) as tracker:
+        await pool.execute("update parcels set look_at = 0")
+        await Timekeeper(tracker, settings.dead_letters_topic, 60, standing(looked_at)).sweep(0)
+    await apply(settings, pool, [*scans[cut:], registration(promised_at=promise)])
     far = MORNING + 2 * STALE_MS
-    rows = await pool.fetch(DUE, 0, far, STALE_MS, list(GOES_BACK), MOST)
+    rows = [row for row in await pool.fetch(LOOK, 0, far, MOST) if row["kind"] is not None]
     expected, _, _ = fold(scans, papers(promised_at=promise))
     assert {Passed(row["kind"], row["deadline_at"]) for row in rows} == set(running(expected))
 
@@ -130,6 +140,11 @@ async def test_a_broker_that_does_not_tell_the_end_of_the_log_does_not_end_the_t
 ) -> None:
     asked = asyncio.Event()
 
+    class Unanswered:
+        async def bounds(self, _: Sequence[TP]) -> dict[TP, Bounds]:
+            asked.set()
+            raise KafkaTimeoutError("Failed to get offsets by times in 30000 ms")
+
     class Away(ChunkConsumer):
         def __init__(self) -> None:
             """Without a thread: nothing is asked of Kafka but the ends of its log."""
@@ -137,13 +152,11 @@ async def test_a_broker_that_does_not_tell_the_end_of_the_log_does_not_end_the_t
         def assignment(self) -> set[TP]:
             return {TP(settings.events_topic, 0)}
 
-        async def highwaters(self, *_: TP) -> dict[TP, int]:
-            asked.set()
-            raise KafkaTimeoutError("Failed to get offsets by times in 30000 ms")
+        _thread = Unanswered()
 
     async with worker(settings, pool) as tracker:
         tracker.log = Away()
-        sweeping = asyncio.create_task(Timekeeper(tracker, settings.events_topic, 60, lambda: 0).run())
+        sweeping = asyncio.create_task(Timekeeper(tracker, settings.events_topic, 60, standing(0)).run())
         await asyncio.wait_for(asked.wait(), 10)
         await asyncio.sleep(0)
         assert not sweeping.done()

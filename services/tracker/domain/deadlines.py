@@ -37,6 +37,16 @@ def running(parcel: Parcel) -> list[Passed]:
     return sorted(dues, key=lambda due: (due.deadline_at, due.kind))
 
 
+def look_at(parcel: Parcel) -> int | None:
+    """When a parcel must be looked at, at the latest: its earliest deadline that was not seen to pass."""
+    if parcel.next_expected_at is None or parcel.last_at is None:
+        return None
+    if not parcel.overdue and parcel.promised_at is None:
+        return min(parcel.next_expected_at, parcel.last_at + STALE_MS)
+    dues = (due for due in running(parcel) if DEADLINES[due.kind].letter not in parcel.overdue)
+    return min((due.deadline_at for due in dues), default=None)
+
+
 class Silence:
     """Finds, while scans are folded, the deadlines that passed between one and the next."""
 
