@@ -9,6 +9,7 @@ and is written anew. Nothing personal is in the log, so nothing personal is here
 import contextlib
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -23,11 +24,15 @@ from buuta.contracts.columns import Decoded, decode_chunk
 from buuta.errors import KafkaAway, LogChanged
 from buuta.settings import SharedSettings
 from buuta.streaming.chunk import Chunk, chunk_of
+from buuta.streaming.ends import read_ends
+from services.tracker.early import early_places, without
 
 SCHEMAS: Final = ("ScanEvent", "ParcelRegistration", "DeadlinePassed")
 POSITIONS: Final = "positions.json"
 CHUNK_RECORDS: Final = 20_000
 WAIT_MS: Final = 1_000
+SILENT_SECONDS: Final = 30.0
+"""So long a broker that has more may bring nothing before it counts as away."""
 
 
 class Archive:
@@ -84,7 +89,8 @@ class Archive:
 async def archive_log(settings: SharedSettings, archive: Archive, codec: Codec) -> int:
     """Bring an archive up to the end that the log has now; returns how many records were added.
 
-    Records that no schema of ours reads are dead letters and not archived.
+    Records that no schema of ours reads are dead letters and not archived, nor are deadlines that were told before
+    they passed: what they are is seen by their time in the log alone.
 
     Raises:
         KafkaAway: no broker answers.
@@ -94,7 +100,8 @@ async def archive_log(settings: SharedSettings, archive: Archive, codec: Codec) 
     positions, added = archive.positions(), 0
     async for chunk in log_chunks(settings, archive.topic, positions):
         await codec.learn(chunk.values)
-        archive.append(chunk, decode_chunk(codec, chunk.values, SCHEMAS))
+        decoded = decode_chunk(codec, chunk.values, SCHEMAS)
+        archive.append(chunk, without(decoded, early_places(chunk, decoded)))
         positions[chunk.partition] = chunk.next
         archive.reach(positions)
         added += len(chunk.records)
@@ -109,7 +116,7 @@ async def log_ends(settings: SharedSettings, topic: str) -> dict[int, int]:
         KafkaAway: no broker answers.
     """
     async with _reading(settings, topic) as consumer:
-        ends = await consumer.end_offsets(sorted(consumer.assignment()))
+        ends = await read_ends(consumer, sorted(consumer.assignment()))
         return {place.partition: end for place, end in ends.items()}
 
 
@@ -126,12 +133,16 @@ async def log_chunks(
         places = sorted(consumer.assignment())
         if not places:
             raise LogChanged(f"the brokers have no topic {topic}")
-        first, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+        first, ends = await consumer.beginning_offsets(places), await read_ends(consumer, places)
         for place in places:
             consumer.seek(place, _start(place, since, first[place], ends[place]))
         open_places = {place for place in places if await consumer.position(place) < ends[place]}
+        brought_at = time.monotonic()
         while open_places:
             fetched = await consumer.getmany(*open_places, timeout_ms=WAIT_MS)
+            brought_at = time.monotonic() if fetched else brought_at
+            if time.monotonic() - brought_at > SILENT_SECONDS:
+                raise KafkaAway(f"the broker has more of {topic} and brings nothing")
             for place, records in fetched.items():
                 yield chunk_of(topic, place.partition, records)
             open_places = {place for place in open_places if await consumer.position(place) < ends[place]}

@@ -1,5 +1,8 @@
 """Partitions: how far each consumer is, and a hand on each of them."""
 
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -7,7 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from buuta.cli.admin import with_database
-from buuta.errors import BadItem
+from buuta.errors import BadItem, KafkaAway
+from buuta.settings import SharedSettings, load
+from buuta.streaming.lag import Behind, Place, behind
+from buuta.telemetry.clock import now_ms
 
 console = Console()
 partitions = typer.Typer(
@@ -17,7 +23,7 @@ Consumer = Annotated[str, typer.Argument(help="tracker or notifier.")]
 Partition = Annotated[int, typer.Argument(min=0, help="The number of the partition.")]
 
 LIST = """
-select consumer, partition, position, moved_at, dead_run, paused
+select consumer, topic, partition, position, moved_at, dead_run, paused
 from progress order by consumer, topic, partition
 """
 PAUSE = "update progress set paused = $3 where consumer = $1 and partition = $2"
@@ -29,18 +35,40 @@ where consumer = $1 and partition = $2
 
 @partitions.command("list")
 def list_() -> None:
-    """Show every partition: the position it has reached, since when, and why it is paused if it is.
+    """Show every partition: its position, since when, what lies behind it, and why it is paused if it is.
 
-    "Bad run" counts the undecodable records just before the position.
+    "Behind" counts the records of the log that are not applied yet, "waits" is the age of the oldest of them;
+    both are asked of Kafka, and "?" while it does not answer. "Bad run" counts the undecodable records just
+    before the position.
     """
     rows = with_database(lambda pool: pool.fetch(LIST))
-    table = Table("consumer", "partition", "position", "moved at (UTC)", "bad run", "paused")
+    found = _behind({(row["topic"], row["partition"]): row["position"] for row in rows})
+    table = Table(
+        "consumer", "partition", "position", "behind", "waits", "moved at (UTC)", "bad run", "paused"
+    )
     for row in rows:
+        behind = found.get((row["topic"], row["partition"]))
         table.add_row(
-            row["consumer"], str(row["partition"]), str(row["position"]), f"{row['moved_at']:%m-%d %H:%M:%S}",
-            str(row["dead_run"]), row["paused"] or "",
+            row["consumer"], str(row["partition"]), str(row["position"]), str(behind.records) if behind else "?",
+            _age(behind), f"{row['moved_at']:%m-%d %H:%M:%S}", str(row["dead_run"]), row["paused"] or "",
         )  # fmt: skip
     console.print(table)
+
+
+def _behind(positions: Mapping[Place, int]) -> dict[Place, Behind]:
+    try:
+        return asyncio.run(behind(load(SharedSettings), positions))
+    except KafkaAway as away:
+        console.print(f"What lies behind is unknown: {away}.")
+        return {}
+
+
+def _age(behind: Behind | None) -> str:
+    if behind is None or (behind.records and behind.oldest_at is None):
+        return "?"
+    if behind.oldest_at is None:
+        return ""
+    return str(timedelta(seconds=max(now_ms() - behind.oldest_at, 0) // 1000))
 
 
 @partitions.command()

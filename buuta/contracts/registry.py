@@ -1,5 +1,6 @@
 """A Confluent-compatible schema registry, met once at the start and once for each new number."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -15,6 +16,9 @@ ASK_AGAIN_SECONDS: Final = 30.0
 MOST_UNREAD: Final = 10_000
 LONGEST: Final = 200_000
 """Characters of a schema's text."""
+
+ANSWER_SECONDS: Final = 10.0
+"""For a whole answer: one that drips for ever is none."""
 
 
 class SchemaRegistry:
@@ -91,8 +95,9 @@ class SchemaRegistry:
 
     async def _call(self, method: str, path: str, body: object = None) -> httpx.Response:
         try:
-            return await self._client.request(method, path, json=body)
-        except httpx.HTTPError as away:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._client.request(method, path, json=body)
+        except (TimeoutError, httpx.HTTPError) as away:
             raise Retry(f"the schema registry cannot be reached: {type(away).__name__}") from away
 
 
@@ -117,7 +122,7 @@ async def opened(url: str | None) -> AsyncIterator[Codec]:
     if url is None:
         yield Codec()
         return
-    async with httpx.AsyncClient(base_url=url, timeout=10) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=ANSWER_SECONDS) as client:
         registry = SchemaRegistry(client)
         await registry.prepare(NAMES)
         yield Codec(registry)

@@ -15,6 +15,13 @@ class Record(Protocol):
     headers: Sequence[tuple[str, bytes]]
 
 
+class Part(Protocol):
+    """A part of a budget (`budget.Held`)."""
+
+    def release(self) -> None:
+        """Give it back; once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Records of one partition at positions [start, next), in their order.
@@ -30,11 +37,18 @@ class Chunk:
     records: Sequence[Record]
     last: bytes | None = None
     """The value at position `next - 1`, also where that record was taken out of `records`."""
+    held: Sequence[Part] = ()
+    """Its parts of the memory's budget."""
 
     @property
     def values(self) -> list[bytes | None]:
         """The values as received."""
         return [record.value for record in self.records]
+
+    def release(self) -> None:
+        """Give its memory's budget back: nobody works on it any more, though somebody may still refer to it."""
+        for part in self.held:
+            part.release()
 
     def trim(self, position: int) -> "Chunk":
         """The part that begins at `position`; what lies before it is applied already."""
@@ -46,7 +60,11 @@ class Chunk:
     def joined(self, following: "Chunk") -> "Chunk":
         """Both as one; `following` begins where this one ends."""
         return replace(
-            self, next=following.next, records=[*self.records, *following.records], last=following.last
+            self,
+            next=following.next,
+            records=[*self.records, *following.records],
+            last=following.last,
+            held=(*self.held, *following.held),
         )
 
     def parts(self, most: int) -> list["Chunk"]:
@@ -74,6 +92,8 @@ def fewest(first: Chunk, waiting: Iterable[Chunk], most: int) -> Iterator[Chunk]
     yield first
 
 
-def chunk_of(topic: str, partition: int, records: Sequence[Record]) -> Chunk:
+def chunk_of(topic: str, partition: int, records: Sequence[Record], held: Sequence[Part] = ()) -> Chunk:
     """Wrap what one fetch brought."""
-    return Chunk(topic, partition, records[0].offset, records[-1].offset + 1, records, records[-1].value)
+    return Chunk(
+        topic, partition, records[0].offset, records[-1].offset + 1, records, records[-1].value, held
+    )

@@ -1,5 +1,6 @@
 """Dead letters: bytes that nobody can read or store, kept as received with the reason beside them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,8 +11,11 @@ from aiokafka.errors import KafkaError
 from buuta.errors import KafkaAway
 from buuta.settings import SharedSettings
 from buuta.streaming.chunk import Chunk
+from buuta.streaming.ends import read_ends
 from buuta.streaming.producer import Producer
 
+SILENT_SECONDS: Final = 30.0
+"""So long a broker that has more may bring nothing before it counts as away."""
 SOURCE: Final = ("reason", "topic", "partition", "offset")
 """The headers that say where a letter comes from; those behind them are the record's own."""
 
@@ -67,11 +71,11 @@ async def letters(settings: SharedSettings) -> AsyncIterator[Letter]:
         await consumer.start()
         place = TopicPartition(settings.dead_letters_topic, 0)
         consumer.assign([place])
-        end = (await consumer.end_offsets([place]))[place]
+        end = (await read_ends(consumer, [place]))[place]
         await consumer.seek_to_beginning(place)
         while await consumer.position(place) < end:
-            yield _letter(await consumer.getone())
-    except KafkaError as away:
+            yield _letter(await asyncio.wait_for(consumer.getone(), SILENT_SECONDS))
+    except (TimeoutError, KafkaError) as away:
         raise KafkaAway(f"no broker answers: {type(away).__name__}") from away
     finally:
         await consumer.stop()

@@ -1,8 +1,9 @@
 """What a chunk worker stands on."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
 
 from buuta.contracts.codec import Codec
 from buuta.streaming.chunk import Chunk
@@ -13,6 +14,7 @@ from buuta.streaming.producer import Producer
 from buuta.streaming.progress import ProgressRows
 from buuta.telemetry.health import Readiness
 
+TURNS: Final = 8
 AskBounds = Callable[[], Awaitable[Mapping[int, Bounds]]]
 """Asks Kafka for first position and end of some partitions."""
 
@@ -53,3 +55,5 @@ class Parts:
     readiness: Readiness
     limit: DeadLimit
     session: float = 10.0
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TURNS))
+    """So many chunks are worked on at a time, whatever the number of partitions: each takes memory of its own."""

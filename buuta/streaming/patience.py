@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import structlog
 
-from buuta.errors import Paused, Retry
+from buuta.errors import DatabaseAway, KafkaAway, Paused, Retry
 from buuta.storage.faults import is_away
 from buuta.telemetry.health import Readiness
 
@@ -23,7 +23,10 @@ def partition_part(number: int) -> str:
 def _waited_for(why: Exception) -> str:
     if isinstance(why, Paused):
         return partition_part(why.partition)
-    return "kafka" if isinstance(why, Retry) else "database"
+    if isinstance(why, KafkaAway):
+        return "kafka"
+    registry = isinstance(why, Retry) and not isinstance(why, DatabaseAway)
+    return "schema registry" if registry else "database"
 
 
 def _said(why: Exception) -> str:
@@ -38,6 +41,7 @@ async def until_reached(
     `retried` is called before each further attempt. What is not a matter of waiting is raised.
     """
     pause = FIRST_PAUSE
+    waited: set[str] = set()
     while True:
         try:
             result = await attempt()
@@ -45,12 +49,14 @@ async def until_reached(
             if not (isinstance(why, Retry) or is_away(why)):
                 raise
             part = _waited_for(why)
+            waited.add(part)
             readiness.waits(part, f"{_said(why)}: retried in {pause:.1f} s")
             retried()
             log.warning("retry", part=part, error=type(why).__name__, pause=pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
         else:
-            readiness.reached("kafka")
-            readiness.reached("database")
+            # Only what was waited for here: a partition that goes on says nothing of what others wait for.
+            for part in waited:
+                readiness.reached(part)
             return result

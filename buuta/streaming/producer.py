@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -17,12 +18,17 @@ from aiokafka.partitioner import murmur2
 
 from buuta.errors import KafkaAway, Unsendable
 from buuta.settings import SharedSettings
-from buuta.storage.background import until_done
+from buuta.storage.background import run_forever, until_done
 from buuta.telemetry.health import Readiness
 
 log = structlog.get_logger()
 Pair = tuple[bytes, bytes]
 CONNECT_PAUSE: Final = 1.0
+CONNECT_TRIES: Final = 4
+"""A connection is several requests, each with the time-out of one."""
+WATCH_SECONDS: Final = 3.0
+SILENT_SECONDS: Final = 5.0
+"""Together less than the 15 s within which readiness must know."""
 BATCHES_FROM: Final = 64
 Headers = Sequence[tuple[str, bytes]]
 REFUSED: Final = (CorruptRecordException, InvalidTopicError, PolicyViolationError)
@@ -34,7 +40,9 @@ LARGEST_BYTES: Final = 1_000_000
 class Producer:
     """An idempotent producer with acks=all; a batch keeps the order of what is handed in.
 
-    It connects in the background: until then, and while Kafka is away, sends fail with `KafkaAway`.
+    It connects in the background: until then, and while Kafka is away, sends fail with `KafkaAway`. Once
+    connected it asks the brokers every few seconds whether they are there, so that readiness knows of one that
+    is silent before anybody has something to send.
     """
 
     def __init__(self, settings: SharedSettings, readiness: Readiness) -> None:
@@ -43,11 +51,28 @@ class Producer:
         self._readiness = readiness
         self._connected = asyncio.Event()
         self._connecting: asyncio.Task[None] | None = None
+        self._failed_at = -WATCH_SECONDS
         self._kafka: Any = None
 
     async def start(self) -> None:
-        """Begin to connect."""
-        self._connecting = asyncio.create_task(self._connect())
+        """Begin to connect, and to watch."""
+        self._connecting = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        await self._connect()
+        await run_forever("kafka_watch", self._watch, WATCH_SECONDS)
+
+    async def _watch(self) -> None:
+        """Ask whether any broker answers; a send that failed since the last look counts as no answer, too."""
+        answers, asked_at = False, time.monotonic()
+        with contextlib.suppress(TimeoutError, KafkaError):
+            async with asyncio.timeout(SILENT_SECONDS):
+                answers = await self._kafka.client.force_metadata_update()
+        if not answers:
+            self._readiness.waits("kafka", f"no broker has answered for {SILENT_SECONDS:.0f} s")
+            log.warning("kafka_silent", seconds=SILENT_SECONDS)
+        elif self._failed_at < asked_at - WATCH_SECONDS:
+            self._readiness.reached("kafka")
 
     async def connected(self) -> None:
         """Wait for the first connection."""
@@ -68,10 +93,11 @@ class Producer:
     async def _try_to_connect(self) -> None:
         kafka = self._new()
         try:
-            await kafka.start()
+            async with asyncio.timeout(CONNECT_TRIES * self._timeout):
+                await kafka.start()
         except BaseException as away:
-            await kafka.stop()
-            if isinstance(away, KafkaError):
+            await self._end(kafka)
+            if isinstance(away, TimeoutError | KafkaError):
                 self._readiness.waits("kafka", f"no broker answers: {type(away).__name__}")
                 raise KafkaAway("no broker answers") from away
             raise
@@ -95,10 +121,12 @@ class Producer:
         """Flush and disconnect; a broker that is away is not waited for."""
         if self._connecting is not None:
             self._connecting.cancel()
-        if self._kafka is None:
-            return
+        if self._kafka is not None:
+            await self._end(self._kafka)
+
+    async def _end(self, kafka: Any) -> None:
         try:
-            await asyncio.wait_for(self._kafka.stop(), self._timeout)
+            await asyncio.wait_for(kafka.stop(), self._timeout)
         except (TimeoutError, KafkaError):
             log.warning("producer_stop_unclean")
 
@@ -113,6 +141,7 @@ class Producer:
         except REFUSED as why:
             raise Unsendable(f"Kafka refuses it: {type(why).__name__}") from why
         except (TimeoutError, KafkaError) as away:
+            self._failed_at = time.monotonic()
             self._readiness.waits("kafka", f"not acknowledged: {type(away).__name__}")
             raise KafkaAway(f"not acknowledged: {type(away).__name__}") from away
         self._readiness.reached("kafka")

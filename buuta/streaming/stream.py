@@ -10,9 +10,12 @@ import structlog
 
 from buuta.contracts import registry
 from buuta.settings import SharedSettings
+from buuta.storage.bounded import BoundedPool, Silence
 from buuta.storage.pool import open_pool
+from buuta.streaming.budget import MOST_FETCH, Budget
 from buuta.streaming.chunk import Chunk, fewest
 from buuta.streaming.dead_letters import DeadLetters
+from buuta.streaming.lag import LagMeter
 from buuta.streaming.limit import DeadLimit
 from buuta.streaming.parts import Parts
 from buuta.streaming.producer import Producer
@@ -24,10 +27,11 @@ from buuta.telemetry.health import Readiness
 log = structlog.get_logger()
 CHUNK_RECORDS = 4000
 CHUNKS_AHEAD = 16
-FETCH_BYTES = 4 * 1024 * 1024
+LOAN_SECONDS = 60.0
+"""As long as a statement may take; a connection whose other end is gone without a word is given up then."""
 
 
-def build_app(settings: SharedSettings, worker: ChunkWorker) -> ChunkApp:
+def build_app(settings: SharedSettings, worker: ChunkWorker, meter: LagMeter) -> ChunkApp:
     """A Faust app whose one agent hands each partition's chunks to the worker."""
     progress = worker.parts.progress
     servers = ";".join(f"chunks://{server}" for server in settings.kafka.split(","))
@@ -39,7 +43,7 @@ def build_app(settings: SharedSettings, worker: ChunkWorker) -> ChunkApp:
         web_enabled=False,
         topic_disable_leader=True,
         broker_max_poll_records=CHUNK_RECORDS,
-        consumer_max_fetch_size=FETCH_BYTES,
+        consumer_max_fetch_size=MOST_FETCH,
         stream_buffer_maxsize=CHUNKS_AHEAD,
         broker_session_timeout=session,
         broker_heartbeat_interval=session / 4,
@@ -48,7 +52,8 @@ def build_app(settings: SharedSettings, worker: ChunkWorker) -> ChunkApp:
         stream_wait_empty=False,
         worker_redirect_stdouts=False,
     )
-    app.take_over = worker.take_over
+    app.budget = Budget(settings.stream_bytes, CHUNK_RECORDS)
+    app.take_over, app.answer_seconds = worker.take_over, settings.kafka_timeout
     topic = app.topic(progress.topic, schema=ChunkSchema(), acks=False)
 
     @app.agent(topic, name=progress.consumer, isolated_partitions=True)  # type: ignore[untyped-decorator]
@@ -56,7 +61,10 @@ def build_app(settings: SharedSettings, worker: ChunkWorker) -> ChunkApp:
         worker.log = app.consumer
         async for chunk in stream:
             for whole in fewest(chunk, _waiting(stream.channel.queue), CHUNK_RECORDS):
+                meter.takes(whole)
                 await worker.handle(whole)
+                meter.done(whole)
+                whole.release()
 
     return app
 
@@ -85,10 +93,11 @@ async def opened(settings: SharedSettings, route: Route, readiness: Readiness) -
         open_pool(settings, route.consumer, readiness) as pool,
         registry.opened(settings.schema_registry_url) as codec,
     ):
+        lent = BoundedPool(pool, LOAN_SECONDS, Silence(str(settings.database)))
         await producer.start()
         try:
             yield Parts(
-                pool, producer, codec, ProgressRows(route.consumer, route.topic),
+                lent, producer, codec, ProgressRows(route.consumer, route.topic),
                 DeadLetters(producer, settings.dead_letters_topic), route.told_topic, route.expected,
                 readiness, DeadLimit(settings.dead_letter_run, settings.dead_letter_share),
                 settings.kafka_session_timeout,
@@ -100,15 +109,15 @@ async def opened(settings: SharedSettings, route: Route, readiness: Readiness) -
 @contextlib.asynccontextmanager
 async def running(settings: SharedSettings, worker: ChunkWorker) -> AsyncIterator[ChunkApp]:
     """Run the worker on Faust; if Faust crashes, the worker fails with its reason."""
-    app = build_app(settings, worker)
+    meter = LagMeter(worker)
+    app = build_app(settings, worker, meter)
     app.finalize()
-    watcher = asyncio.create_task(_watch(app, worker))
-    starting = asyncio.create_task(_start(app, worker))
+    tasks = [asyncio.create_task(work) for work in (_watch(app, worker), _start(app, worker), meter.run())]
     try:
         yield app
     finally:
-        watcher.cancel()
-        starting.cancel()
+        for task in tasks:
+            task.cancel()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(app.stop(), 5)
         await worker.stop()

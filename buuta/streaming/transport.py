@@ -6,9 +6,10 @@ that differ: `_getmany` wraps each partition's records into one, and `seek_to_co
 PostgreSQL, where position and state are committed together, and not Kafka.
 """
 
+import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import faust
@@ -18,11 +19,15 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from buuta.errors import KafkaAway
-from buuta.streaming.chunk import Chunk, chunk_of
+from buuta.streaming.budget import Budget
+from buuta.streaming.chunk import Chunk
+from buuta.streaming.ends import bounds
 from buuta.streaming.origin import Bounds
 from buuta.streaming.parts import AskBounds
 
 HINT_SECONDS: Final = 2.0
+FULL_SECONDS: Final = 0.02
+"""After so long a look whether a full partition has room again; Faust's own pausing would cost 0.3 s."""
 TAKEN_AWAY: Final = (AssertionError, IllegalStateError)
 """What aiokafka says of a partition that the group has taken away meanwhile: its thread knows it first."""
 TakeOver = Callable[[AskBounds], Awaitable[Mapping[int, int]]]
@@ -47,12 +52,18 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._hinted: dict[TP, float] = {}
+        self._hinting: dict[TP, asyncio.Future[None]] = {}
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> dict[TP, list[Chunk]]:
-        fetched = await super()._getmany(active_partitions, timeout)
-        return {
-            tp: [chunk_of(tp.topic, tp.partition, records)] for tp, records in fetched.items() if records
-        }
+        budget = self.app.budget
+        hungry = budget.hungry(active_partitions)
+        if not hungry:
+            await asyncio.sleep(FULL_SECONDS)
+            return {}
+        # A partition that is full now may be hungry soon, and would wait until others bring something.
+        patience = timeout if len(hungry) == len(active_partitions) else FULL_SECONDS
+        fetched = await super()._getmany(hungry, patience)
+        return {tp: [budget.chunk(tp, records)] for tp, records in fetched.items() if records}
 
     def _to_message(self, tp: TP, record: Chunk) -> Any:
         return ConsumerMessage(
@@ -65,6 +76,8 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
         assigned = list(self.assignment())
         if not assigned:
             return {}
+        self.app.budget.own(len(assigned))
+        await self._thread.keep_within(self.app.budget)
         taken = await self.app.take_over(lambda: self._bounds(assigned))
         positions = {tp: taken[tp.partition] for tp in assigned if tp.partition in taken}
         await self.seek_wait(positions)
@@ -72,9 +85,8 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def _bounds(self, partitions: list[TP]) -> dict[int, Bounds]:
         with _answering():
-            first = await self.earliest_offsets(*partitions)
-            ends = await self.highwaters(*partitions)
-        return {tp.partition: (first[tp], ends[tp]) for tp in partitions}
+            found = await self._thread.bounds(partitions)
+        return {tp.partition: found[tp] for tp in partitions}
 
     def owns(self, chunk: Chunk) -> bool:
         """Whether the chunk's partition is assigned to us."""
@@ -82,13 +94,9 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def behind(self, positions: Mapping[int, int]) -> dict[int, int]:
         """How many records lie behind these positions, of the partitions that are assigned to us."""
-        with _answering():
-            ends = await self.highwaters(*self.assignment()) if self.assignment() else {}
-        return {
-            tp.partition: end - positions[tp.partition]
-            for tp, end in ends.items()
-            if tp.partition in positions
-        }
+        assigned = [tp for tp in self.assignment() if tp.partition in positions]
+        found = await self._bounds(assigned) if assigned else {}
+        return {partition: end - positions[partition] for partition, (_, end) in found.items()}
 
     async def bounds(self, chunk: Chunk) -> dict[int, Bounds]:
         """First position and end of the chunk's partition, as the broker has them now."""
@@ -106,9 +114,11 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
         """
         tp = TP(chunk.topic, chunk.partition)
         now = time.monotonic()
-        if now - self._hinted.get(tp, 0.0) > HINT_SECONDS:
+        under_way = self._hinting.get(tp)
+        if now - self._hinted.get(tp, 0.0) > HINT_SECONDS and (under_way is None or under_way.done()):
             self._hinted[tp] = now
-            await self._thread.hint({tp: chunk.next})
+            # Nobody waits for it: a broker that is silent would hold up what comes behind a committed chunk.
+            self._hinting[tp] = asyncio.ensure_future(self._thread.hint({tp: chunk.next}))
         with contextlib.suppress(*TAKEN_AWAY):
             return max((self.highwater(tp) or chunk.next) - chunk.next, 0)
         return 0
@@ -122,11 +132,11 @@ def _answering() -> Iterator[None]:
     """A broker that does not say where its log begins or ends is away, which is waited for.
 
     Raises:
-        KafkaAway: instead of Kafka's own error.
+        KafkaAway: instead of Kafka's own error, or of none in time.
     """
     try:
         yield
-    except driver.KafkaError as away:
+    except (TimeoutError, driver.KafkaError) as away:
         raise KafkaAway(f"the log's bounds are not told: {type(away).__name__}") from away
 
 
@@ -149,6 +159,28 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                 parsed._consumer_record = _as_parsed
         return await super()._fetch_records(consumer, *args, **options)
 
+    async def keep_within(self, budget: Budget) -> None:
+        """Ask for no more at once than the budget has room for."""
+        consumer = self._ensure_consumer()
+        consumer._max_poll_records = budget.chunk_records
+        consumer._fetcher._max_partition_fetch_bytes = budget.fetch_bytes
+
+    async def bounds(self, partitions: Sequence[TP]) -> Mapping[TP, Bounds]:
+        """First position and end of these partitions.
+
+        Raises:
+            TimeoutError, KafkaError: they are not told.
+        """
+        found: Mapping[TP, Bounds] = await self.call_thread(self._bounds, partitions)
+        return found
+
+    async def _bounds(self, partitions: Sequence[TP]) -> Mapping[TP, Bounds]:
+        """Ended here and not by who waits for it: the thread has two hands, and one of them fetches."""
+        places = [driver.ensure_aiokafka_TP(tp) for tp in partitions]
+        async with asyncio.timeout(self.app.answer_seconds):
+            found = await bounds(self._ensure_consumer(), places)
+        return {TP(place.topic, place.partition): each for place, each in found.items()}
+
     async def hint(self, positions: Mapping[TP, int]) -> None:
         """Commit positions as a hint; what Kafka thinks of it does not matter."""
         await self.call_thread(self._hint, positions)
@@ -158,10 +190,11 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         if not assigned:
             return
         try:
-            await self._ensure_consumer().commit(
-                {driver.ensure_aiokafka_TP(tp): (at, "") for tp, at in assigned.items()}
-            )
-        except driver.KafkaError as refused:
+            async with asyncio.timeout(self.app.answer_seconds):
+                await self._ensure_consumer().commit(
+                    {driver.ensure_aiokafka_TP(tp): (at, "") for tp, at in assigned.items()}
+                )
+        except (TimeoutError, driver.KafkaError) as refused:
             self.log.debug("Kafka refused the position hint: %r", refused)
 
 
@@ -175,3 +208,6 @@ class ChunkApp(faust.App):  # type: ignore[misc]
     """A Faust app whose partitions start from where `take_over` says."""
 
     take_over: TakeOver
+    budget: Budget
+    answer_seconds: float
+    """How long a broker may take to answer before it counts as away."""

@@ -107,7 +107,7 @@ class ChunkWorker:
     async def handle(self, chunk: Chunk) -> None:
         """Apply one chunk; never raises, since Faust goes on past an event whose agent raised."""
         try:
-            await self._until_reached(lambda: self._step(chunk))
+            await self._until_reached(lambda: self._in_turn(chunk))
             self.parts.readiness.reached(partition_part(chunk.partition))
         except Fenced as why:
             self._count("fenced")
@@ -132,12 +132,18 @@ class ChunkWorker:
             await self.log.reread(chunk, taken[chunk.partition])
             log.warning("partition_taken_back", partition=chunk.partition)
 
+    @property
+    def positions(self) -> dict[int, int]:
+        """Up to where each partition is applied that we have taken over."""
+        return self._positions.copy()
+
+    async def behind(self) -> dict[int, int]:
+        """How many records of each of our partitions are not applied yet."""
+        return await self.log.behind(self._positions) if self.log is not None else {}
+
     async def caught_up(self, most: int) -> list[int]:
         """Our partitions with at most so many records that are not applied yet."""
-        if self.log is None:
-            return []
-        behind = await self.log.behind(self._positions)
-        return sorted(partition for partition, records in behind.items() if records <= most)
+        return sorted(partition for partition, records in (await self.behind()).items() if records <= most)
 
     def fail(self, why: BaseException) -> None:
         """Let the service end, and say why; the first reason counts."""
@@ -146,6 +152,10 @@ class ChunkWorker:
 
     async def _until_reached(self, attempt: Callable[[], Awaitable[Any]]) -> Any:
         return await until_reached(self.parts.readiness, lambda: self._count("retried"), attempt)
+
+    async def _in_turn(self, chunk: Chunk) -> None:
+        async with self.parts.turns:
+            await self._step(chunk)
 
     async def _step(self, chunk: Chunk) -> None:
         position = self._positions.get(chunk.partition)

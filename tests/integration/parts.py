@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from buuta.model.scan import Registration, Scan
 from buuta.settings import SharedSettings
 from buuta.streaming.chunk import Chunk, chunk_of
 from buuta.streaming.dead_letters import DeadLetters
+from buuta.streaming.ends import read_ends
 from buuta.streaming.limit import DeadLimit
 from buuta.streaming.origin import Bounds
 from buuta.streaming.parts import AskBounds, Parts
@@ -74,6 +75,15 @@ def asked(bounds: Mapping[int, Bounds]) -> AskBounds:
         return bounds
 
     return ask
+
+
+def standing(now: int) -> Callable[[Any], Awaitable[int]]:
+    """A clock that stands still."""
+
+    async def tell(_: Any) -> int:
+        return now
+
+    return tell
 
 
 def encode(record: Scan | Registration | bytes | None) -> bytes | None:
@@ -173,7 +183,7 @@ async def everything(settings: SharedSettings, topic: str, partitions: Sequence[
     await consumer.start()
     tps = [TopicPartition(topic, partition) for partition in partitions]
     consumer.assign(tps)
-    ends = await consumer.end_offsets(tps)
+    ends = await read_ends(consumer, tps)
     records: list[Any] = []
     await consumer.seek_to_beginning(*tps)
     while len(records) < sum(ends.values()):

@@ -9,12 +9,14 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from buuta.contracts.codec import Codec
 from buuta.embedded.apache import ApacheKafka
 from buuta.model.identifiers import parcel_key
 from buuta.settings import SharedSettings
 from buuta.streaming.chunk import Chunk
+from buuta.streaming.ends import bounds
 from buuta.streaming.stream import running
 from buuta.streaming.topics import create_topics
 from buuta.streaming.worker import ChunkWorker
@@ -193,3 +195,17 @@ async def test_partitions_move_to_a_second_worker_and_nothing_counts_twice(
     assert first.chunks
     sequences = await pool.fetch("select distinct sequence, live from parcels")
     assert [tuple(row) for row in sequences] == [(2, "AT")]
+
+
+async def test_the_end_of_a_log_lies_behind_its_last_batch(on_broker: SharedSettings) -> None:
+    """The embedded broker's own answer is short by all but the first record of that batch."""
+    place = TopicPartition(on_broker.milestones_topic, 0)
+    consumer = AIOKafkaConsumer(bootstrap_servers=on_broker.kafka)
+    await consumer.start()
+    try:
+        async with producer_on(on_broker) as producer:
+            for records, end in ((1, 1), (5, 6), (20, 26)):
+                await producer.send_to(on_broker.milestones_topic, 0, [(b"k", b"v")] * records)
+                assert await bounds(consumer, [place]) == {place: (0, end)}
+    finally:
+        await consumer.stop()

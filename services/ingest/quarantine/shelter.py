@@ -23,6 +23,7 @@ from buuta.storage.background import each_alone, run_forever
 from buuta.storage.faults import is_away
 from buuta.storage.set_aside import Aside
 from buuta.storage.vault import Place, Vault
+from buuta.streaming.ends import read_ends
 from buuta.streaming.producer import Producer
 from services.ingest.quarantine.held import Held, hold
 
@@ -125,7 +126,7 @@ class Shelter:
         try:
             await consumer.start()
             consumer.assign([place])
-            if (await consumer.end_offsets([place]))[place] <= position:
+            if (await read_ends(consumer, [place]))[place] <= position:
                 return []
             consumer.seek(place, position)
             fetched = await consumer.getmany(place, timeout_ms=FETCH_MS, max_records=BATCH)
