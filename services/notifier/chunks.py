@@ -21,6 +21,7 @@ from services.notifier import storage
 from services.notifier.caps import Caps
 from services.notifier.domain.plan import is_news, meaning, told_of
 from services.notifier.settings import NotifierSettings
+from services.notifier.storage import Queued
 
 Contacts = Mapping[uuid.UUID, Contact | Unreadable]
 HOUR_MS: Final = 3_600_000
@@ -41,21 +42,24 @@ class Planned:
 
     async def write(self, con: Any) -> Sequence[Pair]:
         """Queue and withdraw in the transaction of `con`; tells nothing on by Kafka."""
+        queued: list[Queued] = []
         for taken_back, records in groupby(self.milestones, lambda each: each.action == Action.RETRACTED):
             if taken_back:
                 await storage.withdraw(con, [(meaning(each), each.sequence) for each in records])
             else:
-                await self._queue(con, records)
+                queued += await self._queue(con, records)
+        # Once and last: counts that others wait for are locked in one order, and not for long.
+        await self.plan.caps.hold_back(con, queued, self.told_at)
         return ()
 
-    async def _queue(self, con: Any, records: Iterable[ParcelMilestone]) -> None:
+    async def _queue(self, con: Any, records: Iterable[ParcelMilestone]) -> list[Queued]:
         """Queue what records call for; who registered later joins in what waits for the same recipient."""
         called_for = [
             (each.action, row) for each in records for row in self.plan.called_for(each, self.known)
         ]
         queued = await storage.queue(con, [row for _, row in called_for])
-        await self.plan.caps.hold_back(con, queued, self.told_at)
         await storage.join_in(con, [row for action, row in called_for if action == Action.RETOLD])
+        return queued
 
 
 class ChunkPlan:

@@ -39,7 +39,9 @@ where parcel_key = $1 and epoch = $2 and kind = $3 and ordinal = $4
   and state in ('queued', 'claimed', 'held')
   and (milestone->>'sequence')::int < $5
 """
-HOLD: Final = "update messages set state = 'held', provider_code = $2 where message_id = any($1)"
+HOLD: Final = """
+update messages set state = 'held', provider_code = $2 where message_id = any($1) and state = 'queued'
+"""
 HELD: Final = """
 select message_id, parcel_key, kind, ordinal, channel, provider_code, created_at from messages
 where state = 'held' order by created_at limit $1

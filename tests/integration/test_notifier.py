@@ -226,6 +226,32 @@ async def test_an_operator_sees_what_is_held_back_and_lets_it_go(
     assert len(await letters(pool, vault, settings)) == 1
 
 
+async def test_partitions_that_tell_the_same_people_do_not_wait_for_each_other_in_a_circle(
+    pool: Any, vault: Vault
+) -> None:
+    other = await registered(pool, vault, "other", Contact("+84900000002", None, "vi"))
+    people = (str(REGISTRATION), str(other))
+
+    def records(number: str, order: int) -> list[ParcelMilestone]:
+        first, second = people[::order]
+        told = [milestone("held", number=number, registration_id=first),
+                milestone("held", number=number, action="retracted", sequence=2),
+                milestone("lost", number=number, registration_id=second, sequence=3)]  # fmt: skip
+        return told
+
+    for each in range(15):
+        await asyncio.gather(
+            *(
+                plan(pool, vault, *records(f"P{each}X{place}", order))
+                for place, order in enumerate((1, -1, 1, -1))
+            )
+        )
+    counted = await pool.fetchval(
+        "select sum(count) from window_counts where what = 'message_recipient_hour'"
+    )
+    assert counted == 15 * 4 * 3, "Lan hears twice, by SMS and by e-mail"
+
+
 async def test_a_cap_is_of_its_window_and_what_is_held_back_can_still_be_taken_back(
     pool: Any, vault: Vault
 ) -> None:
