@@ -48,8 +48,12 @@ class Budget:
         self._used: dict[Any, int] = defaultdict(int)
 
     def own(self, partitions: int) -> None:
-        """So many partitions share it from now on."""
+        """So many partitions share it from now on, and all of them begin anew.
+
+        What was fetched before is read again; whoever still has some of it must not hold a partition up for ever.
+        """
         self._owned = max(partitions, 1)
+        self._used = defaultdict(int)
 
     @property
     def share(self) -> int:

@@ -116,6 +116,18 @@ def test_a_part_of_the_budget_is_given_back_once_by_whoever_has_it_last() -> Non
     assert budget.used == 0
 
 
+def test_what_was_held_before_partitions_were_given_out_anew_holds_nobody_up() -> None:
+    place, budget = Place(), Budget(1_000, 4_000)
+    before = budget.chunk(place, [FakeRecord(0, b"v" * 600)])
+    assert budget.hungry([place]) == set()
+    budget.own(1)
+    assert budget.hungry([place]) == {place}
+    after = budget.chunk(place, [FakeRecord(0, b"v" * 10)])
+    before.release()
+    assert budget.used == RECORD_BYTES + 13
+    after.release()
+
+
 def test_a_partition_that_stands_still_takes_nothing_from_the_others() -> None:
     budget = Budget(1_000_000, 4_000)
     budget.own(2)
