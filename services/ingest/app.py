@@ -25,7 +25,7 @@ from services.ingest.carriers import all_recipes
 from services.ingest.copies import QUICK_SECONDS, Copies
 from services.ingest.domain.item import ScanItem
 from services.ingest.domain.recipe import Recipe
-from services.ingest.doors import epcis, office, reading, scans, webhooks
+from services.ingest.doors import epcis, office, reading, scans, shippers, webhooks
 from services.ingest.doors import manifests as manifest_door
 from services.ingest.doors.gate import Gate, Intakes
 from services.ingest.doors.kafka import KafkaDoor
@@ -139,6 +139,7 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
             more = [
                 office.router(office.Office(Keys(vault, codec), edge, Way(spool.put, keeping.take), book)),
                 reading.router(gate, edge, vault), manifest_door.router(gate, edge),
+                shippers.router(gate, edge),
                 epcis.router(gate, earnest(intakes.real, enqueue, spool.room), sandbox(intakes.sandbox), limits),
             ]  # fmt: skip
             async with running(*work):

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
 
 from buuta import __version__
 from buuta.contracts import registry
-from buuta.storage.background import running
+from buuta.storage.background import run_forever, running
 from buuta.storage.bounded import BoundedPool, Silence
 from buuta.storage.outbox import Relay
 from buuta.storage.pool import open_pool
@@ -23,6 +24,8 @@ from services.portal.doors import rates, registrations, tracking
 from services.portal.live import LiveBoard
 from services.portal.registrations import Registrar
 from services.portal.settings import PortalSettings
+
+NAMINGS_SECONDS = 1.0
 
 
 @contextlib.asynccontextmanager
@@ -53,7 +56,10 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         app.include_router(rates.router(reading, settings))
         app.include_router(operations("portal", readiness))
         try:
-            async with running(Relay(pool, producer).run(), board.run(), unlock_soon(pool, vault, failed)):
+            namings = run_forever("namings", partial(registrar.follow_namings, pool), NAMINGS_SECONDS)
+            async with running(
+                Relay(pool, producer).run(), board.run(), unlock_soon(pool, vault, failed), namings
+            ):
                 yield app, failed
         finally:
             await producer.stop()

@@ -10,8 +10,10 @@ from buuta.errors import BadItem
 from buuta.model.identifiers import parcel_key
 from buuta.model.times import DAY_MS
 from buuta.storage import contacts, outbox, secrets
+from buuta.storage.background import in_turn
 from buuta.storage.contacts import Contact
 from buuta.storage.vault import Place, Vault
+from buuta.telemetry.clock import now_ms
 from buuta.web.problems import Problem
 from services.portal import standing, storage
 from services.portal.domain.registration import (
@@ -152,8 +154,26 @@ class Registrar:
             raise BadItem("name_unknown", f"there is no carrier {carrier!r}, or no shipper {shipper!r}")
         parcel = await standing.place(con, owner, number, self._gap_ms, now_ms)
         await standing.name(con, parcel, shipper, now_ms)
+        return await self._follow(con, parcel, now_ms)
+
+    async def follow_namings(self, pool: Any) -> bool:
+        """Let registrations follow the shippers that carriers named; returns whether there may be more."""
+        waiting = await standing.to_apply(pool)
+
+        async def apply(named: Any) -> None:
+            async with pool.acquire() as con, con.transaction():
+                now = now_ms()
+                parcel = await standing.place(con, named["owner"], named["number"], self._gap_ms, now)
+                await self._follow(con, parcel, now)
+                await standing.applied(con, named)
+
+        await in_turn(waiting, apply)
+        return bool(waiting)
+
+    async def _follow(self, con: Any, parcel: Parcel, now_ms: int) -> int:
+        """Write a next version of every registration whose confirmation has changed; returns how many."""
         changed = 0
-        for row in await con.fetch(ALL_OF, owner, number):
+        for row in await con.fetch(ALL_OF, parcel.owner, parcel.number):
             if row["confirmed"] != await standing.is_confirmed(con, parcel, row):
                 await self._write(con, parcel, dict(row), now_ms)
                 changed += 1

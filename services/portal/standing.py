@@ -38,7 +38,15 @@ where owner = $1 and number = $2 and registered_at >= $3 and not withdrawn and n
 """
 NAME: Final = """
 insert into parcel_shippers (owner, number, shipper, named_at) values ($1, $2, $3, $4)
-on conflict (owner, number) do update set shipper = excluded.shipper, named_at = excluded.named_at
+on conflict (owner, number) do update set shipper = excluded.shipper, named_at = excluded.named_at, carrier = null,
+  applied = true
+"""
+"""What an operator says goes before what a carrier says."""
+TO_APPLY: Final = """
+select owner, number, named_at from parcel_shippers where not applied order by named_at limit 100
+"""
+APPLIED: Final = """
+update parcel_shippers set applied = true where owner = $1 and number = $2 and named_at = $3
 """
 LINK: Final = "insert into shipper_carriers (shipper, carrier) values ($1, $2) on conflict do nothing"
 UNLINK: Final = "delete from shipper_carriers where shipper = $1 and carrier = $2"
@@ -92,6 +100,17 @@ async def unconfirmed(con: Any, parcel: Parcel) -> int:
 async def name(con: Any, parcel: Parcel, shipper: str, now_ms: int) -> None:
     """Note that the carrier names a parcel's shipper."""
     await con.execute(NAME, parcel.owner, parcel.number, shipper, now_ms)
+
+
+async def to_apply(con: Any) -> Sequence[Any]:
+    """Parcels whose carriers named a shipper, and whose registrations have not followed yet: the oldest hundred."""
+    rows: Sequence[Any] = await con.fetch(TO_APPLY)
+    return rows
+
+
+async def applied(con: Any, named: Any) -> None:
+    """Note that registrations have followed a naming, unless the carrier has named anew since."""
+    await con.execute(APPLIED, *named)
 
 
 async def link(con: Any, shipper: str, carrier: str) -> None:

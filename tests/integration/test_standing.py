@@ -11,11 +11,11 @@ import pytest
 from buuta.settings import SharedSettings
 from buuta.storage import windows
 from buuta.storage.windows import window
-from services.ingest.storage import Carrier, add_carrier
 from services.portal.app import wire
 from services.portal.settings import PortalSettings
 from services.portal.storage import add_shipper
 from tests.integration.command import buuta
+from tests.integration.doors import Door
 from tests.integration.parts import chunk, everything, waits_for_a_lock, worker
 from tests.integration.test_portal import log
 from tests.scans import scan
@@ -51,7 +51,10 @@ class Shops:
 @pytest.fixture
 async def shops(settings: SharedSettings, pool: Any) -> AsyncIterator[Shops]:
     for code in ("ghn", "vnp"):
-        await add_carrier(pool, Carrier(code, code, "buuta"))
+        await pool.execute(
+            "insert into carriers (code, name, format) values ($1, $1, 'buuta') on conflict do nothing",
+            code,
+        )
     keys = {code: await add_shipper(pool, code, code) for code in ("shop", "other", "third", "greedy")}
     async with wire(PortalSettings(**settings.model_dump(), **LIMITS)) as (app, _):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -197,3 +200,29 @@ async def test_who_withdraws_while_another_registration_of_the_same_person_is_ma
         )  # fmt: skip
     assert (await withdrawal).status_code == 200
     assert await pool.fetchval("select count(*) from persons") == 1
+
+
+async def test_a_carrier_names_its_parcels_shipper_with_its_own_key(
+    door: Door, settings: SharedSettings, pool: Any, shops: Shops
+) -> None:
+    for shop in ("other", "shop"):
+        await shops.register(shop, carrier="vnp")
+    headers = {"Authorization": f"Bearer {door.secrets['vnp'][0]}"}
+    [behind] = (await door.client.get("/v1/registrations/unconfirmed", headers=headers)).json()
+    assert (behind["number"], behind["shipper"]) == ("Z82BS", "shop")
+    named = await door.client.put("/v1/parcels/z82bs/shipper", headers=headers, json={"shipper": "shop"})
+    assert named.status_code == 202, named.text
+
+    async def followed() -> bool:
+        return await shops.standing("shop") == ["confirmed"]
+
+    await until(followed, "the registrations follow")
+    assert await shops.standing("other") == ["unconfirmed"]
+    nobody = await door.client.put("/v1/parcels/z82bs/shipper", headers=headers, json={"shipper": "nobody"})
+    assert (nobody.status_code, nobody.json()["code"]) == (404, "shipper_unknown")
+    assert (await buuta(settings, "shipper", "confirm", "vnp/z82bs", "other")).code == 0
+    again = await door.client.put("/v1/parcels/z82bs/shipper", headers=headers, json={"shipper": "shop"})
+    assert (again.status_code, again.json()["code"]) == (409, "shipper_named"), (
+        "an operator has the last word"
+    )
+    assert await shops.standing("other") == ["confirmed"]
