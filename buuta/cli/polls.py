@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -13,6 +12,7 @@ from buuta.errors import BadItem
 from buuta.settings import load
 from buuta.storage.vault import Vault
 from services.ingest.carriers import all_recipes
+from services.ingest.domain.addresses import checked, shown
 from services.ingest.registry import polls
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import carrier_of
@@ -22,7 +22,12 @@ console = Console()
 
 def poll(
     code: Annotated[str, typer.Argument(help="The carrier's code.")],
-    url: Annotated[str, typer.Option(help="Where it answers: http or https.")],
+    url: Annotated[
+        str,
+        typer.Option(
+            help="Where it answers: http or https; {secret} stands for the key where it wants it in here."
+        ),
+    ],
     every: Annotated[int, typer.Option(min=1, max=86_400, help="Seconds between two turns.")] = 60,
     secret_file: Annotated[
         Path | None,
@@ -33,8 +38,7 @@ def poll(
 ) -> None:
     """Ask a carrier for what is new, from now on; its format says how (a section [polling] of the recipe)."""
     settings = load(IngestSettings)
-    if not url.startswith(("http://", "https://")) or not httpx.URL(url).host:
-        raise BadItem("url_invalid", "the address begins with http:// or https://")
+    checked(url)
     secret = None if secret_file is None else secret_file.read_text(encoding="utf-8").strip()
     recipes = all_recipes(settings.ingest_recipes)
 
@@ -58,7 +62,7 @@ def list_() -> None:
     for row in with_database(polls.every_poll):
         last = "" if row["last_at"] is None else f"{row['last_at']:%Y-%m-%d %H:%M:%S}"
         table.add_row(
-            row["carrier"], row["url"], f"{row['every_seconds']} s", row["position"], last,
+            row["carrier"], shown(row["url"]), f"{row['every_seconds']} s", row["position"], last,
             str(row["failures"]), row["last_error"] or "",
         )  # fmt: skip
     console.print(table)

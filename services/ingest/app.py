@@ -129,7 +129,7 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
             "silence": partial(measure_silence, pool), "manifests": partial(manifests.check, pool),
             "set_aside": partial(set_aside.measure, pool),
         }  # fmt: skip
-        asking = PollingDoor(intakes.real, vault)
+        asking = PollingDoor(intakes.real, vault, near=settings.ingest_poll_near)
         work = [keyring.run(), spool.run(), shelter.run(), asking.run(), unlock_soon(pool, vault, failed)]
         # Each by itself: one that fails, or that hangs, starves no other.
         work += [run_forever(name, step, FOLLOW_SECONDS) for name, step in follow.items()]

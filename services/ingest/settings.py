@@ -28,3 +28,7 @@ class IngestSettings(SharedSettings):
     ingest_inside_bytes: int = Field(
         64_000_000, gt=0, description="Bytes under way at once; above, 503 with Retry-After."
     )
+    ingest_poll_near: bool = Field(
+        False,
+        description="Whether carriers may be asked at addresses of this machine and of private networks.",
+    )

@@ -9,6 +9,8 @@ from services.ingest.domain.fields import at
 
 LONGEST_PAUSE: Final = 900.0
 LONGEST_POSITION: Final = 500
+MOST_ITEMS: Final = 10_000
+"""Of a page, whatever was asked for."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ def read_page(polling: Polling, answer: Any) -> Page:
     items = at(answer, polling.items)
     if not isinstance(items, list):
         raise BadItem("answer_invalid", f"the answer has no list at {polling.items}")
+    if len(items) > MOST_ITEMS:
+        raise BadItem("answer_invalid", f"the answer has more than {MOST_ITEMS} items at {polling.items}")
     position = at(answer, polling.next)
     if position is None or position == "":
         return Page(items, None)

@@ -6,6 +6,10 @@ nothing counts twice.
 
 import asyncio
 import random
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -19,7 +23,9 @@ from buuta.storage.vault import Vault
 from buuta.telemetry import metrics
 from buuta.telemetry.clock import now_ms
 from buuta.web.bodies import parse_json
+from buuta.web.packing import unpacked
 from buuta.web.problems import Problem
+from services.ingest.domain.addresses import SECRET, is_near, with_secret
 from services.ingest.domain.polling import Page, Polling, pause, read_page
 from services.ingest.intake import Intake
 from services.ingest.registry import polls
@@ -33,7 +39,13 @@ MOST_BYTES: Final = 10_000_000
 MOST_PAGES: Final = 100
 TIMEOUT_SECONDS: Final = 30.0
 WHOLE_SECONDS: Final = 60.0
-"""The longest that an answer may take, however it trickles."""
+"""The longest that an answer may take, however it trickles; less than the lease of a turn."""
+TURN_SECONDS: Final = 300.0
+"""After so many seconds a carrier's turn ends with the page at hand."""
+AT_ONCE: Final = 8
+"""Carriers that are asked at the same time."""
+AT_A_TIME: Final = 500
+"""Items that are read at once: no more than the event loop can spare the time for."""
 
 
 class NoAnswer(Exception):
@@ -47,15 +59,19 @@ class NoAnswer(Exception):
 class PollingDoor:
     """Asks carriers for what is new; several processes share the turns."""
 
-    def __init__(self, intake: Intake, vault: Vault) -> None:
+    def __init__(self, intake: Intake, vault: Vault, *, near: bool = True) -> None:
+        """`near` says whether addresses of this machine and its networks may be asked, too."""
         self._intake = intake
         self._vault = vault
+        self._near = near
 
     async def run(self) -> None:
-        """Ask for ever; what is away now is tried again."""
+        """Ask for ever, several carriers side by side; what is away now is tried again."""
         async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False) as client:
-            # A carrier has MOST_PAGES answers of WHOLE_SECONDS at most.
-            await run_forever("polling", partial(self.turn, client), IDLE_SECONDS, within=None)
+            turn = partial(self.turn, client)
+            # A turn has an end of its own.
+            loops = (run_forever("polling", turn, IDLE_SECONDS, within=None) for _ in range(AT_ONCE))
+            await asyncio.gather(*loops)
 
     async def turn(self, client: httpx.AsyncClient) -> bool:
         """Ask the carrier whose turn it is; False where it is nobody's."""
@@ -88,37 +104,49 @@ class PollingDoor:
         recipe = self._intake.recipes[poll.carrier.format]
         if recipe.polling is None:
             raise NoAnswer(f"format {recipe.format} has no section [polling]")
-        position = poll.position
+        position, ends = poll.position, time.monotonic() + TURN_SECONDS
+        question = self._question(poll)
         for _ in range(MOST_PAGES):
-            page = await _page(client, poll, recipe.polling, position, self._authorization(poll))
+            page = await _page(client, question, recipe.polling, position)
             await self._take(poll, page)
             if page.position is None or page.position == position:
                 return
             if not await polls.advance(self._intake.pool, poll.carrier.code, position, page.position):
                 return
             position = page.position
-            if len(page.items) < recipe.polling.page:
+            if len(page.items) < recipe.polling.page or time.monotonic() > ends:
                 return
             await asyncio.sleep(1 / recipe.polling.per_second)
 
-    def _authorization(self, poll: Poll) -> dict[str, str]:
+    def _question(self, poll: Poll) -> "Question":
         if poll.sealed is None:
-            return {}
+            return Question(poll.url, {}, self._near)
         secret = self._vault.open_directly(polls.secret_place(poll.carrier.code), poll.sealed).decode()
-        return {"Authorization": f"Bearer {secret}"}
+        if SECRET in poll.url:
+            return Question(with_secret(poll.url, secret), {}, self._near)
+        return Question(poll.url, {"Authorization": f"Bearer {secret}"}, self._near)
 
     async def _take(self, poll: Poll, page: Page) -> None:
         if not page.items:
             return
         recipe, receipt = self._intake.recipes[poll.carrier.format], poll.carrier.receipt(DOOR, now_ms())
-        answers = await self._intake.take(poll.carrier, receipt, page.items, recipe.parse)
-        await self._intake.keep_rejected(poll.carrier, receipt, page.items, answers)
+        for first in range(0, len(page.items), AT_A_TIME):
+            part = page.items[first : first + AT_A_TIME]
+            answers = await self._intake.take(poll.carrier, receipt, part, recipe.parse)
+            await self._intake.keep_rejected(poll.carrier, receipt, part, answers)
 
 
-async def _page(
-    client: httpx.AsyncClient, poll: Poll, polling: Polling, position: str, headers: dict[str, str]
-) -> Page:
-    """One question and its answer.
+@dataclass(frozen=True, repr=False)
+class Question:
+    """Where and with what a carrier is asked; never printed, since it holds the key."""
+
+    url: str
+    headers: Mapping[str, str]
+    near: bool
+
+
+async def _page(client: httpx.AsyncClient, question: Question, polling: Polling, position: str) -> Page:
+    """One question and its answer, within `WHOLE_SECONDS` however it trickles.
 
     Raises:
         NoAnswer: none came, or one that cannot be read.
@@ -127,22 +155,53 @@ async def _page(
     if position:
         query[polling.after] = position
     try:
-        async with client.stream(
-            "GET", httpx.URL(poll.url).copy_merge_params(query), headers=headers
-        ) as answer:
-            if answer.status_code != 200:
-                raise NoAnswer(f"the carrier answers {answer.status_code}", _retry_after(answer))
-            body = await _body(answer)
-        return read_page(polling, parse_json(body))
-    except (httpx.HTTPError, TimeoutError) as away:
+        async with asyncio.timeout(WHOLE_SECONDS):
+            request = await _request(client, question, query)
+            body = await _answer(client, request)
+            return read_page(polling, await asyncio.to_thread(parse_json, body))
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as away:
         raise NoAnswer(f"the carrier does not answer: {type(away).__name__}") from None
     except (BadItem, Problem) as wrong:
         raise NoAnswer(str(wrong)) from None
 
 
+async def _request(
+    client: httpx.AsyncClient, question: Question, query: Mapping[str, str | int]
+) -> httpx.Request:
+    """The question to the very address that was looked at: a name may lead elsewhere a moment later.
+
+    Raises:
+        NoAnswer: it leads to this machine or its networks, which only a setting allows.
+    """
+    url = httpx.URL(question.url).copy_merge_params(query)
+    found = await asyncio.get_running_loop().getaddrinfo(url.host, url.port or 443, type=socket.SOCK_STREAM)
+    addresses = [str(each[4][0]) for each in found]
+    if not question.near and any(map(is_near, addresses)):
+        raise NoAnswer(
+            "the address leads to this machine or its own networks; BUUTA_INGEST_POLL_NEAR allows that"
+        )
+    headers = {**question.headers, "Host": url.netloc.decode("ascii"), "Accept-Encoding": "gzip"}
+    return client.build_request(
+        "GET", url.copy_with(host=addresses[0]), headers=headers, extensions={"sni_hostname": url.host}
+    )
+
+
+async def _answer(client: httpx.AsyncClient, request: httpx.Request) -> bytes:
+    answer = await client.send(request, stream=True, follow_redirects=False)
+    try:
+        if answer.status_code != 200:
+            raise NoAnswer(f"the carrier answers {answer.status_code}", _retry_after(answer))
+        body = await _body(answer)
+    finally:
+        await answer.aclose()
+    encoding = ",".join(answer.headers.get_list("content-encoding"))
+    return await asyncio.to_thread(unpacked, body, encoding, MOST_BYTES)
+
+
 async def _body(answer: httpx.Response) -> bytes:
+    """What came over the line, as it came: unpacking is bounded apart."""
     body = bytearray()
-    async for part in answer.aiter_bytes():
+    async for part in answer.aiter_raw():
         body += part
         if len(body) > MOST_BYTES:
             raise NoAnswer(f"the answer has more than {MOST_BYTES} bytes")

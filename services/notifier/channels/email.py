@@ -1,5 +1,6 @@
 """E-mail by SMTP, text and HTML."""
 
+import asyncio
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Final
@@ -30,7 +31,7 @@ class EmailChannel:
         self._settings = settings
 
     async def submit(self, letter: Letter) -> Submission:
-        """Hand a message to the relay; from DATA on, silence means that nobody knows."""
+        """Hand a message to the relay, within one time limit; from DATA on, silence means that nobody knows."""
         settings = self._settings
         client = aiosmtplib.SMTP(
             hostname=settings.smtp_host, port=settings.smtp_port, timeout=settings.provider_timeout,
@@ -38,14 +39,16 @@ class EmailChannel:
         )  # fmt: skip
         silence = Fate.TRY_AGAIN
         try:
-            await client.connect()
-            if settings.smtp_user:
-                await client.login(settings.smtp_user, settings.smtp_password.get_secret_value())
-            await client.mail(settings.mail_from)
-            await client.rcpt(letter.address)
-            silence = Fate.UNKNOWN
-            answer = await client.data(self._message(letter).as_bytes())
-            return Submission(Fate.ACCEPTED, str(answer.code))
+            # The client's own limit is for each answer, of which a conversation has ten; and a relay may drip.
+            async with asyncio.timeout(settings.provider_timeout):
+                await client.connect()
+                if settings.smtp_user:
+                    await client.login(settings.smtp_user, settings.smtp_password.get_secret_value())
+                await client.mail(settings.mail_from)
+                await client.rcpt(letter.address)
+                silence = Fate.UNKNOWN
+                answer = await client.data(self._message(letter).as_bytes())
+                return Submission(Fate.ACCEPTED, str(answer.code))
         except aiosmtplib.SMTPResponseException as refused:
             return Submission(FATES.get(refused.code // 100, Fate.TRY_AGAIN), str(refused.code))
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as broken:

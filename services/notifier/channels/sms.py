@@ -16,6 +16,8 @@ from services.notifier.domain.states import Fate
 from services.notifier.settings import NotifierSettings
 
 LINK_SECONDS: Final = 1.0
+ENQUIRE_SECONDS: Final = 5.0
+"""After so many seconds without a word the SMSC is asked whether it is there."""
 UDHI: Final = 0b01000000
 TEMPORARY: Final = frozenset(
     {"ESME_RTHROTTLED", "ESME_RMSGQFUL", "ESME_RSYSERR", "ESME_RX_T_APPN", "ESME_RDELIVERYFAILURE"}
@@ -30,6 +32,8 @@ class _Answers(AbstractHook):  # type: ignore[misc]
         self.left: set[str] = set()
         self._by_sequence: dict[int, str] = {}
         self.waiting: dict[str, asyncio.Future[str]] = {}
+        self.heard_at = 0.0
+        """When the SMSC said anything, by the event loop's clock."""
 
     async def sending(self, smpp_message: Any, pdu: bytes, client_id: str) -> None:
         if isinstance(smpp_message, SubmitSm):
@@ -41,6 +45,7 @@ class _Answers(AbstractHook):  # type: ignore[misc]
             self._by_sequence[smpp_message.sequence_num] = smpp_message.log_id
 
     async def received(self, smpp_message: Any, pdu: bytes, client_id: str) -> None:
+        self.heard_at = asyncio.get_running_loop().time()
         log_id = self._by_sequence.pop(getattr(smpp_message, "sequence_num", -1), None)
         if log_id is not None:
             self._resolve(log_id, smpp_message.command_status.name)
@@ -85,7 +90,9 @@ class SmsChannel:
             # Its log lines hold whole messages, addresses too.
             log_level=logging.CRITICAL, log_handler=logging.NullHandler(),
             socket_timeout=settings.provider_timeout,
+            enquire_link_interval=min(ENQUIRE_SECONDS, settings.provider_timeout),
         )  # fmt: skip
+        self._unheard_since: float | None = None
         self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -103,14 +110,21 @@ class SmsChannel:
 
     @property
     def waits_for(self) -> str | None:
-        """A bound session."""
-        bound = self._esme.session_state is SmppSessionState.BOUND_TX
-        return None if bound else "the SMSC has not bound our session"
+        """A bound session, and after a submission without an answer any word of the SMSC.
+
+        It is asked for one every few seconds; until then no further message is put in doubt.
+        """
+        if self._esme.session_state is not SmppSessionState.BOUND_TX:
+            return "the SMSC has not bound our session"
+        if self._unheard_since is not None and self._answers.heard_at < self._unheard_since:
+            return "the SMSC is silent"
+        return None
 
     async def submit(self, letter: Letter) -> Submission:
         """Submit all pieces; only when none has left may it be tried again after silence."""
         if self.waits_for is not None:
             return Submission(Fate.TRY_AGAIN, "not_bound")
+        begun = asyncio.get_running_loop().time()
         names = []
         self._reference = (self._reference + 1) % 256
         for place, (part, ucs2, joined) in enumerate(self._pieces(letter)):
@@ -119,6 +133,8 @@ class SmsChannel:
             self._answers.waiting[name] = asyncio.get_running_loop().create_future()
             await self._queue.enqueue(self._submit_sm(letter.address, part, ucs2, joined, name))
         statuses = await self._wait(names)
+        if self._answers.heard_at < begun:
+            self._unheard_since = begun
         return self._judged(names, statuses)
 
     def _pieces(self, letter: Letter) -> list[tuple[bytes, bool, bool]]:
