@@ -24,6 +24,7 @@ from services.portal.doors import rates, registrations, tracking
 from services.portal.live import LiveBoard
 from services.portal.registrations import Registrar
 from services.portal.settings import PortalSettings
+from services.portal.transit import Transit
 
 NAMINGS_SECONDS = 1.0
 
@@ -45,6 +46,7 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         await producer.start()
         edge = BoundedPool(pool, settings.database_timeout, silence)
         board = LiveBoard(edge)
+        transit = Transit(reading)
         app = FastAPI(
             title="Buuta portal", version=__version__, summary="Register and track parcels.",
             strict_content_type=False,
@@ -53,7 +55,7 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         registrar = Registrar(vault, codec, settings)
         app.include_router(registrations.router(edge, registrar, vault))
         app.include_router(tracking.router(edge, board))
-        app.include_router(rates.router(reading, settings))
+        app.include_router(rates.router(reading, transit, settings))
         app.include_router(operations("portal", readiness))
         try:
             namings = run_forever("namings", partial(registrar.follow_namings, pool), NAMINGS_SECONDS)
@@ -62,4 +64,5 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
             ):
                 yield app, failed
         finally:
+            transit.close()
             await producer.stop()

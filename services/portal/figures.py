@@ -29,10 +29,13 @@ with by_province as (
     select carrier, province, {LISTED} from rate_days where {DAYS} union all
     select carrier, province, {LISTED} from rate_months where {MONTHS}
   ) as asked group by carrier, province
-), sums as (
-  select * from by_province union all
-  select carrier, null, {SUMS} from by_province group by carrier
-), by_hours as (
+)
+select * from by_province union all
+select carrier, null, {SUMS} from by_province group by carrier
+order by carrier, province nulls first
+"""  # noqa: S608 - names from this file
+TRANSIT: Final = f"""
+with by_hours as (
   select carrier, province, hours, sum(parcels) as parcels from (
     select carrier, province, hours, parcels from transit_cells where {DAYS} union all
     select carrier, province, hours, parcels from transit_months where {MONTHS}
@@ -43,15 +46,11 @@ with by_province as (
 ), spread as (
   select carrier, province, hours, sum(parcels) over (partition by carrier, province order by hours) as upto,
     sum(parcels) over (partition by carrier, province) as whole from every_hours
-), quantiles as (
-  select carrier, province, min(hours) filter (where upto >= 0.5 * whole) as transit_p50,
-    min(hours) filter (where upto >= 0.9 * whole) as transit_p90,
-    min(hours) filter (where upto >= 0.95 * whole) as transit_p95
-  from spread where upto > 0 group by carrier, province
 )
-select sums.*, transit_p50, transit_p90, transit_p95 from sums left join quantiles
-  on quantiles.carrier = sums.carrier and quantiles.province is not distinct from sums.province
-order by sums.carrier, sums.province nulls first
+select carrier, province, min(hours) filter (where upto >= 0.5 * whole) as transit_p50,
+  min(hours) filter (where upto >= 0.9 * whole) as transit_p90,
+  min(hours) filter (where upto >= 0.95 * whole) as transit_p95
+from spread where upto > 0 group by carrier, province
 """  # noqa: S608 - names from this file
 LATENESS: Final = """
 with by_minutes as (
@@ -65,6 +64,7 @@ select carrier, max(whole)::bigint as scans, min(minutes) filter (where upto >= 
   min(minutes) filter (where upto >= 0.99 * whole) as p99_minutes
 from spread where upto > 0 group by carrier order by carrier
 """
+PATIENT_SECONDS: Final = 60
 MAY_LIMIT: Final = "select has_parameter_privilege('temp_file_limit', 'set')"
 
 
@@ -75,6 +75,13 @@ async def rates(con: Any, asked: Period, service: str | None) -> list[Any]:
     """
     cut = parts(asked)
     rows: list[Any] = await con.fetch(RATES, *cut.before, *cut.months, *cut.after, service)
+    return rows
+
+
+async def transit(con: Any, asked: Period, service: str | None) -> list[Any]:
+    """Hours within which so many parcels were delivered, by carrier and province, and by carrier alone."""
+    cut = parts(asked)
+    rows: list[Any] = await con.fetch(TRANSIT, *cut.before, *cut.months, *cut.after, service)
     return rows
 
 
@@ -95,6 +102,7 @@ class Figures:
 
     def __init__(self, pool: Any, seconds: float, silence: Silence) -> None:
         self._pool = BoundedPool(pool, seconds, silence)
+        self._patient = self._pool.patient(PATIENT_SECONDS)
         self._seconds = seconds
         self._silence = silence
 
@@ -118,6 +126,17 @@ class Figures:
             log.warning("figures_too_slow", why=type(slow).__name__)
             raise _busy(self._seconds) from None
 
+    @contextlib.asynccontextmanager
+    async def patiently(self) -> AsyncIterator[Any]:
+        """A connection for what nobody waits for, whose statements may take `PATIENT_SECONDS`.
+
+        Raises:
+            DatabaseAway: there is none, or it took longer.
+        """
+        async with self._patient.acquire() as con, con.transaction(readonly=True):
+            await con.execute(f"set local statement_timeout = '{PATIENT_SECONDS}s'")
+            yield con
+
 
 def _busy(seconds: float) -> Problem:
     return Problem(
@@ -135,11 +154,11 @@ async def opened(settings: PortalSettings, silence: Silence) -> AsyncIterator[Fi
         min_size=0,
         max_size=settings.figures_pool,
         timeout=5,
-        command_timeout=settings.figures_seconds + 1,
+        command_timeout=PATIENT_SECONDS + 1,
         server_settings={
             "application_name": "portal figures", "default_transaction_read_only": "on",
             "statement_timeout": milliseconds, "lock_timeout": milliseconds,
-            "idle_in_transaction_session_timeout": milliseconds, "work_mem": "32MB",
+            "idle_in_transaction_session_timeout": milliseconds, "work_mem": "64MB",
             "jit": "off",
         },
         setup=_limit(settings.figures_temp_mb),

@@ -43,7 +43,7 @@ class PortalSettings(SharedSettings):
     )
     changes_per_day: int = Field(50, ge=1, description="Versions of one registration in a day.")
     figures_pool: int = Field(
-        2, ge=1, le=50, description="Connections that figures are read on, beside those of everything else."
+        3, ge=2, le=50, description="Connections that figures are read on, beside those of everything else."
     )
     figures_seconds: float = Field(
         3.0,

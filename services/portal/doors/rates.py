@@ -1,8 +1,9 @@
 """`/rates`: the delivery-to-address rate by carrier and province, as a page and as JSON."""
 
+import asyncio
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
@@ -19,6 +20,7 @@ from services.portal.domain.rates import COUNTS, Choice, Counts
 from services.portal.doors.pages import page
 from services.portal.figures import Figures
 from services.portal.settings import PortalSettings
+from services.portal.transit import Quantiles, Question, Transit
 
 First = Annotated[
     date | None, Query(alias="from", ge=FIRST_DAY, le=LAST_DAY, description="First acceptance day.")
@@ -92,7 +94,7 @@ class Missing(BaseModel):
 
 
 class Rates(BaseModel):
-    """All figures of one snapshot, and beside them what is missing in them."""
+    """All figures of one snapshot but hours of transit, and beside them what is missing in them."""
 
     first_day: date
     last_day: date
@@ -100,6 +102,10 @@ class Rates(BaseModel):
     rates: list[Rate]
     counts_too: Annotated[
         list[Choice], Field(description="What else counts as delivered to the address, by choice.")
+    ]
+    transit_as_of: Annotated[
+        datetime | None,
+        Field(description="When hours of transit were read, which may be a little before; null: not yet."),
     ]
     lateness: list[Lateness]
     missing: Annotated[list[Missing], Field(description="Carriers and days without any accepted parcel.")]
@@ -124,18 +130,17 @@ class PublishedFigure(BaseModel):
     unknown_share: Share
 
 
-def router(figures: Figures, settings: PortalSettings) -> APIRouter:
+def router(figures: Figures, transit: Transit, settings: PortalSettings) -> APIRouter:
     """The figures for everybody; published cells of few parcels show no counts."""
     routes = APIRouter(tags=["figures"])
 
     async def read(asked: Period, service: str | None = None) -> Rates:
-        async with figures.snapshot() as con:
-            rows = await reading.rates(con, asked, service)
-            late = await reading.lateness(con, asked)
-            missing = await publishing.gaps(con, asked.first, min(asked.last, _yesterday()))
+        hours, (rows, late, missing) = await asyncio.gather(
+            transit.of(Question(asked, service)), _read(figures, asked, service)
+        )
         return Rates(
             first_day=asked.first, last_day=asked.last, service=service, counts_too=sorted(settings.choices),
-            rates=[_rate(row, settings.choices) for row in rows],
+            rates=[_rate(row, hours, settings.choices) for row in rows], transit_as_of=hours.as_of,
             lateness=[Lateness(**row) for row in late], missing=[Missing(**asdict(gap)) for gap in missing],
         )  # fmt: skip
 
@@ -169,6 +174,16 @@ def router(figures: Figures, settings: PortalSettings) -> APIRouter:
         return page(request, "rates", figures=await read(period(first, last, _today())))
 
     return routes
+
+
+async def _read(
+    figures: Figures, asked: Period, service: str | None
+) -> tuple[list[Any], list[Any], list[Any]]:
+    """Sums, lateness and days without a report, in one snapshot."""
+    async with figures.snapshot() as con:
+        rows = await reading.rates(con, asked, service)
+        late = await reading.lateness(con, asked)
+        return rows, late, await publishing.gaps(con, asked.first, min(asked.last, _yesterday()))
 
 
 def _next(request: Request, row: Any) -> str:
@@ -219,14 +234,18 @@ def _published(row: Any, smallest_cell: int) -> PublishedFigure:
     )  # fmt: skip
 
 
-def _rate(row: Any, choices: frozenset[Choice]) -> Rate:
+QUANTILES: Final = ("transit_p50", "transit_p90", "transit_p95")
+
+
+def _rate(row: Any, hours: Quantiles, choices: frozenset[Choice]) -> Rate:
     counted = _counted(row)
     counts = Counts(**counted, choices=choices)
+    within = hours.hours.get((row["carrier"], row["province"]))
     return Rate(
         carrier=row["carrier"], province=row["province"],
         **counted, under_way=counts.under_way,
         rate_net=counts.rate_net, rate_gross=counts.rate_gross, unknown_share=counts.unknown_share,
         first_attempt_share=counts.first_attempt_share,
         on_time_share=counts.on_time_share,
-        **{name: row[name] for name in ("transit_p50", "transit_p90", "transit_p95")},
+        **{name: within and within[name] for name in QUANTILES},
     )  # fmt: skip

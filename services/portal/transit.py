@@ -1,0 +1,103 @@
+"""Hours of transit: read beside the other figures, since nobody waits long for them.
+
+Quantiles are of every hour of every parcel, which no coarser sum gives. They are read by one connection, once for
+all who ask the same, and whoever asks gets what there is: what is read within a moment, or else what was read last.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+import structlog
+
+from buuta.storage.background import run_forever, said
+from services.portal import figures
+from services.portal.domain.periods import Period, period
+from services.portal.figures import Figures
+
+log = structlog.get_logger()
+WARM_SECONDS: Final = 300.0
+"""What most ask, the year until now, is read so often even if nobody asks."""
+FIRST_SECONDS: Final = 1.0
+"""How long somebody waits who asks what nobody asked before."""
+AGAIN_SECONDS: Final = 0.1
+REST: Final = 10.0
+"""What took a second to read is read again after so many."""
+MOST_KEPT: Final = 64
+MOST_READING: Final = 8
+
+
+class Question(NamedTuple):
+    """What is asked for."""
+
+    asked: Period
+    service: str | None
+
+
+@dataclass(frozen=True)
+class Quantiles:
+    """Hours by carrier and province, and when they were read; None where they are not known yet."""
+
+    hours: Mapping[tuple[str, str | None], Any]
+    as_of: datetime | None = None
+    read_at: float = 0.0
+    took: float = 0.0
+
+
+UNKNOWN: Final = Quantiles({})
+
+
+class Transit:
+    """What was read last, by question, and what is being read."""
+
+    def __init__(self, figures: Figures) -> None:
+        self._figures = figures
+        self._kept: OrderedDict[Question, Quantiles] = OrderedDict()
+        self._reading: dict[Question, asyncio.Task[None]] = {}
+        self._turn = asyncio.Semaphore(1)
+
+    async def run(self) -> None:
+        """Keep at hand what most ask, for ever."""
+        await run_forever("transit", self._usual, WARM_SECONDS)
+
+    async def _usual(self) -> None:
+        await self.of(Question(period(None, None, datetime.now(UTC).date()), None))
+
+    async def of(self, question: Question) -> Quantiles:
+        """What is known within a moment."""
+        kept = self._kept.get(question, UNKNOWN)
+        reading = self._reading.get(question) or self._begin(question, kept)
+        if reading is not None:
+            await asyncio.wait({reading}, timeout=FIRST_SECONDS if kept is UNKNOWN else AGAIN_SECONDS)
+        return self._kept.get(question, UNKNOWN)
+
+    def close(self) -> None:
+        """Read no further."""
+        for reading in self._reading.values():
+            reading.cancel()
+
+    def _begin(self, question: Question, kept: Quantiles) -> "asyncio.Task[None] | None":
+        if len(self._reading) >= MOST_READING or time.monotonic() < kept.read_at + REST * kept.took:
+            return None
+        reading = self._reading[question] = asyncio.create_task(self._read(question))
+        reading.add_done_callback(lambda _: self._reading.pop(question, None))
+        return reading
+
+    async def _read(self, question: Question) -> None:
+        try:
+            async with self._turn, self._figures.patiently() as con:
+                begun, as_of = time.monotonic(), datetime.now(UTC)
+                rows = await figures.transit(con, *question)
+        except Exception as why:
+            log.warning("transit_not_read", error=said(why))
+            return
+        ended = time.monotonic()
+        hours = {(row["carrier"], row["province"]): row for row in rows}
+        self._kept[question] = Quantiles(hours, as_of, ended, ended - begun)
+        self._kept.move_to_end(question)
+        if len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)
