@@ -29,7 +29,12 @@ def carrier_check(
     format_name: Annotated[str, typer.Option("--format", help="The format: `buuta carrier formats`.")],
     file: Annotated[
         Path,
-        typer.Option(exists=True, dir_okay=False, help="Samples: JSON, a JSON or form a line, CSV, XLSX."),
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            resolve_path=True,
+            help="Samples: JSON, a JSON or form a line, CSV, XLSX.",
+        ),
     ],
     json_: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
     url: Annotated[

@@ -32,7 +32,9 @@ group by 1, 2 order by 3 desc limit 100
 
 @facility.command("import")
 def import_(
-    path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV or XLSX file.")],
+    path: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, resolve_path=True, help="A CSV or XLSX file.")
+    ],
     carrier: Annotated[str, typer.Option(help="Whose facilities these are.")],
 ) -> None:
     """Register a carrier's facilities, or change them: columns code, name, commune (or old_commune), and others.

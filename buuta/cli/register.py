@@ -32,7 +32,9 @@ SPLIT = (
 
 
 def import_(
-    path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV or XLSX file.")],
+    path: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, resolve_path=True, help="A CSV or XLSX file.")
+    ],
 ) -> None:
     """Enter carriers into the register, or change their entries: columns code, name, and others.
 

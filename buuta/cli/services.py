@@ -55,7 +55,10 @@ def run_ingest(context: typer.Context) -> None:
 @ingest.command("file")
 def file(
     path: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="A CSV or XLSX file, or EPCIS in JSON.")
+        Path,
+        typer.Argument(
+            exists=True, dir_okay=False, resolve_path=True, help="A CSV or XLSX file, or EPCIS in JSON."
+        ),
     ],
     carrier: Annotated[str, typer.Option(help="The carrier whose scans these are.")],
     withdraw: Annotated[

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import dropwhile, islice
@@ -24,6 +24,7 @@ from services.ingest.storage import Carrier, FileProgress
 
 DOOR: Final = "file"
 BATCH: Final = 2000
+BATCH_CHARACTERS: Final = 4_000_000
 COLUMNS: Final = tuple(ScanItem.model_fields)
 REQUIRED: Final = ("number", "code", "occurred_at")
 BOOLEANS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -90,7 +91,7 @@ async def take_file(
             return summary
         rows = dropwhile(lambda row: row[0] <= begun.lines_done, sheet.rows)
         with Report(path, sheet.columns, begun.report_bytes) as report:
-            while batch := await asyncio.to_thread(list, islice(rows, BATCH)):
+            while batch := await asyncio.to_thread(_next_batch, rows):
                 await _take_batch(intake, carrier, batch, parse, summary, report)
                 written = await asyncio.to_thread(report.committed)
                 done = FileProgress(batch[-1][0], written, summary.counts)
@@ -99,6 +100,18 @@ async def take_file(
             summary.report = report.path
     await storage.finish_file(intake.pool, carrier.code, content)
     return summary
+
+
+def _next_batch(rows: Iterator[Row]) -> list[Row]:
+    """The next lines: at most `BATCH`, and no more than are soon read, however long they are."""
+    batch: list[Row] = []
+    characters = 0
+    for row in islice(rows, BATCH):
+        batch.append(row)
+        characters += sum(map(len, row[1].values())) + sum(map(len, row[2]))
+        if characters > BATCH_CHARACTERS:
+            break
+    return batch
 
 
 def content_hash(path: Path, way: str) -> bytes:
