@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -71,20 +71,24 @@ async def pinned(ground: Ground, module: str, env: dict[str, str]) -> AsyncItera
     """A service on the first core; yields its port."""
     port = free_port()
     command = ["taskset", "-c", "0", sys.executable, "-m", module]
-    child = Child(command, ground.folder / f"{module}.log", {**env, "BUUTA_PORT": str(port)})
+    inside = free_port()
+    ports = {"BUUTA_PORT": str(port), "BUUTA_OPERATIONS_PORT": str(inside)}
+    child = Child(command, ground.folder / f"{module}.log", env | ports)
     try:
-        await _ready(port, child)
+        await _ready((inside, port), child)
         yield port, child
     finally:
         child.stop()
 
 
-async def _ready(port: int, child: Child) -> None:
+async def _ready(ports: Sequence[int], child: Child) -> None:
+    """Wait until one of the ports says so: ingest has one for operations, the bare endpoint a single one."""
     asked = b"GET /health/ready HTTP/1.1\r\nHost: ingest\r\n\r\n"
     while child.alive:
-        with contextlib.suppress(OSError, RuntimeError, asyncio.IncompleteReadError):
-            await (await Connection.to(port)).answered(asked)
-            return
+        for port in ports:
+            with contextlib.suppress(OSError, RuntimeError, asyncio.IncompleteReadError):
+                await (await Connection.to(port)).answered(asked)
+                return
         await asyncio.sleep(0.1)
     raise RuntimeError(f"it ended: {child.output.read_text()[-2000:]}")
 

@@ -20,7 +20,7 @@ Buckets = Mapping[float, float]
 async def buckets(stack: Stack, service: str, name: str, **labels: str) -> dict[float, float]:
     """A histogram of a service as it stands."""
     async with httpx.AsyncClient() as client:
-        text = (await client.get(f"{stack.url(service)}/metrics")).text
+        text = (await client.get(f"{stack.operations(service)}/metrics")).text
     return {
         float(sample.labels["le"]): sample.value
         for family in text_string_to_metric_families(text)

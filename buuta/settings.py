@@ -7,10 +7,11 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import Field, PostgresDsn, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, PostgresDsn, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from buuta.errors import BadSettings
+from buuta.model.networks import read_networks
 
 Settings = TypeVar("Settings", bound="SharedSettings")
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -28,6 +29,14 @@ class Environment(StrEnum):
 
     DEVELOPMENT = "development"
     PRODUCTION = "production"
+
+
+def _networks(text: str) -> str:
+    read_networks(text)
+    return text
+
+
+Networks = Annotated[str, AfterValidator(_networks)]
 
 
 class SharedSettings(BaseSettings):
@@ -95,8 +104,17 @@ class SharedSettings(BaseSettings):
         ge=31,
         description="Days after a parcel's ending after which its number, scanned again, is another parcel.",
     )
-    host: str = Field("127.0.0.1", description="Address of the service's HTTP port.")
-    port: Port = Field(0, description="The service's HTTP port; 0 lets the system choose.")
+    host: str = Field("127.0.0.1", description="Address of the service's public HTTP port.")
+    port: Port = Field(0, description="The service's public HTTP port; 0 lets the system choose.")
+    operations_host: str = Field("127.0.0.1", description="Address of the service's operations port.")
+    operations_port: Port = Field(
+        0, description="The port of metrics, health and API pages, not for the public; 0 as above."
+    )
+    public_docs: bool = Field(False, description="Whether the public port has the API's pages, too.")
+    trusted_proxies: Networks = Field(
+        "",
+        description="Networks of proxies whose X-Forwarded-For is believed, with commas; none by default.",
+    )
     master_key: SecretStr = Field(
         SecretStr(""),
         description="32 bytes in hex that wrap every person's key; or a file's @PATH.",

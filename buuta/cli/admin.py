@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
-import asyncpg
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -22,14 +21,12 @@ from services.ingest.settings import IngestSettings
 from services.notifier import storage
 from services.notifier.settings import NotifierSettings
 from services.portal.settings import PortalSettings
-from services.portal.storage import add_shipper
 from services.tracker.settings import TrackerSettings
 
 Result = TypeVar("Result")
 console = Console()
 KINDS: Final = (IngestSettings, TrackerSettings, NotifierSettings, PortalSettings)
 topics = typer.Typer(help="Kafka topics.", no_args_is_help=True)
-shipper = typer.Typer(help="Shippers and their keys.", no_args_is_help=True)
 messages = typer.Typer(help="Outgoing messages: what is in doubt, and the switch.", no_args_is_help=True)
 
 
@@ -77,19 +74,6 @@ def topics_create() -> None:
     console.print("\n".join(created) if created else "Nothing to do: all topics exist.")
     for sentence in asyncio.run(warnings(settings)):
         console.print(f"Warning: {sentence}.", markup=False)
-
-
-@shipper.command("add")
-def shipper_add(
-    code: Annotated[str, typer.Argument(help="Short code.")],
-    name: Annotated[str, typer.Option(help="Name for people.")],
-) -> None:
-    """Add a shipper; its API key is shown once and kept as a hash."""
-    try:
-        key = with_database(lambda pool: add_shipper(pool, code, name))
-    except asyncpg.UniqueViolationError:
-        raise BadItem("shipper_known", f"shipper {code} exists") from None
-    console.print(f"API key  {key}\nIt is not shown again.")
 
 
 @messages.command("in-doubt")
@@ -204,7 +188,6 @@ def add_to(app: typer.Typer) -> None:
     app.command()(config)
     for name, group in (
         ("topics", topics),
-        ("shipper", shipper),
         ("messages", messages),
     ):
         app.add_typer(group, name=name)

@@ -22,6 +22,7 @@ from buuta.cli import (
     rebuild,
     retention,
     services,
+    shippers,
     standing,
     stuck,
 )
@@ -42,6 +43,7 @@ carriers.add_to(app)
 look.add_to(app)
 moves.add_to(app)
 operators.add_to(app)
+shippers.add_to(app)
 facilities.add_to(app)
 findings.add_to(app)
 keys.add_to(app)

@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from buuta.cli.admin import shipper, with_database
+from buuta.cli.admin import with_database
+from buuta.cli.shippers import shipper
 from buuta.contracts import registry
 from buuta.errors import BadItem
 from buuta.model.identifiers import normalise_number

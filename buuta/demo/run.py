@@ -55,9 +55,9 @@ def _where(stack: Stack) -> Panel:
     lines = [
         f"Tracking page   {stack.url('portal')}/",
         f"Rates           {stack.url('portal')}/rates",
-        f"Shippers' API   {stack.url('portal')}/docs",
-        f"Carriers' API   {stack.url('ingest')}/docs",
-        f"Metrics         {stack.url('tracker')}/metrics",
+        f"Shippers' API   {stack.operations('portal')}/docs",
+        f"Carriers' API   {stack.operations('ingest')}/docs",
+        f"Metrics         {stack.operations('tracker')}/metrics",
         "",
         f"VNPost's API key      {key}",
         f"GHN's webhook token   {token}",

@@ -28,7 +28,9 @@ from services.ingest.storage import Carrier
 from services.portal.storage import add_shipper
 
 SERVICES: Final = ("ingest", "tracker", "notifier", "portal")
-PREFERRED: Final = {"ingest": 8081, "portal": 8082, "tracker": 8083, "notifier": 8084}
+PREFERRED: Final = {"ingest": 8081, "portal": 8082}
+INSIDE: Final = {"ingest": 9081, "portal": 9082, "tracker": 9083, "notifier": 9084}
+"""Public ports, and those of operations, where they are free."""
 LAST_LINES: Final = 120
 """Enough to reach back behind the tracebacks of threads that end with their process."""
 CARRIERS: Final = (
@@ -63,16 +65,24 @@ class Stack:
     keys: dict[str, tuple[str, str]] = field(default_factory=dict)
     shipper_key: str = ""
     children: dict[str, Child] = field(default_factory=dict)
+    inside: dict[str, int] = field(default_factory=dict)
 
     def url(self, service: str) -> str:
-        """Where a service listens."""
+        """Where a service listens to the public."""
         return f"http://127.0.0.1:{self.ports[service]}"
+
+    def operations(self, service: str) -> str:
+        """Where a service tells operations how it is."""
+        return f"http://127.0.0.1:{self.inside[service]}"
 
     def start(self, service: str, name: str | None = None) -> None:
         """Start a service, or start it again; `name` tells a second one of its kind from the first."""
         name = name or service
         self.ports.setdefault(name, free_port())
-        env = {**self.env, "BUUTA_PORT": str(self.ports[name])}
+        self.inside.setdefault(name, free_port())
+        env = {
+            **self.env, "BUUTA_PORT": str(self.ports[name]), "BUUTA_OPERATIONS_PORT": str(self.inside[name]),
+        }  # fmt: skip
         command = [sys.executable, "-m", f"services.{service}"]
         self.children[name] = Child(command, self.folder / f"{name}.log", env)
 
@@ -87,7 +97,7 @@ class Stack:
                 if not self.children[service].alive:
                     raise RuntimeError(f"{service} ended:\n{self.tail(service)}")
                 with contextlib.suppress(httpx.HTTPError):
-                    answer = await client.get(f"{self.url(service)}/health/ready")
+                    answer = await client.get(f"{self.operations(service)}/health/ready")
                     if answer.status_code == 200:
                         return
                 await asyncio.sleep(0.1)
@@ -119,7 +129,8 @@ async def running(
         ends.callback(mail.stop)
         await sms.start()
         ports = {service: _port(preferred.get(service)) for service in SERVICES}
-        stack = Stack({}, database, broker, mail, sms, ports, folder)
+        inside = {service: _port(INSIDE[service] if preferred else None) for service in SERVICES}
+        stack = Stack({}, database, broker, mail, sms, ports, folder, inside=inside)
         stack.env = {**os.environ, **_variables(stack), **(more or {})}
         try:
             await _prepare(stack)

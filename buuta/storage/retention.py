@@ -69,7 +69,12 @@ RULES: Final = (
          "expires_at < $1 and not exists (select from key_usage u where u.key_id = old.id)"),
     Rule("key_usage", "ingest", "a year of use by day", 400, "day < $1::date"),
     Rule("key_changes", "ingest", "five years: who gave which key to whom", 1826, "changed_at < $1"),
-    Rule("operators", "ingest", "a year and a half after they left", 600, "ended_at < $1"),
+    Rule("signed_requests", "ingest", "as long as a signature holds", 1, "taken_at < $1"),
+    Rule("access_keys", "ingest, portal", "a year and a half after it expired", 600, "expires_at < $1"),
+    Rule("access_key_changes", "ingest, portal", "five years: who gave which key to whom", 1826, "changed_at < $1"),
+    Rule("operators", "ingest", "a year and a half after their last key expired", 600,
+         "added_at < $1 and not exists ("
+         "select from access_keys k where k.kind = 'operator' and k.holder = old.name)"),
     Rule("facilities", "ingest", "for good: the register"),
     Rule("polls", "ingest", "for good: a row a carrier"),
     Rule("code_mappings", "ingest", "for good: what scans were mapped by"),

@@ -8,6 +8,11 @@ CLOCK_SKEW = Gauge(
     "buuta_clock_skew_seconds",
     "By how much this machine's clock is ahead of PostgreSQL's; negative: behind.",
 )
+HTTP_REFUSED = Counter(
+    "buuta_http_refused_total",
+    "Requests and connections that were refused before any work, and why.",
+    ["why"],
+)
 DELAYS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 300, 3600)
 """Bounds of what must not take longer than a second, in seconds."""
 

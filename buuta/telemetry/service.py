@@ -16,8 +16,10 @@ import uvicorn
 import uvloop
 
 from buuta.errors import BadSettings, BuutaError
+from buuta.model.networks import read_networks
 from buuta.settings import Settings, SharedSettings, doubts, load
 from buuta.telemetry import logs
+from buuta.telemetry.connections import limited
 
 log = structlog.get_logger()
 GRACE_SECONDS = 10
@@ -35,14 +37,36 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def http(app: Any, settings: SharedSettings) -> AsyncIterator[int]:
-    """Serve an ASGI app on the settings' host and port; yields the port."""
-    listener = socket.create_server((settings.host, settings.port))
+    """Serve an app on the public port, and what it has for operations on theirs; yields the public port.
+
+    An app that knows of no other for operations is all for operations.
+    """
+    operations = getattr(app.state, "operations", None)
+    inside = (settings.operations_host, settings.operations_port)
+    if operations is None:
+        async with _served(app, inside, settings) as port:
+            yield port
+        return
+    async with (
+        _served(operations, inside, settings),
+        _served(app, (settings.host, settings.port), settings) as port,
+    ):
+        yield port
+
+
+@contextlib.asynccontextmanager
+async def _served(app: Any, address: tuple[str, int], settings: SharedSettings) -> AsyncIterator[int]:
+    listener = socket.create_server(address)
     port: int = listener.getsockname()[1]
+    proxies = read_networks(settings.trusted_proxies)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3
-    )
+        app, http=limited(proxies), ws="none", lifespan="off", log_config=None, log_level="error", access_log=False,
+        proxy_headers=bool(proxies), forwarded_allow_ips=[str(each) for each in proxies],
+        server_header=False, timeout_graceful_shutdown=3,
+    )  # fmt: skip
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
+    log.info("listening", host=address[0], port=port)
     try:
         yield port
     finally:

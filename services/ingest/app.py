@@ -9,7 +9,6 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from buuta import __version__
 from buuta.contracts import registry
 from buuta.storage import set_aside
 from buuta.storage.background import Step, run_forever, running
@@ -18,8 +17,9 @@ from buuta.storage.pool import open_pool
 from buuta.storage.unlocking import locked_vault, unlock_at_start, unlock_soon
 from buuta.streaming.producer import Producer
 from buuta.telemetry.health import Readiness
-from buuta.telemetry.routes import operations
-from buuta.web import problems
+from buuta.web.edge import edge_app
+from buuta.web.limits import HttpLimits
+from buuta.web.operations import with_operations
 from services.ingest.capture import earnest, sandbox
 from services.ingest.carriers import all_recipes
 from services.ingest.copies import QUICK_SECONDS, Copies
@@ -27,7 +27,7 @@ from services.ingest.domain.item import ScanItem
 from services.ingest.domain.recipe import Recipe
 from services.ingest.doors import epcis, office, reading, scans, shippers, webhooks
 from services.ingest.doors import manifests as manifest_door
-from services.ingest.doors.gate import Gate, Intakes
+from services.ingest.doors.gate import Gate, World, Worlds
 from services.ingest.doors.kafka import KafkaDoor
 from services.ingest.doors.polling import PollingDoor
 from services.ingest.intake import Intake, RecipeBook, Target
@@ -36,9 +36,11 @@ from services.ingest.quarantine import held
 from services.ingest.quarantine.desk import Way
 from services.ingest.quarantine.replay import Keys
 from services.ingest.quarantine.shelter import Shelter, Topic
+from services.ingest.records import RealRecords, SandboxRecords
 from services.ingest.registry import manifests
 from services.ingest.registry.facilities import Facilities
 from services.ingest.registry.keyring import Keyring
+from services.ingest.registry.signatures import Signatures
 from services.ingest.registry.tally import Tally, measure_silence
 from services.ingest.settings import IngestSettings
 from services.ingest.spool import Spool, enqueue
@@ -51,17 +53,16 @@ PATIENT: Final = 5
 
 def build(settings: IngestSettings, gate: Gate, more: Sequence[APIRouter], readiness: Readiness) -> FastAPI:
     """The HTTP app of ingest."""
-    app = FastAPI(title="Buuta ingest", version=__version__, summary="Carriers report scans here.")
-    problems.install(app)
+    limits = HttpLimits(max(settings.ingest_body_bytes, webhooks.MOST_BYTES), settings.ingest_inside_bytes)
+    app = edge_app("Buuta ingest", "Carriers report scans here.", limits)
     # First, since most requests are of one report, and routes are tried in their order.
     app.router.routes.insert(0, webhooks.route(gate))
     app.include_router(scans.router(gate, settings.ingest_body_bytes, settings.ingest_items))
     for routes in more:
         app.include_router(routes)
     rules = ",".join(f"{each.format}-{each.version}" for each in gate.recipes.values())
-    app.include_router(operations("ingest", readiness, rules))
     app.openapi = lambda: _openapi(app, gate.recipes)  # type: ignore[method-assign]
-    return app
+    return with_operations(app, "ingest", readiness, rules, docs=settings.public_docs)
 
 
 def _openapi(app: FastAPI, recipes: Mapping[str, Recipe]) -> dict[str, Any]:
@@ -101,27 +102,16 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         shelter = Shelter(pool, vault, Topic(settings.quarantine_topic, settings.kafka, producer), edge)
         book, keyring, facilities = RecipeBook(recipes), Keyring(edge, vault), Facilities(pool)
         tally, keeping = Tally(), Keeping(edge, vault, shelter.keep)
-        intakes = Intakes(
-            Intake(
-                Target(
-                    spool.put,
-                    shelter.keep,
-                    partial(keep_facts, edge),
-                    codec,
-                    book,
-                    facilities.placed,
-                    tally,
-                    keeping.take,
-                    Copies(edge.patient(QUICK_SECONDS)),
-                ),
-                patient,
-                vault,
-            ),
-            Intake(Target(_nowhere, _nowhere, _nowhere, codec, book), patient, vault),
-        )
-        gate = Gate(intakes, keyring, settings.ingest_inside_bytes)
+        target = Target(
+            spool.put, shelter.keep, partial(keep_facts, edge), codec, book, facilities.placed, tally,
+            keeping.take, Copies(edge.patient(QUICK_SECONDS)),
+        )  # fmt: skip
+        real = Intake(target, patient, vault)
+        trial = Intake(Target(_nowhere, _nowhere, _nowhere, codec, book), patient, vault)
+        worlds = Worlds(World(real, RealRecords(edge, vault)), World(trial, SandboxRecords()))
+        gate = Gate(worlds, keyring, Signatures(edge), settings.ingest_inside_bytes)
         limits = epcis.Limits(settings.ingest_body_bytes, settings.ingest_items)
-        kafka_door = KafkaDoor(settings.kafka, intakes.real, codec)
+        kafka_door = KafkaDoor(settings.kafka, real, codec)
         follow: dict[str, Step] = {
             "mappings": partial(_read_mappings, pool, book, recipes), "quarantine": partial(held.measure, pool),
             "key_usage": keyring.write_down, "facilities": facilities.refresh,
@@ -129,7 +119,7 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
             "silence": partial(measure_silence, pool), "manifests": partial(manifests.check, pool),
             "set_aside": partial(set_aside.measure, pool),
         }  # fmt: skip
-        asking = PollingDoor(intakes.real, vault, near=settings.ingest_poll_near)
+        asking = PollingDoor(real, vault, near=settings.ingest_poll_near)
         work = [keyring.run(), spool.run(), shelter.run(), asking.run(), unlock_soon(pool, vault, failed)]
         # Each by itself: one that fails, or that hangs, starves no other.
         work += [run_forever(name, step, FOLLOW_SECONDS) for name, step in follow.items()]
@@ -138,9 +128,8 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         try:
             more = [
                 office.router(office.Office(Keys(vault, codec), edge, Way(spool.put, keeping.take), book)),
-                reading.router(gate, edge, vault), manifest_door.router(gate, edge),
-                shippers.router(gate, edge),
-                epcis.router(gate, earnest(intakes.real, enqueue, spool.room), sandbox(intakes.sandbox), limits),
+                reading.router(gate), manifest_door.router(gate), shippers.router(gate),
+                epcis.router(gate, earnest(real, enqueue, spool.room), sandbox(trial), limits),
             ]  # fmt: skip
             async with running(*work):
                 yield build(settings, gate, more, readiness), failed

@@ -101,6 +101,11 @@ class Parts:
     room: Callable[[], Awaitable[None]] | None = None
     turns: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether nothing remains but the job."""
+        return self.enqueue is None
+
 
 def earnest(intake: Intake, enqueue: Enqueue, room: Callable[[], Awaitable[None]] | None = None) -> Parts:
     """Capturing for good; `enqueue` puts records into the spool."""
@@ -192,7 +197,7 @@ class _Capture:
         await self._written(ones, made, holding)
 
     def _ones(self, whole: Whole) -> Sequence[str]:
-        return whole.uris if self._parts.enqueue is None else whole.alone
+        return whole.uris if self._parts.is_sandbox else whole.alone
 
     async def _planned(self, holding: Sequence[Whole]) -> Plan:
         if not holding:
@@ -232,7 +237,7 @@ class _Capture:
             if self._parts.enqueue is not None:
                 await _put(con, self._parts.enqueue, pairs, reading)
             if is_last:
-                await epcis_rows.keep_job(con, self._carrier.code, self._job)
+                await epcis_rows.keep_job(con, (self._carrier.code, self._parts.is_sandbox), self._job)
         self._intake.note(self._carrier, reading)
         self._intake.count(self._receipt, reading)
         self._job.counts.update(answer.result.value for answer in reading.answers)

@@ -63,13 +63,15 @@ delete from epcis_events where ctid in (
 """
 """An event older than a year steers nothing; each capture takes some old ones along."""
 KEEP_JOB: Final = """
-insert into epcis_captures (id, carrier, behaviour, success, events, errors, warnings, created_at)
-values ($1, $2, $3, $4, $5, $6, $7, to_timestamp($8 / 1000.0))
+insert into epcis_captures (id, carrier, sandbox, behaviour, success, events, errors, warnings, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, to_timestamp($9 / 1000.0))
 """
 JOB: Final = """
 select id, created_at, finished_at, behaviour, success, events, errors, warnings from epcis_captures
-where carrier = $1 and ($2::uuid is null or id = $2) order by created_at desc limit $3
+where carrier = $1 and sandbox = $2 and ($3::uuid is null or id = $3) order by created_at desc limit $4
 """
+Whose = tuple[str, bool]
+"""A carrier, and whether it is its sandbox."""
 
 
 class Stale(Exception):
@@ -175,14 +177,14 @@ async def keep_changes(con: Any, carrier: str, told: Iterable[Change]) -> None:
         await con.execute(KEEP_CHANGES, carrier, *map(list, zip(*rows, strict=True)))
 
 
-async def keep_job(con: Any, carrier: str, job: Any) -> None:
+async def keep_job(con: Any, whose: Whose, job: Any) -> None:
     """Note what became of a document."""
     errors, warnings = (json.dumps([vars(each) for each in found]) for found in (job.wrong, job.warnings))
-    values = (job.id, carrier, job.behaviour, job.success, job.events, errors, warnings, job.begun_at)
+    values = (job.id, *whose, job.behaviour, job.success, job.events, errors, warnings, job.begun_at)
     await con.execute(KEEP_JOB, *values)
 
 
-async def jobs(con: Any, carrier: str, most: int, job_id: Any = None) -> Sequence[Any]:
-    """The carrier's jobs, the latest first, or that one."""
-    rows: Sequence[Any] = await con.fetch(JOB, carrier, job_id, most)
+async def jobs(con: Any, whose: Whose, most: int, job_id: Any = None) -> Sequence[Any]:
+    """Their jobs, the latest first, or that one."""
+    rows: Sequence[Any] = await con.fetch(JOB, *whose, job_id, most)
     return rows

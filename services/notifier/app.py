@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
-
 from buuta.storage.background import run_forever, running
 from buuta.storage.outbox import Relay
 from buuta.storage.unlocking import locked_vault, unlock_at_start, unlock_soon
@@ -17,7 +15,7 @@ from buuta.streaming import stream
 from buuta.streaming.stream import Route
 from buuta.streaming.worker import ChunkWorker
 from buuta.telemetry.health import Readiness
-from buuta.telemetry.routes import operations
+from buuta.web.operations import operations_app
 from services.notifier.channels.email import EmailChannel
 from services.notifier.channels.sms import SmsChannel
 from services.notifier.chunks import EXPECTED, ChunkPlan
@@ -42,8 +40,7 @@ async def wire(settings: NotifierSettings) -> AsyncIterator[tuple[Any, "asyncio.
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     readiness = Readiness("database", "kafka", "partitions", "sms")
     vault = locked_vault(settings)
-    app = FastAPI(title="Buuta notifier", openapi_url=None)
-    app.include_router(operations(CONSUMER, readiness, VERSION))
+    app = operations_app(CONSUMER, readiness, VERSION)
     route = Route(CONSUMER, settings.milestones_topic, EXPECTED, settings.notifications_topic)
     async with stream.opened(settings, route, readiness) as parts:
         await unlock_at_start(parts.pool, vault)

@@ -4,11 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from fastapi import FastAPI
-
-from buuta import __version__
 from buuta.contracts import registry
 from buuta.storage.background import run_forever, running
 from buuta.storage.bounded import BoundedPool, Silence
@@ -17,16 +14,19 @@ from buuta.storage.pool import open_pool
 from buuta.storage.unlocking import locked_vault, unlock_at_start, unlock_soon
 from buuta.streaming.producer import Producer
 from buuta.telemetry.health import Readiness
-from buuta.telemetry.routes import operations
-from buuta.web import problems
+from buuta.web.edge import edge_app
+from buuta.web.limits import HttpLimits
+from buuta.web.operations import with_operations
 from services.portal import figures
-from services.portal.doors import rates, registrations, tracking
+from services.portal.doors import pages, rates, registrations, tracking
 from services.portal.live import LiveBoard
 from services.portal.registrations import Registrar
 from services.portal.settings import PortalSettings
 from services.portal.transit import Transit
 
-NAMINGS_SECONDS = 1.0
+NAMINGS_SECONDS: Final = 1.0
+LIMITS: Final = HttpLimits(body_bytes=64_000, inside_bytes=16_000_000)
+"""A registration has some hundred bytes."""
 
 
 @contextlib.asynccontextmanager
@@ -47,16 +47,13 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         edge = BoundedPool(pool, settings.database_timeout, silence)
         board = LiveBoard(edge)
         transit = Transit(reading)
-        app = FastAPI(
-            title="Buuta portal", version=__version__, summary="Register and track parcels.",
-            strict_content_type=False,
-        )  # fmt: skip
-        problems.install(app)
+        app = edge_app("Buuta portal", "Register and track parcels.", LIMITS, strict_content_type=False)
         registrar = Registrar(vault, codec, settings)
         app.include_router(registrations.router(edge, registrar, vault))
         app.include_router(tracking.router(edge, board))
         app.include_router(rates.router(reading, transit, settings))
-        app.include_router(operations("portal", readiness))
+        app.mount("/static", pages.static())
+        with_operations(app, "portal", readiness, docs=settings.public_docs)
         try:
             namings = run_forever("namings", partial(registrar.follow_namings, pool), NAMINGS_SECONDS)
             async with running(

@@ -7,7 +7,7 @@ from typing import Any, Final
 from buuta.model.identifiers import owner_of, parcel_key
 from buuta.model.steering import MOST_SCANS, Facts, steering
 from buuta.model.times import VIETNAM_MINUTES
-from buuta.storage.keys import new_secret, secret_hash
+from buuta.storage.access import AccessKeys, Holder, holder_of
 
 PARCEL: Final = """
 select parcel_key, status, reason, reported_status, attempts, delivery_mode, outcome, last_at,
@@ -27,6 +27,11 @@ from (
 ) as first_received
 where occurred_at >= $3
 order by occurred_at desc, event_id
+"""
+SHIPPERS: Final = """
+select code, name, max(last_used_at) as last_used_at,
+  count(*) filter (where hash is not null and (expires_at is null or expires_at > now())) as keys
+from shippers left join access_keys on kind = 'shipper' and holder = code group by code, name order by code
 """
 
 
@@ -109,8 +114,7 @@ async def versions(con: Any, keys: Sequence[str]) -> dict[str, str]:
 
 async def shipper_of(con: Any, key: str) -> str | None:
     """The shipper whose API key this is."""
-    code: str | None = await con.fetchval("select code from shippers where key_hash = $1", secret_hash(key))
-    return code
+    return await holder_of(con, Holder.SHIPPER, key)
 
 
 async def is_shipper(con: Any, code: str) -> bool:
@@ -119,13 +123,13 @@ async def is_shipper(con: Any, code: str) -> bool:
     return found
 
 
-async def add_shipper(con: Any, code: str, name: str) -> str:
+async def add_shipper(con: Any, code: str, name: str, by: str = "buuta") -> str:
     """Add a shipper; returns its API key, which is shown once."""
-    key = new_secret("bs")
-    await con.execute(
-        "insert into shippers (code, name, key_hash) values ($1, $2, $3)",
-        code,
-        name,
-        secret_hash(key),
-    )
-    return key
+    await con.execute("insert into shippers (code, name) values ($1, $2)", code, name)
+    return (await AccessKeys(con, Holder.SHIPPER, by).make(code)).key
+
+
+async def shippers(con: Any) -> Sequence[Any]:
+    """All shippers, with how many keys are valid, and the last use of one."""
+    rows: Sequence[Any] = await con.fetch(SHIPPERS)
+    return rows

@@ -5,15 +5,13 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from fastapi import FastAPI
-
 from buuta.model.times import DAY_MS
 from buuta.storage.background import run_forever, running
 from buuta.streaming import stream
 from buuta.streaming.stream import Route
 from buuta.streaming.worker import ChunkWorker
 from buuta.telemetry.health import Readiness
-from buuta.telemetry.routes import operations
+from buuta.web.operations import operations_app
 from services.tracker.chunks import EXPECTED, ChunkFold
 from services.tracker.deadlines import Timekeeper
 from services.tracker.domain.rules import VERSION
@@ -30,8 +28,7 @@ async def wire(settings: TrackerSettings) -> AsyncIterator[tuple[Any, "asyncio.F
     """The running tracker: its HTTP app, and a future that fails when it cannot go on."""
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     readiness = Readiness("database", "kafka", "partitions")
-    app = FastAPI(title="Buuta tracker", openapi_url=None)
-    app.include_router(operations("tracker", readiness, VERSION))
+    app = operations_app("tracker", readiness, VERSION)
     route = Route(CONSUMER, settings.events_topic, EXPECTED, settings.milestones_topic)
     async with stream.opened(settings, route, readiness) as parts:
         fold = ChunkFold(

@@ -45,7 +45,7 @@ class Ground:
     async def noticed(self, service: str, part: str, *, ready: bool) -> bool:
         """Whether a service says that it waits for a part, and whether it is ready all the same."""
         async with httpx.AsyncClient(timeout=10) as client:
-            answer = (await client.get(f"{self.stack.url(service)}/health/ready")).json()
+            answer = (await client.get(f"{self.stack.operations(service)}/health/ready")).json()
         return part in answer["waits_for"] and answer["ready"] == ready
 
 

@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pyarrow.parquet as pq
 import pytest
 from prometheus_client import REGISTRY
@@ -21,6 +20,7 @@ from buuta.telemetry.health import Readiness
 from services.ingest.app import wire
 from services.ingest.settings import IngestSettings
 from services.tracker.deadlines import LOOK, MOST, Timekeeper
+from tests.integration.doors import operations
 from tests.integration.parts import FakeRecord, chunk, encode, everything, producer_on, worker
 from tests.scans import HOUR, registration, scan
 from tests.waiting import until
@@ -135,15 +135,13 @@ async def test_an_ingest_whose_clock_is_eleven_minutes_off_says_so(
 ) -> None:
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 660)
-    async with wire(IngestSettings(**settings.model_dump())) as (app, _):
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
+    async with wire(IngestSettings(**settings.model_dump())) as (app, _), operations(app) as client:
 
-            async def said() -> bool:
-                answer = await client.get("/health/ready")
-                return answer.status_code == 503 and "clock" in answer.json()["waits_for"]
+        async def said() -> bool:
+            answer = await client.get("/health/ready")
+            return answer.status_code == 503 and "clock" in answer.json()["waits_for"]
 
-            await until(said, "readiness names the clock")
+        await until(said, "readiness names the clock")
 
 
 MANY = """

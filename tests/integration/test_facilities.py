@@ -13,7 +13,7 @@ from services.ingest.registry.facilities import provinces
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier
 from tests.integration.command import buuta
-from tests.integration.doors import GOOD, add_carrier, log
+from tests.integration.doors import GOOD, add_carrier, inside, log
 from tests.waiting import until
 
 COLUMNS = (
@@ -89,7 +89,7 @@ async def test_a_scan_takes_the_place_of_its_facility_unless_it_says_its_own(
             return answer.status_code == 200 and any(each["commune"] for each in await log(settings))
 
         await until(placed, "ingest knows the facility")
-        metrics = (await client.get("/metrics")).text
+        metrics = (await inside(client).get("/metrics")).text
     newest = {event["number"]: event for event in await log(settings)}
     assert (newest["Z82BS"]["province"], newest["Z82BS"]["commune"]) == ("01", "00070")
     assert (newest["OWN"]["province"], newest["OWN"]["commune"]) == ("79", None)

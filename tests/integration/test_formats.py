@@ -19,7 +19,7 @@ from services.ingest.intake import Intake
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier
 from tests.golden import PAIRS, WEBHOOK_PAIRS, Pair, named
-from tests.integration.doors import add_carrier, intake_on, log, quarantined, ready
+from tests.integration.doors import add_carrier, inside, intake_on, log, quarantined, ready
 from tests.integration.parts import producer_on
 from tests.unit.test_carriers import GHN
 from tests.waiting import until
@@ -103,7 +103,7 @@ async def test_a_new_carrier_is_two_tables_and_no_code(
     [event] = await log(settings)
     assert (event["number"], event["status"], event["delivery_mode"]) == ("HT-1", "delivered", "address")
     assert (event["occurred_at"], event["province"]) == (1795487400000, "01")
-    assert "/v1/webhooks/{token}/hoptac" in (await client.get("/openapi.json")).json()["paths"]
+    assert "/v1/webhooks/{token}/hoptac" in (await inside(client).get("/openapi.json")).json()["paths"]
 
 
 @pytest.mark.parametrize(

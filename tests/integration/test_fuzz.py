@@ -39,11 +39,12 @@ class Live:
 async def live(settings: SharedSettings, pool: Any) -> AsyncIterator[Live]:
     key, _ = await add_carrier(pool, Carrier("vnp", "VNPost", "buuta"))
     _, token = await add_carrier(pool, Carrier("vtp", "Viettel Post", "viettelpost"))
-    own = IngestSettings(**settings.model_dump() | {"port": 0, "ingest_body_bytes": 200_000})
+    more = {"port": 0, "ingest_body_bytes": 200_000, "public_docs": True}
+    own = IngestSettings(**settings.model_dump() | more)
     async with (
         wire(own) as (app, _),
         http(app, own) as port,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client,
     ):
         await until(lambda: ready(client), "ingest is ready")
         yield Live(f"http://127.0.0.1:{port}", key, token)

@@ -20,7 +20,7 @@ from services.ingest.intake import Result
 from services.ingest.registry.locksmith import Locksmith
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier
-from tests.integration.doors import GOOD, Door, add_carrier, intake_on, log, quarantined
+from tests.integration.doors import GOOD, Door, add_carrier, inside, intake_on, log, quarantined
 from tests.integration.parts import database_away
 from tests.unit.test_carriers import FORM, GHN
 from tests.waiting import until
@@ -65,7 +65,7 @@ async def test_an_unknown_code_is_kept_encrypted_and_counted(
     [kept] = await quarantined(settings, pool)
     assert (kept.carrier, kept.code, kept.reason) == ("vnp", "teleported", "unknown_code")
     assert b"Lan" in kept.said
-    metrics = (await door.client.get("/metrics")).text
+    metrics = (await inside(door.client).get("/metrics")).text
     assert 'buuta_ingest_unknown_codes_total{carrier="vnp"}' in metrics
     assert "teleported" not in metrics
     assert "0912345678" not in metrics
@@ -164,7 +164,7 @@ async def test_a_guessed_token_and_another_vendors_token_learn_nothing(door: Doo
 
 
 async def test_the_description_is_openapi_3_1_and_names_every_door(door: Door) -> None:
-    described = (await door.client.get("/openapi.json")).json()
+    described = (await inside(door.client).get("/openapi.json")).json()
     assert described["openapi"].startswith("3.1")
     assert {"/v1/scans", "/v1/webhooks/{token}/ghn", "/v1/webhooks/{token}/ghtk"} <= described[
         "paths"
@@ -191,7 +191,7 @@ async def test_kafka_and_the_spool_away_is_an_honest_503_with_retry_after(
         async with database_away(settings):
 
             async def waits_for_both() -> bool:
-                waiting = await client.get("/health/ready")
+                waiting = await inside(client).get("/health/ready")
                 return (
                     waiting.status_code == 503
                     and {"kafka", "database"} <= waiting.json()["waits_for"].keys()
@@ -251,7 +251,7 @@ async def test_nothing_is_served_before_the_database_is_migrated(settings: Share
     ):
 
         async def told() -> bool:
-            waits = (await client.get("/health/ready")).json()["waits_for"]
+            waits = (await inside(client).get("/health/ready")).json()["waits_for"]
             return "buuta migrate" in waits.get("database", "")
 
         await until(told, "readiness names the missing migration")

@@ -1,6 +1,7 @@
 """Keys at the doors: what each opens, how much at once, and what is kept of its use."""
 
 import json
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,8 +13,11 @@ from buuta.settings import SharedSettings
 from buuta.storage.vault import Vault, read_master_key
 from services.ingest.domain.keys import Kind, Limits, Scope
 from services.ingest.registry.locksmith import Cut, Locksmith, Shown, changes_of, keys_of
+from services.ingest.registry.signatures import Signatures
 from tests.integration.command import buuta
 from tests.integration.doors import GOOD, Door, log
+from tests.integration.parts import chunk, worker
+from tests.scans import scan
 from tests.unit.test_carriers import GHN
 from tests.waiting import until
 
@@ -39,7 +43,7 @@ async def test_a_key_opens_what_it_was_cut_for(door: Door, settings: SharedSetti
     expired = await made(settings, pool, Cut(Kind.API, expires_at=datetime.now(UTC)))
     reporter = await made(settings, pool, Cut(Kind.API, (Scope.REPORT,)))
     webhook = await made(settings, pool, Cut(Kind.WEBHOOK))
-    for key, status, code in ((reader, 403, "scope_missing"), (elsewhere, 403, "address_not_allowed"),
+    for key, status, code in ((reader, 403, "scope_missing"), (elsewhere, 401, "key_unknown"),
                               (expired, 401, "key_unknown")):  # fmt: skip
         answer = await post(door, key.key)
         assert (answer.status_code, answer.json()["code"]) == (status, code)
@@ -59,21 +63,101 @@ async def test_a_webhook_token_is_used_from_its_vendors_addresses(
         assert answer.status_code == status
 
 
+def signed(
+    key: Shown, method: str, target: str, body: str = "", identity: str = "", kind: str = "application/json"
+) -> dict[str, str]:
+    """The headers of a signed request, as the standard's own library makes them."""
+    assert key.signing_secret is not None
+    now, identity = datetime.now(UTC), identity or uuid.uuid4().hex
+    payload = f"{method} {target}\n{kind}\n{body}"
+    return {
+        "authorization": f"Bearer {key.key}", "webhook-id": identity,
+        "webhook-timestamp": str(int(now.timestamp())), "content-type": kind,
+        "webhook-signature": Webhook(key.signing_secret).sign(identity, now, payload),
+    }  # fmt: skip
+
+
 async def test_a_signing_key_is_worth_nothing_without_its_signature(
     door: Door, settings: SharedSettings, pool: Any
 ) -> None:
     key = await made(settings, pool, Cut(Kind.SIGNING))
-    assert key.signing_secret is not None
     assert (await post(door, key.key)).status_code == 401
-    now = datetime.now(UTC)
-    headers = {
-        "webhook_id": "m1", "webhook_timestamp": str(int(now.timestamp())),
-        "webhook_signature": Webhook(key.signing_secret).sign("m1", now, BODY),
-    }  # fmt: skip
-    assert (await post(door, key.key, **headers)).status_code == 200
-    tampered = await post(door, key.key, BODY.replace("Z82BS", "Z82BT"), **headers)
+    headers = signed(key, "POST", "/v1/scans", BODY)
+    tampered = await door.client.post("/v1/scans", content=BODY.replace("Z82BS", "Z82BT"), headers=headers)
     assert (tampered.status_code, tampered.json()["code"]) == (401, "key_unknown")
+    elsewhere = await door.client.post("/v1/scans/withdraw", content=BODY, headers=headers)
+    assert elsewhere.status_code == 401
+    assert (await door.client.post("/v1/scans", content=BODY, headers=headers)).status_code == 200
     assert [event["number"] for event in await log(settings)] == ["Z82BS"]
+
+
+MANIFEST = {"manifest": "M1", "since": "2026-11-24T00:00:00Z", "until": "2026-11-25T00:00:00Z", "pieces": 2}
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "body", "status"),
+    [("GET", "/v1/scans/received", "", 200), ("GET", "/v1/quarantine", "", 200),
+     ("GET", "/v1/quarantine/odd?after=3", "", 200), ("GET", "/v1/manifests/M1", "", 404),
+     ("POST", "/v1/manifests", json.dumps(MANIFEST), 201), ("POST", "/v1/scans/withdraw", BODY, 200)],
+)  # fmt: skip
+async def test_a_signing_key_signs_whatever_it_asks_and_each_signature_holds_once(
+    door: Door, settings: SharedSettings, pool: Any, method: str, target: str, body: str, status: int
+) -> None:
+    key = await made(settings, pool, Cut(Kind.SIGNING))
+    bare = {"authorization": f"Bearer {key.key}", "content-type": "application/json"}
+
+    async def asked(headers: dict[str, str], path: str = target) -> httpx.Response:
+        return await door.client.request(method, path, content=body, headers=headers)
+
+    assert (await asked(bare)).status_code == 401
+    headers = signed(key, method, target, body)
+    assert (await asked(headers, f"{target}{'&' if '?' in target else '?'}x=1")).status_code == 401
+    assert (await asked(headers | {"content-type": "application/x-ndjson"})).status_code == 401
+    assert (await asked(headers)).status_code == status
+    again = await asked(headers)
+    assert (again.status_code, again.json()["code"]) == (401, "signature_used")
+    other = Signatures(pool)
+    assert await other.take(key.key_id, headers["webhook-id"]) is None, "every process knows"
+
+
+async def test_a_signed_request_that_was_not_answered_for_good_may_come_again(
+    door: Door, settings: SharedSettings, pool: Any
+) -> None:
+    key = await made(settings, pool, Cut(Kind.SIGNING))
+    headers = signed(key, "GET", "/v1/quarantine")
+    assert (await door.client.get("/v1/carriers-unknown", headers=headers)).status_code == 404
+    await pool.execute("alter table quarantine rename to elsewhere")
+    assert (await door.client.get("/v1/quarantine", headers=headers)).status_code == 500
+    await pool.execute("alter table elsewhere rename to quarantine")
+    assert (await door.client.get("/v1/quarantine", headers=headers)).status_code == 200
+
+
+async def test_a_sandbox_key_reads_nothing_real_and_a_real_one_nothing_of_the_sandbox(
+    door: Door, settings: SharedSettings, pool: Any
+) -> None:
+    """A key's world is decided where its caller is known, for reading as for writing."""
+    trial = (await made(settings, pool, Cut(Kind.API, sandbox=True))).key
+    real = door.secrets["vnp"][0]
+    today = round(datetime.now(UTC).timestamp() * 1000)
+    async with worker(settings, pool) as tracker:
+        seen = scan("accepted", received_at=today - 60_000)._replace(carrier="vnp")
+        await tracker.handle(chunk(settings, 0, [seen]))
+    await door.scans([{**GOOD, "code": "teleported"}])
+    await door.client.post("/v1/manifests", json=MANIFEST, headers={"Authorization": f"Bearer {real}"})
+
+    async def read(key: str, path: str) -> httpx.Response:
+        return await door.client.get(path, headers={"Authorization": f"Bearer {key}"})
+
+    since = datetime.fromtimestamp(today / 1000 - 600, UTC).isoformat().replace("+", "%2B")
+    for path in (f"/v1/scans/received?from={since}", "/v1/quarantine", "/v1/quarantine/teleported"):
+        assert len((await read(real, path)).text) > 10, path
+        assert (await read(trial, path)).text in ("", "[]"), path
+    assert (await read(real, "/v1/manifests/M1")).status_code == 200
+    assert (await read(trial, "/v1/manifests/M1")).status_code == 404
+    headers = {"Authorization": f"Bearer {trial}"}
+    other = {**MANIFEST, "pieces": 9}
+    assert (await door.client.post("/v1/manifests", json=other, headers=headers)).status_code == 201
+    assert (await read(real, "/v1/manifests/M1")).json()["pieces"] == 2
 
 
 async def test_more_than_a_key_may_send_is_429_with_what_is_left_and_when_to_come_again(

@@ -16,7 +16,7 @@ from services.ingest.quarantine import held
 from services.ingest.quarantine.shelter import Shelter, Topic
 from services.portal.storage import add_shipper
 from tests.integration.command import buuta
-from tests.integration.doors import Door, log, quarantined
+from tests.integration.doors import Door, inside, log, quarantined
 from tests.integration.parts import chunk, database_away, everything, waits_for_a_lock, worker
 from tests.scans import HOUR, MORNING, registration, scan
 from tests.unit.test_carriers import GHN
@@ -168,7 +168,7 @@ async def test_how_much_waits_and_since_when_is_measured_by_carrier_and_reason(
     await pool.execute("update quarantine set received_at = received_at - interval '1 hour'")
 
     async def measured() -> bool:
-        lines = (await door.client.get("/metrics")).text.splitlines()
+        lines = (await inside(door.client).get("/metrics")).text.splitlines()
         labels = '{carrier="ghn",reason="unknown_code"} '
         age = [
             float(line.split()[1])

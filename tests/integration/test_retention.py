@@ -35,8 +35,13 @@ SAMPLES = {
     "key_changes": "insert into key_changes (key_id, what, changed_by, changed_at)"
     " select max(id), 'made', 'me', $1::timestamptz - interval '4 years' from carrier_keys"
     " where $2::bytea is not null",
-    "operators": "insert into operators (name, key_hash, added_at, ended_at)"
-    " values (encode($2, 'hex'), $2, $1, $1)",
+    "signed_requests": "insert into signed_requests select max(id), $2, $1 from carrier_keys",
+    "access_keys": "insert into access_keys (kind, holder, hash, created_at, expires_at)"
+    " values ('shipper', 'shop', $2, $1, $1)",
+    "access_key_changes": "insert into access_key_changes (key_id, kind, holder, what, changed_by, changed_at)"
+    " select 1, 'shipper', 'shop', 'made', 'me', $1::timestamptz - interval '4 years'"
+    " where $2::bytea is not null",
+    "operators": "insert into operators (name, added_at) values (encode($2, 'hex'), $1)",
     "manifests": "insert into manifests (carrier, manifest, pieces, since, until, numbers, declared_at)"
     " values ('old', encode($2, 'hex'), 1, 0, 0, '{}', $1)",
     "report_hours": "insert into report_hours select 'old', $1, 1, 0, 0, $1 where $2::bytea is not null",
@@ -143,7 +148,7 @@ async def test_three_years_in_small_tables_stop_growing_and_figures_stay(
 ) -> None:
     """Three years after the first year and a half, in which nothing is old enough yet."""
     await pool.execute("insert into carriers (code, name, format) values ('old', 'Old', 'buuta')")
-    await pool.execute("insert into shippers (code, name, key_hash) values ('shop', 'Shop', '')")
+    await pool.execute("insert into shippers (code, name) values ('shop', 'Shop')")
     history: list[dict[str, int]] = []
     for month in range(MONTHS):
         now = START + month * MONTH
@@ -240,7 +245,7 @@ async def test_contacts_are_erased_when_their_purpose_is_over_and_not_while_a_pa
     settings: SharedSettings, pool: Any
 ) -> None:
     now = START + timedelta(days=200)
-    await pool.execute("insert into shippers (code, name, key_hash) values ('shop', 'Shop', '')")
+    await pool.execute("insert into shippers (code, name) values ('shop', 'Shop')")
     for number in ("DONE", "UNDERWAY"):
         person = uuid.uuid4().bytes
         await pool.execute("insert into persons values ($1, 'shop', '')", person)

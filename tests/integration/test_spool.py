@@ -16,7 +16,7 @@ from services.ingest.app import wire
 from services.ingest.settings import IngestSettings
 from services.ingest.spool import Spool
 from services.ingest.storage import Carrier
-from tests.integration.doors import GOOD, add_carrier, log, ready
+from tests.integration.doors import GOOD, add_carrier, inside, log, ready
 from tests.integration.parts import database_away
 from tests.waiting import until
 
@@ -144,9 +144,9 @@ async def test_a_carrier_hears_accepted_while_kafka_is_away_and_the_scan_comes_i
     async with ingest(settings, kafka=f"127.0.0.1:{free_port()}", ingest_patience=0.3) as client:
         answer = await client.post("/v1/scans", content=json.dumps([GOOD]), headers=headers)
         assert (answer.status_code, answer.json()[0]["result"]) == (200, "accepted")
-        health = (await client.get("/health/ready")).json()
+        health = (await inside(client).get("/health/ready")).json()
         assert (health["ready"], list(health["waits_for"])) == (True, ["kafka"])
-        assert "buuta_ingest_spooled_total" in (await client.get("/metrics")).text
+        assert "buuta_ingest_spooled_total" in (await inside(client).get("/metrics")).text
     async with ingest(settings):
 
         async def drained() -> bool:

@@ -28,7 +28,7 @@ from services.portal.app import wire as wire_portal
 from services.portal.settings import PortalSettings
 from services.portal.storage import add_shipper
 from tests.integration.command import buuta
-from tests.integration.doors import GOOD, Door, add_carrier, log
+from tests.integration.doors import GOOD, Door, add_carrier, inside, log
 from tests.integration.parts import database_away
 from tests.waiting import until
 
@@ -104,7 +104,9 @@ async def test_a_destination_that_cannot_be_opened_never_fails_a_report_and_is_c
     answer = await door.scans([LATER])
     assert (answer.status_code, [each["result"] for each in answer.json()]) == (200, ["accepted"])
     assert await distances(settings) == {"out_for_delivery": None}
-    assert f'buuta_ingest_unmeasured_total{{why="{why}"}}' in (await door.client.get("/metrics")).text
+    assert (
+        f'buuta_ingest_unmeasured_total{{why="{why}"}}' in (await inside(door.client).get("/metrics")).text
+    )
 
 
 async def test_of_two_registrations_one_is_withdrawn_and_the_parcel_is_reported_as_before(

@@ -16,6 +16,8 @@ from services.ingest.domain.keys import Bucket, Key, Kind, Limits, Scope
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 SECRET = f"whsec_{b64encode(bytes(range(32))).decode()}"
 BODY = '[{"number":"Z82BS"}]'
+TARGET = signature.Target("POST", "/v1/scans?a=1", "application/json")
+PAYLOAD = f"POST /v1/scans?a=1\napplication/json\n{BODY}"
 
 
 def key(*networks: str, expires_at: datetime | None = None) -> Key:
@@ -59,27 +61,27 @@ def test_a_batch_larger_than_a_second_passes_when_nothing_was_sent_before_and_is
     assert bucket.take(1, 4.2) == 0
 
 
-def signed(secret: str = SECRET, at: datetime = NOW, body: str = BODY) -> dict[str, str]:
+def signed(secret: str = SECRET, at: datetime = NOW, payload: str = PAYLOAD) -> dict[str, str]:
     """Headers as the vendors' own library makes them."""
     return {
         "webhook-id": "msg_1",
         "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": Webhook(secret).sign("msg_1", at, body),
+        "webhook-signature": Webhook(secret).sign("msg_1", at, payload),
     }
 
 
 def test_a_signature_of_the_standards_own_library_fits() -> None:
-    signature.check(SECRET, signed(), BODY.encode(), NOW.timestamp())
+    signature.check(SECRET, signed(), TARGET.signed(BODY.encode()), NOW.timestamp())
     both = signed()
     both["webhook-signature"] = f"v1,AAAA v2,x {both['webhook-signature']}"
-    signature.check(SECRET, both, BODY.encode(), NOW.timestamp())
+    signature.check(SECRET, both, TARGET.signed(BODY.encode()), NOW.timestamp())
 
 
 @pytest.mark.parametrize(
     ("headers", "body", "says"),
     [
         (signed(secret=f"whsec_{b64encode(bytes(32)).decode()}"), BODY, "no signature"),
-        (signed(body="[]"), BODY, "no signature"),
+        (signed(payload=PAYLOAD.replace("Z82BS", "Z82BT")), BODY, "no signature"),
         ({**signed(), "webhook-id": "msg_2"}, BODY, "no signature"),
         (signed(at=NOW - timedelta(minutes=6)), BODY, "within five minutes"),
         (signed(at=NOW + timedelta(minutes=6)), BODY, "within five minutes"),
@@ -92,4 +94,17 @@ def test_a_signature_of_the_standards_own_library_fits() -> None:
 )
 def test_a_signature_that_does_not_fit_says_why(headers: dict[str, str], body: str, says: str) -> None:
     with pytest.raises(Forbidden, match=says):
-        signature.check(SECRET, headers, body.encode(), NOW.timestamp())
+        signature.check(SECRET, headers, TARGET.signed(body.encode()), NOW.timestamp())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [TARGET._replace(method="PUT"), TARGET._replace(path_and_query="/v1/scans/withdraw?a=1"),
+     TARGET._replace(path_and_query="/v1/scans?a=2"), TARGET._replace(path_and_query="/v1/scans"),
+     TARGET._replace(content_type="application/x-ndjson"), TARGET._replace(content_type="")],
+)  # fmt: skip
+def test_a_signature_is_good_for_the_request_that_was_signed_and_for_no_other(
+    other: signature.Target,
+) -> None:
+    with pytest.raises(Forbidden, match="no signature"):
+        signature.check(SECRET, signed(), other.signed(BODY.encode()), NOW.timestamp())

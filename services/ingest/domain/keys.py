@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network, ip_address
 
-Network = IPv4Network | IPv6Network
+from buuta.model.networks import Network, is_among
 
 
 class Kind(StrEnum):
@@ -51,13 +50,7 @@ class Key:
 
     def opens_from(self, address: str) -> bool:
         """Whether it may be used from this IP address; a peer without one (a Unix socket) is nobody's."""
-        if not self.networks:
-            return True
-        try:
-            peer = ip_address(address)
-        except ValueError:
-            return False
-        return any(peer in network for network in self.networks)
+        return not self.networks or is_among(address, self.networks)
 
 
 @dataclass

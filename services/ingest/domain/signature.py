@@ -1,13 +1,15 @@
 """Signed requests by the Standard Webhooks scheme: the secret itself never travels.
 
-`webhook-signature` holds `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`; several are
-separated by spaces. A request of another time than now may be one that was overheard and is sent again.
+`webhook-signature` holds `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.payload`; several are separated by
+spaces. The payload is the request, so that a signature is good for nothing else: the line `METHOD PATH?QUERY`, the
+line `CONTENT-TYPE` (empty where there is none), and the body as it is sent; each line ends with a line feed. A
+request of another time than now may be one that was overheard and is sent again.
 """
 
 import hmac
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from buuta.errors import Forbidden
 
@@ -16,12 +18,20 @@ TOLERANCE_SECONDS: Final = 300
 NAMES: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 
-def is_signed(headers: Mapping[str, str]) -> bool:
-    """Whether the request says that it is signed."""
-    return NAMES[2] in headers
+class Target(NamedTuple):
+    """What a request asks for: its method, path and query, and content type, as they are sent."""
+
+    method: str
+    path_and_query: str
+    content_type: str
+
+    def signed(self, body: bytes) -> bytes:
+        """The payload of the signature."""
+        lines = f"{self.method} {self.path_and_query}\n{self.content_type}\n"
+        return lines.encode("latin-1", "replace") + body
 
 
-def check(secret: str, headers: Mapping[str, str], body: bytes, now: float) -> None:
+def check(secret: str, headers: Mapping[str, str], payload: bytes, now: float) -> None:
     """Compare the signature with our own, in constant time.
 
     Raises:
@@ -33,17 +43,18 @@ def check(secret: str, headers: Mapping[str, str], body: bytes, now: float) -> N
     identity, stamp, signatures = (headers[name] for name in NAMES)
     if not stamp.isascii() or not stamp.isdigit() or abs(now - int(stamp[:12])) > TOLERANCE_SECONDS:
         raise Forbidden("webhook-timestamp must be the Unix time in seconds, within five minutes of ours")
-    expected = signature(secret, identity, stamp, body)
+    expected = signature(secret, identity, stamp, payload)
     if not any(_same(each, expected) for each in signatures.split(" ")[:10]):
         raise Forbidden(
-            "no signature of webhook-signature fits: HMAC-SHA256 over id.timestamp.body, base64"
+            "no signature of webhook-signature fits: HMAC-SHA256 over id.timestamp.payload, base64; the payload is "
+            "the line METHOD PATH?QUERY, the line CONTENT-TYPE, and the body"
         )
 
 
-def signature(secret: str, identity: str, stamp: str, body: bytes) -> str:
+def signature(secret: str, identity: str, stamp: str, payload: bytes) -> str:
     """The signature of a request, as it stands in the header."""
     key = b64decode(secret.removeprefix(PREFIX))
-    signed = f"{identity}.{stamp}.".encode("utf-8", "surrogateescape") + body
+    signed = f"{identity}.{stamp}.".encode("utf-8", "surrogateescape") + payload
     return f"v1,{b64encode(hmac.digest(key, signed, 'sha256')).decode()}"
 
 

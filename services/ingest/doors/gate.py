@@ -8,61 +8,95 @@ from typing import Final
 
 from fastapi import Request
 
-from buuta.errors import Forbidden
+from buuta.errors import DatabaseAway, Forbidden
 from buuta.telemetry import metrics
 from buuta.web.bearer import bearer_key
+from buuta.web.guessing import KEYS, Guesses, address_of
 from buuta.web.problems import Problem
 from services.ingest.domain import signature
 from services.ingest.domain.keys import Kind, Scope
 from services.ingest.domain.recipe import Recipe
 from services.ingest.intake import Intake
-from services.ingest.registry.keyring import Caller, Keyring
+from services.ingest.records import Records
+from services.ingest.registry.keyring import Caller, Fits, Keyring
+from services.ingest.registry.signatures import Signatures
 
 SENT: Final = frozenset({Kind.API, Kind.SIGNING})
 IN_URL: Final = frozenset({Kind.WEBHOOK})
 DAY_SECONDS: Final = 86_400
+UNKNOWN: Final = "no carrier has this API key; ask for one, or rotate a lost one"
 
 
 @dataclass(frozen=True)
-class Intakes:
-    """Where reports go: in earnest, or by a sandbox key nowhere."""
+class World:
+    """Where reports go, and what can be read: of production, or of the sandbox, where nothing is kept."""
 
-    real: Intake
-    sandbox: Intake
+    intake: Intake
+    records: Records
+
+
+@dataclass(frozen=True)
+class Worlds:
+    """Both; which is a caller's is decided by its key."""
+
+    real: World
+    sandbox: World
 
 
 class Gate:
     """Lets known carriers in while there is room, so that memory stays bounded when Kafka is slow."""
 
-    def __init__(self, intakes: Intakes, keyring: Keyring, most_bytes: int) -> None:
-        self._intakes = intakes
+    def __init__(self, worlds: Worlds, keyring: Keyring, signatures: Signatures, most_bytes: int) -> None:
+        self._worlds = worlds
         self._keyring = keyring
+        self._signatures = signatures
+        self.guesses = Guesses(KEYS)
         self._most_bytes = most_bytes
         self._inside = 0
 
     def intake(self, caller: Caller) -> Intake:
         """Where what this caller reports goes."""
-        return self._intakes.sandbox if caller.key.sandbox else self._intakes.real
+        return self._world(caller).intake
+
+    def records(self, caller: Caller) -> Records:
+        """What this caller can read."""
+        return self._world(caller).records
+
+    def _world(self, caller: Caller) -> World:
+        return self._worlds.sandbox if caller.key.sandbox else self._worlds.real
 
     @property
     def recipes(self) -> Mapping[str, Recipe]:
         """The formats that are read, by name."""
-        return self._intakes.real.recipes
+        return self._worlds.real.intake.recipes
 
-    async def caller(self, request: Request, scope: Scope) -> Caller:
-        """The carrier of the request's key, if the key opens this.
+    async def known(self, request: Request) -> Caller:
+        """The carrier of the request's key: asked before anything of the request is read.
 
         Raises:
-            Forbidden: there is no such key.
-            Problem: 403, the key is not for this or not from there.
+            Forbidden: there is no such key, it is not used from there, or it signs and has not signed this.
         """
-        caller = await self._keyring.find(SENT, bearer_key(request))
+        address = address_of(request)
+        caller = await self._found(
+            request,
+            bearer_key(request),
+            lambda each: each.key.kind in SENT and each.key.opens_from(address),
+        )
         if caller is None:
-            raise Forbidden("no carrier has this API key; ask for one, or rotate a lost one")
+            raise Forbidden(UNKNOWN)
+        if caller.key.kind is Kind.SIGNING:
+            await self._check_signature(caller, request)
+        return caller
+
+    async def caller(self, request: Request, scope: Scope) -> Caller:
+        """The carrier that is known to have sent this request, if its key opens this.
+
+        Raises:
+            Problem: 403, the key is not for this.
+        """
+        caller: Caller = request.state.caller
         if scope not in caller.key.scopes:
             raise self._refuse(caller, 403, "scope_missing", f"this key is not for {scope}")
-        if not caller.key.opens_from(_address(request)):
-            raise self._refuse(caller, 403, "address_not_allowed", "this key is not used from there")
         return caller
 
     async def caller_by_token(self, request: Request, token: str, format_name: str) -> Caller:
@@ -71,28 +105,65 @@ class Gate:
         Raises:
             Problem: 404, whether the token, the format or the sender is wrong: a guesser learns nothing.
         """
-        caller = await self._keyring.find(IN_URL, token)
-        if (
-            caller is None
-            or caller.carrier.format != format_name
-            or not caller.key.opens_from(_address(request))
-        ):
+        address = address_of(request)
+
+        def fits(each: Caller) -> bool:
+            is_its = each.key.kind in IN_URL and each.carrier.format == format_name
+            return is_its and each.key.opens_from(address)
+
+        caller = await self._found(request, token, fits)
+        if caller is None:
             raise Problem(404, "webhook_unknown", "no webhook has this address")
         return caller
 
-    def check_signature(self, caller: Caller, request: Request, body: bytes) -> None:
-        """A key that signs is worth nothing without its signature; the body is taken as it was sent.
+    async def _found(self, request: Request, secret: str, fits: Fits) -> Caller | None:
+        """Whose key this is. A key that is in memory costs nothing; what may be a guess is counted before the look.
+
+        Raises:
+            Problem: 429, too many wrong keys came from there.
+            DatabaseAway: it may be new, and that cannot be found out.
+        """
+        caller = self._keyring.held(secret, fits)
+        if caller is not None:
+            return caller
+        address = address_of(request)
+        self.guesses.take(address)
+        try:
+            caller = await self._keyring.find(secret, fits)
+        except DatabaseAway:
+            self.guesses.right(address)
+            raise
+        if caller is None:
+            self._keyring.note_refusal(secret)
+        else:
+            self.guesses.right(address)
+        return caller
+
+    async def unanswered(self, request: Request) -> None:
+        """What was signed and not answered for good may come once more as it is."""
+        taken = getattr(request.state, "taken", None)
+        if taken is not None:
+            await self._signatures.give_back(taken)
+
+    async def _check_signature(self, caller: Caller, request: Request) -> None:
+        """A key that signs is worth nothing without its signature, whatever it asks; and that holds once.
 
         Raises:
             Forbidden: it is not signed, or not by this key.
+            Problem: 401, it was taken before.
         """
-        if caller.key.kind is not Kind.SIGNING:
-            return
+        headers = request.headers
+        target = signature.Target(request.method, _target(request), headers.get("content-type", ""))
         try:
-            signature.check(caller.secret, request.headers, body, time.time())
+            signature.check(caller.secret, headers, target.signed(await request.body()), time.time())
         except Forbidden:
             self._note_refusal(caller, "signature")
             raise
+        request.state.taken = await self._signatures.take(caller.key.id, headers["webhook-id"])
+        if request.state.taken is None:
+            raise self._refuse(
+                caller, 401, "signature_used", "a request with this webhook-id was taken; each has its own"
+            )
 
     def admit(self, caller: Caller, scans: int) -> None:
         """Take so many from the key's limits.
@@ -169,8 +240,11 @@ class Gate:
             metrics.INGEST_ACCEPT_SECONDS.labels(door).observe(time.perf_counter() - started)
 
 
-def _address(request: Request) -> str:
-    return request.client.host if request.client is not None else ""
+def _target(request: Request) -> str:
+    """Path and query as they were sent."""
+    path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    query: bytes = request.scope["query_string"]
+    return (path.partition(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")
 
 
 def _until_midnight() -> int:

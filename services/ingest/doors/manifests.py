@@ -1,25 +1,28 @@
 """`/v1/manifests`: a carrier says how many pieces there were, and hears which we have not seen."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import JSONResponse
 
 from buuta.model.times import iso_text
 from buuta.web.bearer import scheme
+from buuta.web.guarded import guarded
 from buuta.web.problems import Problem, problems
 from services.ingest.domain.keys import Scope
 from services.ingest.domain.manifest import Manifest
 from services.ingest.doors.gate import Gate
-from services.ingest.registry import manifests
 
 MOST_SHOWN: Final = 1_000
 ManifestId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_./-]{1,60}$")]
 
 
-def router(gate: Gate, pool: Any) -> APIRouter:
+def router(gate: Gate) -> APIRouter:
     """Declaring and asking."""
-    routes = APIRouter(prefix="/v1/manifests", tags=["carriers"], dependencies=[Depends(scheme)])
+    routes = APIRouter(
+        prefix="/v1/manifests", tags=["carriers"], dependencies=[Depends(scheme)],
+        route_class=guarded(gate.known, gate.unanswered),
+    )  # fmt: skip
 
     @routes.post(
         "", status_code=201, summary="Declare a manifest", responses=problems(400, 401, 403, 422, 429, 503)
@@ -28,8 +31,7 @@ def router(gate: Gate, pool: Any) -> APIRouter:
         """Say how many pieces you handed over or reported within a time; the same id again replaces it."""
         caller = await gate.caller(request, Scope.REPORT)
         gate.admit(caller, 1)
-        if not caller.key.sandbox:
-            await manifests.declare(pool, caller.carrier.code, declared)
+        await gate.records(caller).declare(caller.carrier.code, declared)
         where = {"Location": f"/v1/manifests/{declared.manifest}"}
         return JSONResponse({"manifest": declared.manifest, "pieces": declared.count}, 201, where)
 
@@ -39,7 +41,7 @@ def router(gate: Gate, pool: Any) -> APIRouter:
     async def seen(request: Request, manifest: ManifestId) -> JSONResponse:
         """How many pieces we have seen by now, and which of the numbers we have not: at most a thousand."""
         caller = await gate.caller(request, Scope.READ)
-        found = await manifests.find(pool, caller.carrier, manifest)
+        found = await gate.records(caller).manifest(caller.carrier, manifest)
         if found is None:
             raise Problem(404, "manifest_unknown", "you have declared no manifest of this id")
         row, count, missing = found

@@ -6,14 +6,16 @@ How many messages would go only the command says: it asks the notifier's rules, 
 from typing import Annotated, Any, Final, Self
 
 import structlog
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from buuta.errors import Forbidden
 from buuta.model.statuses import DeliveryMode, Reason, Status
 from buuta.storage.vault import Vault
 from buuta.web.bearer import bearer_key, scheme
+from buuta.web.guarded import guarded
+from buuta.web.guessing import KEYS, Guesses
+from buuta.web.parameters import CarrierQuery, CodeQuery, Cursor, Plain, RecordPath
 from buuta.web.problems import Problem, problems
 from services.ingest.domain.recipe import CodeRow
 from services.ingest.intake import RecipeBook
@@ -27,9 +29,6 @@ log = structlog.get_logger()
 ERRORS: Final = problems(400, 401, 404, 422, 503)
 PAGES: Final = 20
 """So many pages of reports are read in a request."""
-Number = Annotated[int, Path(ge=1, lt=2**63)]
-After = Annotated[int, Query(ge=0, lt=2**63)]
-Text = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]+$")]
 
 
 class Meaning(BaseModel):
@@ -37,8 +36,8 @@ class Meaning(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    format: Text
-    code: Text
+    format: Plain
+    code: Plain
     status: Annotated[Status | None, Field(description="Without one it is no movement.")]
     reason: Reason | None = None
     mode: DeliveryMode | None = None
@@ -51,8 +50,8 @@ class Chosen(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    carrier: Text | None = None
-    code: Text | None = None
+    carrier: Plain | None = None
+    code: Plain | None = None
     number: Annotated[int | None, Field(ge=1, lt=2**63)] = None
     dry_run: bool = False
 
@@ -70,7 +69,7 @@ class Again(Chosen):
 class Dropped(Chosen):
     """Which reports need no more looking at, and why."""
 
-    why: Annotated[Text, Field(description="For who asks later; nothing personal.")]
+    why: Annotated[Plain, Field(description="For who asks later; nothing personal.")]
 
     @model_validator(mode="after")
     def some(self) -> Self:
@@ -88,6 +87,7 @@ class Office:
         self.pool = pool
         self._way = way
         self._book = book
+        self.guesses = Guesses(KEYS)
 
     async def operator(self, request: Request) -> str:
         """Who asks.
@@ -95,10 +95,12 @@ class Office:
         Raises:
             Forbidden: no operator has this key.
         """
-        name = await operators.name_of(self.pool, bearer_key(request))
-        if name is None:
-            raise Forbidden("no operator has this key: buuta operator add NAME makes one")
-        return name
+        key = bearer_key(request)
+        return await self.guesses.holder(
+            request,
+            lambda: operators.name_of(self.pool, key),
+            "no operator has this key: buuta operator add NAME",
+        )
 
     @property
     def vault(self) -> Vault:
@@ -130,13 +132,13 @@ class Office:
 def router(office: Office) -> APIRouter:
     """The operators' routes."""
     routes = APIRouter(
-        prefix="/v1/operations/quarantine", tags=["operators"], dependencies=[Depends(scheme)]
-    )
+        prefix="/v1/operations/quarantine", tags=["operators"], dependencies=[Depends(scheme)],
+        route_class=guarded(office.operator),
+    )  # fmt: skip
 
     @routes.get("", summary="What waits, of all carriers", responses=ERRORS)
-    async def summary(request: Request) -> JSONResponse:
+    async def summary() -> JSONResponse:
         """By carrier, reason and code: how many, since when."""
-        await office.operator(request)
         return JSONResponse(
             [
                 {
@@ -153,19 +155,16 @@ def router(office: Office) -> APIRouter:
 
     @routes.get("/reports", summary="Reports that wait", responses=ERRORS)
     async def reports(
-        request: Request, carrier: str | None = None, code: str | None = None, after: After = 0
+        carrier: CarrierQuery | None = None, code: CodeQuery | None = None, after: Cursor = 0
     ) -> JSONResponse:
         """A thousand at once, without what they say; the next page begins `after` the last number."""
-        await office.operator(request)
-        if "\x00" in f"{carrier}{code}":
-            raise Problem(400, "query_invalid", "a NUL character cannot be looked for")
         found = await held.waiting(office.pool, Wanted(carrier, held.hash_named(office.vault, code)), after)
         return JSONResponse([_plain(each) for each in found])
 
     @routes.get("/reports/{number}", summary="One report, decrypted", responses=ERRORS)
-    async def show(request: Request, number: Number) -> JSONResponse:
+    async def show(request: Request, number: RecordPath) -> JSONResponse:
         """As it came but for personal fields; who looked is logged."""
-        name = await office.operator(request)
+        name: str = request.state.caller
         found = await held.one(office.pool, number)
         if found is None:
             raise Problem(404, "report_unknown", "there is no report of this number")
@@ -182,7 +181,7 @@ def router(office: Office) -> APIRouter:
 
         Where `after` is in the answer more waits: go on by replaying from there.
         """
-        name = await office.operator(request)
+        name: str = request.state.caller
         office.knows(meaning.format)
         row = CodeRow(meaning.status, meaning.reason, meaning.provisional, meaning.mode)
         code = await held.code_named(office.pool, office.vault, meaning.code)
@@ -191,19 +190,18 @@ def router(office: Office) -> APIRouter:
         return JSONResponse(await office.replay(wanted, mapping, dry_run=meaning.dry_run))
 
     @routes.post("/replay", summary="Read what waits once more", responses=ERRORS)
-    async def replay(request: Request, chosen: Again) -> JSONResponse:
+    async def replay(chosen: Again) -> JSONResponse:
         """After a recipe was put right: send on what can be read now, some thousands at once.
 
         Where `after` is in the answer more waits: send it with the same again.
         """
-        await office.operator(request)
         wanted = chosen.wanted(office.vault)
         return JSONResponse(await office.replay(wanted, None, chosen.after, dry_run=chosen.dry_run))
 
     @routes.post("/drop", summary="Reports that need no more looking at", responses=ERRORS)
     async def drop(request: Request, dropped: Dropped) -> JSONResponse:
         """They are kept, with who dropped them and why."""
-        name = await office.operator(request)
+        name: str = request.state.caller
         wanted = dropped.wanted(office.vault)
         if dropped.dry_run:
             waits = sum([len(page) async for page in held.pages(office.pool, wanted)])

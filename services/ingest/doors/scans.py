@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from buuta.telemetry.clock import now_ms
 from buuta.web.bearer import scheme
 from buuta.web.bodies import read_body
+from buuta.web.guarded import guarded
 from buuta.web.packing import unpacked
 from buuta.web.problems import problems
 from services.ingest.domain.item import ScanItem
@@ -45,7 +46,7 @@ def _content() -> dict[str, Any]:
 
 def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
     """The batch door."""
-    routes = APIRouter(tags=["carriers"])
+    routes = APIRouter(tags=["carriers"], route_class=guarded(gate.known, gate.unanswered))
 
     described: dict[str, Any] = {
         "response_model": list[ItemAnswer],
@@ -82,7 +83,6 @@ def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
 
     async def taken(caller: Caller, request: Request, parse: Parse, key: str | None) -> Response:
         packed = await read_body(request, most_bytes)
-        gate.check_signature(caller, request, packed)
         body = unpacked(packed, request.headers.get("content-encoding", ""), most_bytes)
         kind = request.headers.get("content-type", "")
 

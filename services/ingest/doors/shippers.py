@@ -1,23 +1,18 @@
 """`/v1/parcels/…/shipper`: a carrier says who sends a parcel, so that no other shop's registration steers it."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 import asyncpg
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from buuta.model.identifiers import normalise_number
-from buuta.model.times import iso_text
-from buuta.telemetry.clock import now_ms
 from buuta.web.bearer import scheme
+from buuta.web.guarded import guarded
+from buuta.web.parameters import NumberPath
 from buuta.web.problems import Problem, problems
 from services.ingest.domain.keys import Scope
 from services.ingest.doors.gate import Gate
-from services.ingest.registry import shippers
-
-MOST_SHOWN: Final = 1_000
-Number = Annotated[str, Path(max_length=60, pattern=r"^[^\x00]+$")]
 
 
 class Sender(BaseModel):
@@ -28,23 +23,22 @@ class Sender(BaseModel):
     shipper: Annotated[str, Field(pattern=r"^[^\x00]{1,60}$", description="The shipper's code with us.")]
 
 
-def router(gate: Gate, pool: Any) -> APIRouter:
+def router(gate: Gate) -> APIRouter:
     """Naming, and looking at what waits for it."""
-    routes = APIRouter(tags=["carriers"], dependencies=[Depends(scheme)])
+    routes = APIRouter(
+        tags=["carriers"], dependencies=[Depends(scheme)], route_class=guarded(gate.known, gate.unanswered)
+    )
 
     @routes.put(
         "/v1/parcels/{number}/shipper", status_code=202, summary="Name a parcel's shipper",
         responses=problems(400, 401, 403, 404, 409, 422, 429, 503),
     )  # fmt: skip
-    async def name(request: Request, number: Number, sender: Sender) -> JSONResponse:
+    async def name(request: Request, number: NumberPath, sender: Sender) -> JSONResponse:
         """Of several registrations of your parcel, the destination and promise of this shipper's count."""
         caller = await gate.caller(request, Scope.REPORT)
         gate.admit(caller, 1)
-        named = normalise_number(number)
         try:
-            taken = caller.key.sandbox or await shippers.name(
-                pool, caller.carrier, named, sender.shipper, now_ms()
-            )
+            taken = await gate.records(caller).name_shipper(caller.carrier, number, sender.shipper)
         except asyncpg.ForeignKeyViolationError:
             raise Problem(404, "shipper_unknown", "no shipper has this code") from None
         if not taken:
@@ -53,7 +47,7 @@ def router(gate: Gate, pool: Any) -> APIRouter:
                 "shipper_named",
                 "an operator, or another post, has named this parcel's shipper; ask them",
             )
-        return JSONResponse({"number": named, "shipper": sender.shipper}, 202)
+        return JSONResponse({"number": number, "shipper": sender.shipper}, 202)
 
     @routes.get(
         "/v1/registrations/unconfirmed", summary="Registrations that another's goes before",
@@ -62,9 +56,6 @@ def router(gate: Gate, pool: Any) -> APIRouter:
     async def unconfirmed(request: Request) -> JSONResponse:
         """Those of your parcels that more than one shop registered: at most a thousand, the newest first."""
         caller = await gate.caller(request, Scope.READ)
-        rows = await shippers.unconfirmed(pool, caller.carrier.code, MOST_SHOWN)
-        return JSONResponse(
-            [{**dict(row), "registered_at": iso_text(row["registered_at"])} for row in rows]
-        )
+        return JSONResponse(await gate.records(caller).unconfirmed(caller.carrier.code))
 
     return routes

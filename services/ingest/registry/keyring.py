@@ -8,6 +8,7 @@ that is not in memory may be new: whoever comes with it waits for the next look,
 import asyncio
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from ipaddress import ip_network
@@ -45,6 +46,10 @@ on conflict (key_id, day) do update set requests = u.requests + excluded.request
 """
 
 
+Fits = Callable[["Caller"], bool]
+"""Whether a key is for what is asked: its kind, from where, for which format."""
+
+
 @dataclass(frozen=True)
 class Caller:
     """Who calls, and by which key; `secret` is that of a signing key, never printed."""
@@ -78,19 +83,30 @@ class Keyring:
         self._one_at_a_time = asyncio.Lock()
         self._looked_at = -math.inf
 
-    async def find(self, kinds: frozenset[Kind], secret: str) -> Caller | None:
-        """Whose key this is, if it is valid. A digest is looked up: how long it takes tells nothing of use.
+    def held(self, secret: str, fits: Fits) -> Caller | None:
+        """Whose key this is, as far as is known without a look, if it is valid and fits.
+
+        A digest is looked up: how long that takes tells nothing of any key.
+        """
+        caller = self._callers.get(secret_hash(secret))
+        if caller is None or not caller.key.is_valid(datetime.now(UTC)) or not fits(caller):
+            return None
+        return caller
+
+    async def find(self, secret: str, fits: Fits) -> Caller | None:
+        """The same after a look, since the key may be new. One that does not fit takes as long as an unknown one.
 
         Raises:
             DatabaseAway: it is not among the keys that were read last, and whether it is new cannot be found out.
         """
-        digest = secret_hash(secret)
-        if digest not in self._callers:
-            await self._look()
-        caller = self._callers.get(digest)
-        if caller is None or caller.key.kind not in kinds or not caller.key.is_valid(datetime.now(UTC)):
-            return None
-        return caller
+        await self._look()
+        return self.held(secret, fits)
+
+    def note_refusal(self, secret: str) -> None:
+        """Count that somebody was turned away who has this key, if anybody has it."""
+        caller = self._callers.get(secret_hash(secret))
+        if caller is not None:
+            self.use(caller.key).refused += 1
 
     async def run(self) -> None:
         """Read the keys every few seconds, for ever; without PostgreSQL those that were read last hold."""

@@ -1,37 +1,37 @@
-"""Operators: people who may work at the quarantine over HTTP, each by a key of their own."""
+"""Operators: people who may work at the quarantine over HTTP, each by keys of their own."""
 
 from collections.abc import Sequence
 from typing import Any, Final
 
-from buuta.storage.keys import new_secret, secret_hash
+from buuta.storage.access import AccessKeys, Holder, holder_of
 
-ADD: Final = """
-insert into operators (name, key_hash) values ($1, $2)
-on conflict (name) do update set key_hash = excluded.key_hash, added_at = now(), ended_at = null
+ADD: Final = "insert into operators (name) values ($1) on conflict (name) do update set added_at = now()"
+EVERY: Final = """
+select name, added_at, max(last_used_at) as last_used_at,
+  count(*) filter (where hash is not null and (expires_at is null or expires_at > now())) as keys
+from operators left join access_keys on kind = 'operator' and holder = name group by name order by name
 """
-FIND: Final = "select name from operators where key_hash = $1 and ended_at is null"
-END: Final = "update operators set ended_at = now() where name = $1 and ended_at is null returning true"
 
 
-async def add(con: Any, name: str) -> str:
-    """Add an operator, or give one a new key; returns the key, which is shown once."""
-    key = new_secret("bo")
-    await con.execute(ADD, name, secret_hash(key))
-    return key
+async def add(con: Any, name: str, by: str = "buuta") -> str:
+    """Add an operator, or give one a new key in place of those before; returns the key, which is shown once."""
+    keys = AccessKeys(con, Holder.OPERATOR, by)
+    await con.execute(ADD, name)
+    await keys.expire(name, None, 0)
+    return (await keys.make(name)).key
 
 
 async def name_of(con: Any, key: str) -> str | None:
     """The operator whose key this is."""
-    name: str | None = await con.fetchval(FIND, secret_hash(key))
-    return name
+    return await holder_of(con, Holder.OPERATOR, key)
 
 
-async def end(con: Any, name: str) -> bool:
-    """End an operator's key at once; whether there was one."""
-    return bool(await con.fetchval(END, name))
+async def end(con: Any, name: str, by: str = "buuta") -> bool:
+    """End an operator's keys at once; whether there were any."""
+    return bool(await AccessKeys(con, Holder.OPERATOR, by).expire(name, None, 0))
 
 
 async def every(con: Any) -> Sequence[Any]:
-    """All operators, with when they were added and ended."""
-    rows: Sequence[Any] = await con.fetch("select name, added_at, ended_at from operators order by name")
+    """All operators, with when they were added, how many keys are valid, and the last use of one."""
+    rows: Sequence[Any] = await con.fetch(EVERY)
     return rows

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from buuta.errors import Forbidden
 from buuta.storage import locks
 from buuta.storage.unlocking import unlock
 from buuta.storage.vault import Vault
 from buuta.telemetry.clock import now_ms
 from buuta.web.bearer import bearer_key, scheme
+from buuta.web.guarded import guarded
+from buuta.web.guessing import KEYS, Guesses
 from buuta.web.problems import Problem, problems
 from services.portal import standing, storage
 from services.portal.domain.registration import NewParcel, ParcelChange, Registered
@@ -29,15 +30,17 @@ IdempotencyKey = Annotated[
 
 def router(pool: Any, registrar: Registrar, vault: Vault) -> APIRouter:
     """The shippers' API."""
-    routes = APIRouter(tags=["shippers"], dependencies=[Depends(scheme)])
+
+    guesses = Guesses(KEYS)
 
     async def shipper(request: Request) -> str:
-        code = await storage.shipper_of(pool, bearer_key(request))
-        if code is None:
-            raise Forbidden("no shipper has this API key")
-        return code
+        key = bearer_key(request)
+        return await guesses.holder(
+            request, lambda: storage.shipper_of(pool, key), "no shipper has this API key"
+        )
 
-    Shipper = Annotated[str, Depends(shipper)]
+    routes = APIRouter(tags=["shippers"], dependencies=[Depends(scheme)], route_class=guarded(shipper))
+    Shipper = Annotated[str, Depends(_caller)]
 
     @routes.post("/v1/parcels", status_code=201, responses=problems(400, 401, 404, 409, 422, 429, 503))
     async def register(new: NewParcel, who: Shipper, idempotency_key: IdempotencyKey = None) -> Response:
@@ -74,6 +77,12 @@ def router(pool: Any, registrar: Registrar, vault: Vault) -> APIRouter:
             return await registrar.withdraw(con, who, registration_id, now_ms())
 
     return routes
+
+
+async def _caller(request: Request) -> str:
+    """The shipper that is known to have sent this."""
+    code: str = request.state.caller
+    return code
 
 
 async def _once(

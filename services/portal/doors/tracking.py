@@ -1,24 +1,25 @@
 """`/t/…`: where a parcel is, as a page, as JSON, and live."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
+from urllib.parse import quote
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
-from buuta.errors import BadItem
-from buuta.model.identifiers import normalise_number, s10_flag
+from buuta.model.identifiers import s10_flag
 from buuta.model.statuses import DEADLINE_LETTER
 from buuta.model.times import iso_text
+from buuta.web.guessing import NUMBERS, Guesses
+from buuta.web.parameters import CarrierPath, NumberPath, carrier_code, tracking_number
 from buuta.web.problems import Problem, problems
 from services.portal import storage
 from services.portal.doors.pages import page
 from services.portal.live import LiveBoard
 from services.portal.storage import Tracked
 
-Number = Annotated[str, Path(max_length=100)]
-CarrierCode = Annotated[str, Path(max_length=20)]
+LONGEST_SHOWN: Final = 60
 Time = Annotated[str, Field(description="ISO 8601 with the local offset.")]
 
 
@@ -66,26 +67,30 @@ def router(pool: Any, board: LiveBoard) -> APIRouter:
     """The readers' API and pages."""
     routes = APIRouter(tags=["tracking"])
 
-    async def lookup(carrier: str, raw: str) -> Tracked | None:
-        try:
-            number = normalise_number(raw)
-        except BadItem:
-            return None
-        async with pool.acquire() as con:
-            return await storage.find(con, carrier.lower(), number)
+    guesses = Guesses(NUMBERS)
 
-    @routes.get("/v1/parcels/{carrier}/{number}", responses=problems(404, 422, 503))
-    async def parcel(carrier: CarrierCode, number: Number) -> TrackedParcel:
+    async def lookup(request: Request, carrier: str, number: str) -> Tracked | None:
+        async def look() -> Tracked | None:
+            async with pool.acquire() as con:
+                return await storage.find(con, carrier, number)
+
+        return await guesses.answer(request, look)
+
+    async def carriers_with(request: Request, number: str) -> list[str]:
+        return await guesses.answer(request, lambda: storage.carriers_with(pool, number))
+
+    @routes.get("/v1/parcels/{carrier}/{number}", responses=problems(404, 422, 429, 503))
+    async def parcel(request: Request, carrier: CarrierPath, number: NumberPath) -> TrackedParcel:
         """A parcel as JSON; the same as its page shows."""
-        tracked = await lookup(carrier, number)
+        tracked = await lookup(request, carrier, number)
         if tracked is None:
             raise Problem(404, "parcel_unknown", "no such parcel; check carrier and number")
         return as_json(tracked)
 
-    @routes.get("/v1/numbers/{number}", responses=problems(400, 422, 503))
-    async def carriers_of_number(number: Number) -> list[str]:
+    @routes.get("/v1/numbers/{number}", responses=problems(422, 429, 503))
+    async def carriers_of_number(request: Request, number: NumberPath) -> list[str]:
         """The carriers that have a parcel of this number."""
-        return await storage.carriers_with(pool, normalise_number(number))
+        return await carriers_with(request, number)
 
     @routes.get("/v1/carriers", responses=problems(503))
     async def carriers() -> list[str]:
@@ -98,32 +103,31 @@ def router(pool: Any, board: LiveBoard) -> APIRouter:
 
     @routes.get("/t", response_class=RedirectResponse, include_in_schema=False)
     async def search(request: Request) -> RedirectResponse:
-        number = "".join(request.query_params.get("number", "").split())[:60]
-        return RedirectResponse(request.url_for("choose", number=number or "-").path, 303)
+        number = "".join(request.query_params.get("number", "").split())[:LONGEST_SHOWN]
+        return RedirectResponse(f"/t/{quote(number or '-', safe='')}", 303)
 
-    @routes.get("/t/{number}", response_class=HTMLResponse, include_in_schema=False, name="choose")
-    async def choose(request: Request, number: Number) -> Any:
+    @routes.get("/t/{number}", response_class=HTMLResponse, include_in_schema=False)
+    async def choose(request: Request, number: str) -> Any:
         try:
-            normal = normalise_number(number)
-            carriers = await storage.carriers_with(pool, normal)
-        except BadItem:
-            normal, carriers = number, []
+            normal = tracking_number(number)
+        except ValueError:
+            return _missing(request, number)
+        carriers = await carriers_with(request, normal)
         if not carriers:
-            return page(request, "missing", 404, number=normal)
+            return _missing(request, normal)
         if len(carriers) == 1:
-            where = request.url_for("tracking_page", carrier=carriers[0], number=normal)
             query = f"?{request.url.query}" if request.url.query else ""
-            return RedirectResponse(f"{where.path}{query}", 303)
+            return RedirectResponse(f"/t/{carriers[0]}/{quote(normal, safe='')}{query}", 303)
         return page(request, "choose", number=normal, carriers=carriers)
 
-    @routes.get(
-        "/t/{carrier}/{number}", response_class=HTMLResponse, include_in_schema=False,
-        name="tracking_page",
-    )  # fmt: skip
-    async def tracking_page(request: Request, carrier: CarrierCode, number: Number) -> HTMLResponse:
-        tracked = await lookup(carrier, number)
+    @routes.get("/t/{carrier}/{number}", response_class=HTMLResponse, include_in_schema=False)
+    async def tracking_page(request: Request, carrier: str, number: str) -> HTMLResponse:
+        try:
+            tracked = await lookup(request, carrier_code(carrier), tracking_number(number))
+        except ValueError:
+            tracked = None
         if tracked is None:
-            return page(request, "missing", 404, number=number)
+            return _missing(request, number)
         return page(
             request,
             "parcel",
@@ -133,8 +137,8 @@ def router(pool: Any, board: LiveBoard) -> APIRouter:
         )
 
     @routes.get("/t/{carrier}/{number}/events", include_in_schema=False)
-    async def events(carrier: CarrierCode, number: Number) -> StreamingResponse:
-        tracked = await lookup(carrier, number)
+    async def events(request: Request, carrier: CarrierPath, number: NumberPath) -> StreamingResponse:
+        tracked = await lookup(request, carrier, number)
         if tracked is None:
             raise Problem(404, "parcel_unknown", "no such parcel; check carrier and number")
         stream = _events(board, tracked.key)
@@ -143,6 +147,10 @@ def router(pool: Any, board: LiveBoard) -> APIRouter:
         )
 
     return routes
+
+
+def _missing(request: Request, number: str) -> HTMLResponse:
+    return page(request, "missing", 404, number=number[:LONGEST_SHOWN])
 
 
 async def _events(board: LiveBoard, key: str) -> AsyncIterator[str]:

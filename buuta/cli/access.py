@@ -1,0 +1,97 @@
+"""Keys of shippers and operators by command: `buuta shipper key ...`, `buuta operator key ...`."""
+
+import asyncio
+import getpass
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from buuta.cli.admin import with_database
+from buuta.cli.connect import connected
+from buuta.errors import BadItem
+from buuta.settings import SharedSettings, load
+from buuta.storage.access import AccessKeys, Holder, Made, changes_of, keys_of
+
+Result = TypeVar("Result")
+console = Console()
+Name = Annotated[str, typer.Argument(help="The holder's code or name.")]
+Some = Annotated[str | None, typer.Argument(help="Only this holder's.")]
+Days = Annotated[int | None, typer.Option(min=1, help="How long it holds.")]
+Overlap = Annotated[
+    int, typer.Option(min=0, help="How long the old keys still hold; 0 where one has leaked.")
+]
+
+
+def with_keys(kind: Holder, work: Callable[[AccessKeys], Awaitable[Result]]) -> Result:
+    """Do some work on keys in one transaction, in the name of whoever runs the command."""
+
+    async def run() -> Result:
+        async with connected(load(SharedSettings)) as pool, pool.acquire() as con, con.transaction():
+            return await work(AccessKeys(con, kind, getpass.getuser()))
+
+    return asyncio.run(run())
+
+
+def show(made: Made) -> None:
+    """Show a key, once."""
+    console.print(f"API key  {made.key}\nIt is not shown again.", markup=False)
+
+
+def key_commands(kind: Holder) -> typer.Typer:
+    """The commands on the keys of one kind of holder."""
+    keys = typer.Typer(help=f"Keys of {kind}s: several can be valid at once.", no_args_is_help=True)
+
+    @keys.command("add")
+    def add(holder: Name, days: Days = None) -> None:
+        """Make a key beside those that there are; it is shown once and kept as a hash."""
+        _known(kind, holder)
+        ends = None if days is None else datetime.now(UTC) + timedelta(days=days)
+        show(with_keys(kind, lambda own: own.make(holder, ends)))
+
+    @keys.command("rotate")
+    def rotate(holder: Name, overlap_hours: Overlap = 24) -> None:
+        """Make a new key; until the overlap ends old and new ones hold."""
+        made = with_keys(kind, lambda own: own.rotate(holder, overlap_hours * 3600))
+        if made is None:
+            raise BadItem("key_unknown", f"{holder!r} has no valid key: buuta {kind} key list")
+        show(made)
+
+    @keys.command("revoke")
+    def revoke(holder: Name, number: Annotated[int, typer.Argument(help="The key's number.")]) -> None:
+        """End a key at once."""
+        if not with_keys(kind, lambda own: own.expire(holder, number, 0)):
+            raise BadItem("key_unknown", f"{holder!r} has no valid key {number}: buuta {kind} key list")
+        console.print(f"Key {number} has ended.")
+
+    @keys.command("list")
+    def list_(holder: Some = None) -> None:
+        """List keys with their ends and last uses."""
+        table = Table("key", kind, "since", "until", "last used")
+        for row in with_database(lambda pool: keys_of(pool, kind, holder)):
+            moments = (row["created_at"], row["expires_at"], row["last_used_at"])
+            table.add_row(str(row["id"]), row["holder"], *map(_moment, moments))
+        console.print(table)
+
+    @keys.command("changes")
+    def changes(holder: Some = None) -> None:
+        """Show what was done with keys, when, and by whom."""
+        table = Table("when", "key", kind, "what", "by")
+        for row in with_database(lambda pool: changes_of(pool, kind, holder)):
+            said = (str(row["key_id"]), row["holder"], row["what"], row["changed_by"])
+            table.add_row(_moment(row["changed_at"]), *said)
+        console.print(table)
+
+    return keys
+
+
+def _known(kind: Holder, holder: str) -> None:
+    if not with_database(lambda pool: keys_of(pool, kind, holder)):
+        raise BadItem(f"{kind}_unknown", f"there is no {kind} {holder!r}: buuta {kind} add makes one")
+
+
+def _moment(at: datetime | None) -> str:
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M}"

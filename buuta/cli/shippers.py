@@ -1,0 +1,47 @@
+"""Shippers, who register parcels, and their keys."""
+
+import getpass
+from typing import Annotated
+
+import asyncpg
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from buuta.cli.access import key_commands
+from buuta.cli.admin import with_database
+from buuta.errors import BadItem
+from buuta.storage.access import Holder
+from services.portal import storage
+
+console = Console()
+shipper = typer.Typer(help="Shippers and their keys.", no_args_is_help=True)
+
+
+@shipper.command("add")
+def add(
+    code: Annotated[str, typer.Argument(help="Short code.")],
+    name: Annotated[str, typer.Option(help="Name for people.")],
+) -> None:
+    """Add a shipper; its API key is shown once and kept as a hash."""
+    try:
+        key = with_database(lambda pool: storage.add_shipper(pool, code, name, getpass.getuser()))
+    except asyncpg.UniqueViolationError:
+        raise BadItem("shipper_known", f"shipper {code} exists") from None
+    console.print(f"API key  {key}\nIt is not shown again.", markup=False)
+
+
+@shipper.command("list")
+def list_() -> None:
+    """List the shippers."""
+    table = Table("code", "name", "valid keys", "last used")
+    for row in with_database(storage.shippers):
+        used = "" if row["last_used_at"] is None else f"{row['last_used_at']:%Y-%m-%d %H:%M}"
+        table.add_row(row["code"], row["name"], str(row["keys"]), used)
+    console.print(table)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the tools to the command."""
+    shipper.add_typer(key_commands(Holder.SHIPPER), name="key")
+    app.add_typer(shipper, name="shipper")

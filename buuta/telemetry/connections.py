@@ -1,0 +1,211 @@
+"""HTTP connections with limits: uvicorn's own protocol keeps a head of any size and waits for it without end.
+
+What is held back here never reaches an application: too many connections, a head that is too large or too slow, a
+body that goes on behind its answer, a reader that does not read.
+"""
+
+import asyncio
+import json
+from collections import Counter
+from http import HTTPStatus
+from typing import Any, ClassVar, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from buuta.model.networks import Network, is_among
+from buuta.telemetry import metrics
+
+MOST_CONNECTIONS: Final = 2_000
+MOST_OF_ONE: Final = 500
+"""Connections of a process, and of one address; trusted proxies are many in one."""
+MOST_URL_BYTES: Final = 8 * 1024
+MOST_HEADERS: Final = 100
+MOST_HEAD_BYTES: Final = 32 * 1024
+HEAD_SECONDS: Final = 10.0
+"""From the first byte of a request, or the connection's beginning, until its headers are there."""
+REST_SECONDS: Final = 2.0
+"""How long the rest of a body is thrown away that was answered early, so that its sender can read the answer."""
+UNREAD_SECONDS: Final = 20.0
+"""How long an answer may lie unread."""
+REFUSALS: Final = {
+    "url_too_long": (414, f"the URL has more than {MOST_URL_BYTES} bytes"),
+    "headers_too_large": (431, f"send at most {MOST_HEADERS} headers, in all {MOST_HEAD_BYTES} bytes"),
+    "head_too_slow": (408, f"the headers took longer than {HEAD_SECONDS:g} s"),
+    "request_malformed": (400, "this is no HTTP request"),
+}
+
+
+class HeadRefused(Exception):
+    """The head of a request is beyond a limit; `code` says which."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 with limits on what comes before an application is asked, and after it has answered."""
+
+    trusted: ClassVar[tuple[Network, ...]] = ()
+    """Networks of proxies, which have as many connections as they like."""
+    of_one: ClassVar[Counter[str]] = Counter()
+    """Connections by address."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._in_head = True
+        self._head_bytes = 0
+        self._header_bytes = 0
+        self._code = "request_malformed"
+        self._refused = False
+        self._address = ""
+        self._timer: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Take a connection, unless there are too many."""
+        super().connection_made(transport)
+        self._address = self.client[0] if self.client else ""
+        self.of_one[self._address] += 1
+        crowded = self.of_one[self._address] > MOST_OF_ONE and not is_among(self._address, self.trusted)
+        if crowded or len(self.connections) > MOST_CONNECTIONS:
+            metrics.HTTP_REFUSED.labels("connections").inc()
+            transport.abort()
+            return
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._rest()
+        self._end_unread()
+        self.of_one[self._address] -= 1
+        if self.of_one[self._address] <= 0:
+            del self.of_one[self._address]
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take some bytes; a head is counted from its first byte on, whatever it consists of."""
+        if self._refused:
+            return
+        if self._in_head:
+            if self._timer is None:
+                self._await_head()
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > MOST_HEAD_BYTES and not self._refused:
+            self._refuse("headers_too_large")
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self._in_head, self._header_bytes = True, 0
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the URL."""
+        super().on_url(url)
+        if len(self.url) > MOST_URL_BYTES:
+            raise self._beyond("url_too_long")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        super().on_header(name, value)
+        self._header_bytes += len(name) + len(value)
+        if len(self.headers) > MOST_HEADERS or self._header_bytes > MOST_HEAD_BYTES:
+            raise self._beyond("headers_too_large")
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: its time is over."""
+        self._in_head, self._head_bytes = False, 0
+        self._rest()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The body is whole: the next byte begins another request."""
+        super().on_message_complete()
+        self._in_head = True
+        if self.cycle.response_complete:
+            self._await_head()
+
+    def on_response_complete(self) -> None:
+        """An answer was given; what still comes of the body is thrown away, for a moment."""
+        super().on_response_complete()
+        if self.cycle.response_complete and self.cycle.more_body and not self.transport.is_closing():
+            self._rest()
+            self._timer = self.loop.call_later(REST_SECONDS, self.transport.abort)
+
+    def pause_writing(self) -> None:
+        """The other side reads more slowly than we write."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        self._end_unread()
+        super().resume_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing has come for a while: the connection ends, whether or not the last answer was read."""
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        super().timeout_keep_alive_handler()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what no application is asked about."""
+        self._refuse(self._code)
+
+    def _beyond(self, code: str) -> HeadRefused:
+        self._code = code
+        return HeadRefused(code)
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        if self._head_bytes:
+            self._refuse("head_too_slow")
+        else:
+            self.transport.abort()
+
+    def _refuse(self, code: str) -> None:
+        """Say what is wrong with the head as a problem document, and end the connection once that can be read."""
+        metrics.HTTP_REFUSED.labels(code).inc()
+        self._refused = True
+        self._rest()
+        self._timer = self.loop.call_later(REST_SECONDS, self.transport.abort)
+        self.transport.write(_problem(code))
+        self.transport.write_eof()
+
+    def _await_head(self) -> None:
+        self._rest()
+        self._timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+
+    def _rest(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _end_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+
+def _problem(code: str) -> bytes:
+    status, detail = REFUSALS[code]
+    title = code.replace("_", " ")
+    body = json.dumps(
+        {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
+    )
+    head = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/problem+json\r\n"
+        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    )
+    return (head + body).encode()
+
+
+def limited(proxies: tuple[Network, ...]) -> type[LimitedProtocol]:
+    """The protocol where these networks are trusted proxies."""
+
+    class Limited(LimitedProtocol):
+        trusted = proxies
+        of_one: ClassVar[Counter[str]] = Counter()
+
+    return Limited

@@ -1,0 +1,29 @@
+"""What every HTTP app of ours has around it: problem documents, limits, headers."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from buuta import __version__
+from buuta.web import problems
+from buuta.web.headers import WithHeaders
+from buuta.web.limits import HttpLimits, Limited
+
+
+def edge_app(title: str, summary: str, limits: HttpLimits, **more: Any) -> FastAPI:
+    """An app that describes itself to nobody by itself, answers errors as problems, and is limited as a whole."""
+    app = FastAPI(
+        title=title,
+        version=__version__,
+        summary=summary,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        **more,
+    )
+    # A redirect from /x/ to /x would name the host that the request names, which may be anybody's.
+    app.router.redirect_slashes = False
+    app.add_middleware(Limited, limits=limits)
+    problems.install(app)
+    app.add_middleware(WithHeaders)
+    return app
