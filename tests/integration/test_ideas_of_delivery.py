@@ -1,5 +1,6 @@
 """Ideas 1 to 3, 7 and 9 of design.md, on a real database and broker: docs/delivery.md explains them."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -128,6 +129,19 @@ async def test_idea_2_a_zombie_frozen_inside_its_transaction_is_cut_off(
     async with worker(settings, pool, partitions=2) as heir:
         await heir.handle(chunk(settings, 0, JOURNEY))
     assert all(zombie.is_closed() for zombie in zombies)
+    assert (await history(pool), await position(pool)) == (4, 4)
+
+
+async def test_idea_2_a_take_over_needs_one_connection_only(settings: SharedSettings, pool: Any) -> None:
+    """Or it waits for itself when all others of the pool are out."""
+    async with worker(settings, pool):
+        pass
+    zombie = await asyncpg.connect(str(settings.database))
+    await zombie.execute("begin; update progress set position = 99")
+    async with asyncpg.create_pool(str(settings.database), min_size=0, max_size=1) as own:
+        async with asyncio.timeout(30), worker(settings, own) as heir:
+            await heir.handle(chunk(settings, 0, JOURNEY))
+    assert zombie.is_closed()
     assert (await history(pool), await position(pool)) == (4, 4)
 
 
