@@ -35,7 +35,10 @@ JOURNEYS: Final[tuple[tuple[int, tuple[str, ...]], ...]] = (
 
 @dataclass
 class Parcel:
-    """A made-up parcel; `journey` is the truth, in the order in which it happens."""
+    """A made-up parcel; `journey` is the truth, in the order in which it happens.
+
+    Of one that was `forgotten` each message may have been before, or not at all.
+    """
 
     carrier: str
     number: str
@@ -46,6 +49,7 @@ class Parcel:
     phone: str | None = None
     email: str | None = None
     late_registration: bool = False
+    forgotten: bool = False
     reported: list[str] = field(default_factory=list)
 
     @property

@@ -153,7 +153,7 @@ def _expected_messages(ledger: Ledger) -> Counter[str]:
     """By address, how many messages must arrive; late registrations hear the newest and what follows."""
     expected: Counter[str] = Counter()
     for parcel in ledger.parcels:
-        if parcel.registered:
+        if parcel.registered and not parcel.forgotten:
             count = 1 if parcel.late_registration else told(parcel, sorted(TOLD)).total()
             for address in filter(None, (parcel.phone, parcel.email)):
                 expected[address.lstrip("+")] += count

@@ -1,4 +1,4 @@
-"""Rounds of faults under load, on Apache Kafka with three brokers; then the books must balance."""
+"""Rounds of faults under load and trouble, on Apache Kafka with three brokers; then the books must balance."""
 
 import asyncio
 import contextlib
@@ -16,6 +16,7 @@ from buuta.embedded.processes import free_port
 from tests.chaos.faults import FAULTS, Ground
 from tests.chaos.load import reporting, settled_books
 from tests.chaos.proxy import Proxy
+from tests.chaos.trouble import trouble
 
 BROKERS: Final = 3
 PARCELS_PER_SECOND: Final = 6
@@ -37,13 +38,17 @@ async def play_rounds(rounds: int, seed: int) -> Outcome:
     """Run so many faults, one after the other, on a fresh stack under load, and reconcile."""
     async with _ground(seed) as ground:
         names, weights = list(FAULTS), [weight for weight, _ in FAULTS.values()]
-        async with reporting(ground.stack, seed, PARCELS_PER_SECOND) as (ledger, _):
+        async with (
+            reporting(ground.stack, seed, PARCELS_PER_SECOND) as (ledger, _),
+            trouble(ground.stack, seed, ledger) as made,
+        ):
             for name in ground.chance.choices(names, weights, k=rounds):
                 print(f"seed {seed}: {name}", flush=True)
                 await FAULTS[name][1](ground)
                 ground.done[name] += 1
                 await asyncio.gather(*map(ground.stack.ready, ground.stack.children))
         books, last_lines = await settled_books(ground.stack, ledger)
+        await made.check(books)
         return Outcome(seed, ground.done, books, last_lines)
 
 

@@ -138,9 +138,12 @@ async def test_idea_2_a_take_over_needs_one_connection_only(settings: SharedSett
         pass
     zombie = await asyncpg.connect(str(settings.database))
     await zombie.execute("begin; update progress set position = 99")
-    async with asyncpg.create_pool(str(settings.database), min_size=0, max_size=1) as own:
-        async with asyncio.timeout(30), worker(settings, own) as heir:
-            await heir.handle(chunk(settings, 0, JOURNEY))
+    async with (
+        asyncpg.create_pool(str(settings.database), min_size=0, max_size=1) as own,
+        asyncio.timeout(30),
+        worker(settings, own) as heir,
+    ):
+        await heir.handle(chunk(settings, 0, JOURNEY))
     assert zombie.is_closed()
     assert (await history(pool), await position(pool)) == (4, 4)
 
