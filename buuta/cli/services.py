@@ -17,6 +17,7 @@ from buuta.cli.connect import connected
 from buuta.contracts import registry
 from buuta.errors import Forbidden
 from buuta.settings import load
+from buuta.storage.background import run_forever, running
 from buuta.storage.unlocking import open_vault
 from buuta.streaming.producer import Producer
 from buuta.telemetry.health import Readiness
@@ -27,13 +28,12 @@ from services.ingest.doors.drop import DropFolder, take_any
 from services.ingest.doors.events import ENDINGS, read_events
 from services.ingest.doors.file import Summary, withdraw_file
 from services.ingest.doors.sheets import opened
-from services.ingest.intake import Intake, RecipeBook, Target
-from services.ingest.keeping import Keeping
-from services.ingest.quarantine.held import hold, mapped
-from services.ingest.registry.tally import Tally
+from services.ingest.intake import Intake, RecipeBook
+from services.ingest.quarantine.held import hold
 from services.ingest.settings import IngestSettings
 from services.ingest.spool import Spool
-from services.ingest.storage import Carrier, be_silent_until_now, carrier_of, keep_facts
+from services.ingest.storage import Carrier, be_silent_until_now, carrier_of
+from services.ingest.wiring import FOLLOW_SECONDS, Ground, Pools, build_intake
 from services.notifier.app import wire as wire_notifier
 from services.notifier.settings import NotifierSettings
 from services.portal.app import wire as wire_portal
@@ -116,21 +116,18 @@ async def _intake() -> AsyncIterator[Intake]:
         vault = await open_vault(pool, settings)
         await producer.start()
         await producer.connected()
-        book = RecipeBook(await mapped(pool, all_recipes(settings.ingest_recipes)))
+        book = RecipeBook(all_recipes(settings.ingest_recipes))
         put = partial(producer.send_keyed, settings.events_topic)
+        wired = build_intake(Ground(Pools.one(pool), vault, codec, put, partial(hold, pool), book))
         spool = Spool(pool, put, settings.ingest_spool)
-        sending, tally = asyncio.create_task(spool.run()), Tally()
-        keeping = Keeping(pool, vault, partial(hold, pool))
+        for name in ("mappings", "facilities"):
+            await wired.follow[name]()
+        loops = [run_forever(name, step, FOLLOW_SECONDS) for name, step in wired.follow.items()]
         try:
-            facts = partial(keep_facts, pool)
-            target = Target(
-                put, partial(hold, pool), facts, codec, book, tally=tally, keep_details=keeping.take
-            )
-            yield Intake(target, pool, vault)
+            async with running(spool.run(), *loops):
+                yield wired.intake
         finally:
-            await tally.write_down(pool)
-            sending.cancel()
-            await asyncio.wait([sending])
+            await wired.tally.write_down(pool)
             while await spool.drain():
                 pass
             await producer.stop()

@@ -22,7 +22,7 @@ from buuta.web.limits import HttpLimits
 from buuta.web.operations import with_operations
 from services.ingest.capture import earnest, sandbox
 from services.ingest.carriers import all_recipes
-from services.ingest.copies import QUICK_SECONDS, Copies
+from services.ingest.copies import QUICK_SECONDS
 from services.ingest.domain.item import ScanItem
 from services.ingest.domain.recipe import Recipe
 from services.ingest.doors import epcis, office, reading, scans, shippers, webhooks
@@ -30,23 +30,20 @@ from services.ingest.doors import manifests as manifest_door
 from services.ingest.doors.gate import Gate, World, Worlds
 from services.ingest.doors.kafka import KafkaDoor
 from services.ingest.doors.polling import PollingDoor
-from services.ingest.intake import Intake, RecipeBook, Target
-from services.ingest.keeping import Keeping
+from services.ingest.intake import RecipeBook
 from services.ingest.quarantine import held
 from services.ingest.quarantine.desk import Way
 from services.ingest.quarantine.replay import Keys
 from services.ingest.quarantine.shelter import Shelter, Topic
 from services.ingest.records import RealRecords, SandboxRecords
 from services.ingest.registry import manifests
-from services.ingest.registry.facilities import Facilities
 from services.ingest.registry.keyring import Keyring
 from services.ingest.registry.signatures import Signatures
-from services.ingest.registry.tally import Tally, measure_silence
+from services.ingest.registry.tally import measure_silence
 from services.ingest.settings import IngestSettings
 from services.ingest.spool import Spool, enqueue
-from services.ingest.storage import keep_facts
+from services.ingest.wiring import FOLLOW_SECONDS, Ground, Pools, build_intake, build_sandbox
 
-FOLLOW_SECONDS: Final = 5.0
 PATIENT: Final = 5
 """So many times a request's patience has what honestly takes longer: a capture, a batch."""
 
@@ -100,22 +97,17 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         send = partial(producer.send_keyed, settings.events_topic)
         spool = Spool(pool, send, settings.ingest_spool, edge)
         shelter = Shelter(pool, vault, Topic(settings.quarantine_topic, settings.kafka, producer), edge)
-        book, keyring, facilities = RecipeBook(recipes), Keyring(edge, vault), Facilities(pool)
-        tally, keeping = Tally(), Keeping(edge, vault, shelter.keep)
-        target = Target(
-            spool.put, shelter.keep, partial(keep_facts, edge), codec, book, facilities.placed, tally,
-            keeping.take, Copies(edge.patient(QUICK_SECONDS)),
-        )  # fmt: skip
-        real = Intake(target, patient, vault)
-        trial = Intake(Target(_nowhere, _nowhere, _nowhere, codec, book), patient, vault)
+        book, keyring = RecipeBook(recipes), Keyring(edge, vault)
+        pools = Pools(pool, edge, patient, edge.patient(QUICK_SECONDS))
+        ground = Ground(pools, vault, codec, spool.put, shelter.keep, book)
+        wired, trial = build_intake(ground), build_sandbox(ground)
+        real = wired.intake
         worlds = Worlds(World(real, RealRecords(edge, vault)), World(trial, SandboxRecords()))
         gate = Gate(worlds, keyring, Signatures(edge), settings.ingest_inside_bytes)
         limits = epcis.Limits(settings.ingest_body_bytes, settings.ingest_items)
         kafka_door = KafkaDoor(settings.kafka, real, codec)
         follow: dict[str, Step] = {
-            "mappings": partial(_read_mappings, pool, book, recipes), "quarantine": partial(held.measure, pool),
-            "key_usage": keyring.write_down, "facilities": facilities.refresh,
-            "tally": partial(tally.write_down, pool), "details": keeping.settle,
+            **wired.follow, "quarantine": partial(held.measure, pool), "key_usage": keyring.write_down,
             "silence": partial(measure_silence, pool), "manifests": partial(manifests.check, pool),
             "set_aside": partial(set_aside.measure, pool),
         }  # fmt: skip
@@ -127,7 +119,7 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
             work.append(kafka_door.run())
         try:
             more = [
-                office.router(office.Office(Keys(vault, codec), edge, Way(spool.put, keeping.take), book)),
+                office.router(office.Office(Keys(vault, codec), edge, Way(spool.put, wired.keeping.take), book)),
                 reading.router(gate), manifest_door.router(gate), shippers.router(gate),
                 epcis.router(gate, earnest(real, enqueue, spool.room), sandbox(trial), limits),
             ]  # fmt: skip
@@ -135,12 +127,3 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
                 yield build(settings, gate, more, readiness), failed
         finally:
             await producer.stop()
-
-
-async def _nowhere(_: Sequence[Any]) -> None:
-    """Where goes what is sent by a sandbox key."""
-
-
-async def _read_mappings(pool: Any, book: RecipeBook, recipes: Mapping[str, Recipe]) -> None:
-    """Read the codes that people mapped since; without PostgreSQL what was read last holds."""
-    book.recipes = await held.mapped(pool, recipes)

@@ -10,10 +10,11 @@ from buuta.contracts.codec import Codec
 from buuta.settings import SharedSettings
 from buuta.storage.vault import Vault, read_master_key
 from buuta.streaming.producer import Producer
-from services.ingest.intake import Intake, Target
+from services.ingest.intake import Intake
 from services.ingest.quarantine.held import COLUMNS, HeldReport, hold
 from services.ingest.registry.locksmith import Locksmith
-from services.ingest.storage import Carrier, keep_facts
+from services.ingest.storage import Carrier
+from services.ingest.wiring import Ground, Pools, build_intake
 from tests.integration.parts import everything
 
 GOOD = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30:00+07:00"}
@@ -21,11 +22,9 @@ GOOD = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30
 
 def intake_on(settings: SharedSettings, producer: Producer, pool: Any) -> Intake:
     """Intake without doors, straight into the log."""
-    put, vault = (
-        partial(producer.send_keyed, settings.events_topic),
-        Vault(read_master_key(settings.master_key)),
-    )
-    return Intake(Target(put, partial(hold, pool), partial(keep_facts, pool), Codec()), pool, vault)
+    put = partial(producer.send_keyed, settings.events_topic)
+    vault = Vault(read_master_key(settings.master_key))
+    return build_intake(Ground(Pools.one(pool), vault, Codec(), put, partial(hold, pool))).intake
 
 
 async def add_carrier(pool: Any, carrier: Carrier) -> tuple[str, str]:

@@ -95,3 +95,20 @@ async def test_a_scan_takes_the_place_of_its_facility_unless_it_says_its_own(
     assert (newest["OWN"]["province"], newest["OWN"]["commune"]) == ("79", None)
     assert newest["ODD"]["facility"] == "BC2"
     assert 'buuta_ingest_unknown_facilities_total{carrier="vnp"}' in metrics
+
+
+async def test_a_line_of_a_file_and_what_waited_in_quarantine_take_the_place_of_their_facility_as_well(
+    settings: SharedSettings, pool: Any, folder: Path
+) -> None:
+    await add_carrier(pool, Carrier("vnp", "VNPost", "buuta"))
+    written(folder / "one.csv", [("BC1", "hub", "Một", "00070", *[""] * 5)])
+    await buuta(settings, "facility", "import", str(folder / "one.csv"), "--carrier", "vnp")
+    path, head = folder / "scans.csv", "number,code,occurred_at,facility\n"
+    path.write_text(head + "".join(f"{number},{code},2026-11-24T09:30:00Z,BC1\n"
+                                   for number, code in (("F01", "delivered"), ("Q01", "handed over"))))  # fmt: skip
+    ran = await buuta(settings, "ingest", "file", str(path), "--carrier", "vnp")
+    assert "accepted  1" in ran.said, ran.said
+    ran = await buuta(settings, "quarantine", "map", "buuta", "handed over", "--status", "delivered")
+    assert "1 sent on" in ran.said, ran.said
+    places = {event["number"]: (event["province"], event["commune"]) for event in await log(settings)}
+    assert places == {"F01": ("01", "00070"), "Q01": ("01", "00070")}

@@ -1,11 +1,12 @@
 """Whatever a payload holds, a recipe makes a scan that can be written, or says what is wrong; nothing else."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from buuta.contracts.codec import Codec
@@ -148,3 +149,48 @@ def with_canary(payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def test_of_a_key_that_stands_twice_the_last_counts_and_nothing_breaks() -> None:
     assert parse_json(b'{"a": 1, "a": 2}') == {"a": 2}
+
+
+def nested(levels: int) -> Any:
+    value: Any = "x"
+    for _ in range(levels):
+        value = {"a": [value]}
+    return value
+
+
+LARGE = st.sampled_from(
+    [
+        "x" * 200_000, "9" * 200_000, " " * 200_000, "a " * 100_000, "-" * 200_000, "1" + "0" * 200_000 + ".5e9",
+        "%s" * 50_000, "\u0130" * 100_000, 10**140, 10**5_000, -(10**5_000), 1e308, nested(30), [[]] * 50_000,
+        {f"name{each}": each for each in range(50_000)}, ["x" * 1_000] * 100,
+    ]
+)  # fmt: skip
+MOST_SECONDS = 0.5
+"""Of processor time; what is read of a payload of the largest size takes some milliseconds."""
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=named)
+def test_however_large_the_fields_are_the_work_is_bounded(recipe: Recipe) -> None:
+    goods = [{**pair.payload, **pair.headers} for own, pair in PAIRS if own is recipe and pair.payload]
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.sampled_from(goods), st.data(), st.sampled_from(["webhook", "api"]))
+    def whatever(good: dict[str, Any], data: st.DataObject, door: str) -> None:
+        payload = json.loads(json.dumps(good))
+        for name in data.draw(st.lists(st.sampled_from([*payload, "added"]), min_size=1, max_size=4)):
+            inner = payload.get(name)
+            holder, own = (
+                (inner, next(iter(inner))) if isinstance(inner, dict) and inner else (payload, name)
+            )
+            holder[own] = data.draw(LARGE)
+        started = time.process_time()
+        read(recipe, payload, door)
+        assert time.process_time() - started < MOST_SECONDS
+
+    whatever()
+
+
+def test_an_object_of_more_names_than_an_item_may_have_is_refused_before_they_are_looked_at() -> None:
+    with pytest.raises(BadItem) as refused:
+        read_report({f"name{each}": each for each in range(100_000)})
+    assert refused.value.code == "too_many_fields"

@@ -1,12 +1,16 @@
 """Reading one field of a vendor's payload."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from buuta.errors import BadItem
 from buuta.model.identifiers import CODES, WANTED
 
 LONGEST = 300
+SPACE: Final = 1_000
+"""So much space may stand around a text."""
+MOST_BITS: Final = 512
+"""Of a whole number that is taken as text: some 150 digits. Python makes no text of thousands."""
 REQUIRED = object()
 
 
@@ -23,6 +27,8 @@ def text(payload: Mapping[str, Any], name: str, default: Any = REQUIRED, most: i
         return str(default)
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise BadItem("field_not_text", f"{name} must be text or a whole number", name)
+    if len(value) > most + SPACE if isinstance(value, str) else value.bit_length() > MOST_BITS:
+        raise BadItem("field_too_long", f"{name} must have at most {most} characters", name)
     read = str(value).strip()
     if len(read) > most or "\x00" in read or not _is_unicode(read):
         raise BadItem(

@@ -6,7 +6,6 @@ takes its place in business time, and nobody takes it for a report of today.
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +14,8 @@ from buuta.contracts.codec import Codec
 from buuta.errors import BadItem, Unopenable
 from buuta.model.scan import Scan
 from buuta.storage.vault import Vault
+from buuta.web.bodies import parse_json
+from buuta.web.problems import Problem
 from services.ingest.domain.details import Details
 from services.ingest.domain.epcis import is_event
 from services.ingest.domain.recipe import Recipe, to_scan
@@ -134,9 +135,9 @@ def _scan(
 def _read(door: str, recipe: Recipe, plain: bytes) -> Any:
     """As the door reads it."""
     try:
-        payload = json.loads(plain)
-    except ValueError:
-        raise BadItem("body_not_json", "the body is no JSON, and no code makes it so") from None
+        payload = parse_json(plain)
+    except Problem as wrong:
+        raise BadItem(wrong.code, f"{wrong.detail}, and no code makes it so") from None
     if door == webhooks.DOOR:
         return recipe.parse(payload)
     if door == file.DOOR and isinstance(payload, dict):
