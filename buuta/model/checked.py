@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from buuta.errors import BadItem
-from buuta.model.identifiers import CARRIER, CODES, NUMBER, WANTED
+from buuta.model.identifiers import CARRIER, CODES, NUMBER, WANTED, is_number
 from buuta.model.scan import SCAN_FIELDS, Scan
 from buuta.model.statuses import (
     CorrectionKind,
@@ -125,7 +125,7 @@ def _own_fit(scan: Scan) -> bool:
     return bool(
         scan.corrects_event_id is None
         and EVENT_ID.fullmatch(scan.event_id)
-        and NUMBER.fullmatch(scan.number)
+        and is_number(scan.number)
         and type(scan.occurred_at) is int
         and _FIRST <= scan.occurred_at < _END
         and type(scan.received_at) is int

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from buuta.errors import BadItem
@@ -48,6 +49,12 @@ CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _as_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
+@lru_cache(maxsize=8_192)
+def is_number(number: str) -> bool:
+    """Whether it is a normalised number; remembered, since a number is asked for at several places of its way."""
+    return NUMBER.fullmatch(number) is not None
+
+
 def normalise_number(raw: str) -> str:
     """Upper-case the tracking number and take its spaces out; UPU S10 asks for both.
 
@@ -57,7 +64,7 @@ def normalise_number(raw: str) -> str:
     words = [] if len(raw) > LONGEST_RAW or CONTROL.search(raw) else raw.split()
     number = "".join(words)
     # Before upper case is made of it: some letters of other alphabets become ASCII by that.
-    fits = number.isascii() and NUMBER.fullmatch(number.upper())
+    fits = number.isascii() and is_number(number.upper())
     if not fits or (len(words) > 1 and number.isalpha()):
         raise BadItem("number_invalid", f"a tracking number must have {WANTED['number']}", "number")
     return number.upper()

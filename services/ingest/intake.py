@@ -144,9 +144,10 @@ class Intake:
         await unlock(self.pool, self._vault)
         reading = Reading()
         for first in range(0, len(payloads), PIECE):
+            if first:
+                # Between the pieces other requests go on.
+                await asyncio.sleep(0)
             self.read(carrier, receipt, payloads[first : first + PIECE], parse, reading)
-            # Between the pieces other requests go on.
-            await asyncio.sleep(0)
         if reading.held:
             await self._target.keep(reading.held)
         if reading.details:

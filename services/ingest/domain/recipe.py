@@ -153,11 +153,12 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
         BadItem: a number that cannot be one, or a scan that could not be stored, shown or told of.
     """
     number = normalise_number(report.number)
-    check_field("raw_code", report.raw_code)
     if report.correction is not None and report.corrects is None:
         report = taken_back(recipe, report, receipt.carrier)
     row = recipe.codes.get(report.raw_code)
     if row is None:
+        # It is written down, so it must be writable.
+        check_field("raw_code", report.raw_code)
         raise UnknownCode(report.raw_code, recipe.format)
     if row.status is None:
         return None
