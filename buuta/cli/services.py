@@ -119,7 +119,7 @@ async def _intake() -> AsyncIterator[Intake]:
         book = RecipeBook(all_recipes(settings.ingest_recipes))
         put = partial(producer.send_keyed, settings.events_topic)
         wired = build_intake(Ground(Pools.one(pool), vault, codec, put, partial(hold, pool), book))
-        spool = Spool(pool, put, settings.ingest_spool)
+        spool = Spool(pool, put, settings.ingest_spool, codec=codec)
         for name in ("mappings", "facilities"):
             await wired.follow[name]()
         loops = [run_forever(name, step, FOLLOW_SECONDS) for name, step in wired.follow.items()]

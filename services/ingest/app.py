@@ -95,7 +95,7 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         patient = edge.patient(settings.database_timeout * PATIENT)
         recipes = all_recipes(settings.ingest_recipes)
         send = partial(producer.send_keyed, settings.events_topic)
-        spool = Spool(pool, send, settings.ingest_spool, edge)
+        spool = Spool(pool, send, settings.ingest_spool, edge, codec)
         shelter = Shelter(pool, vault, Topic(settings.quarantine_topic, settings.kafka, producer), edge)
         book, keyring = RecipeBook(recipes), Keyring(edge, vault)
         pools = Pools(pool, edge, patient, edge.patient(QUICK_SECONDS))

@@ -10,6 +10,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
+from buuta.contracts.codec import Codec
+from buuta.contracts.fit import unfit
 from buuta.errors import KafkaAway, Unsendable
 from buuta.storage.background import run_forever
 from buuta.storage.faults import is_away
@@ -44,9 +46,15 @@ async def enqueue(con: Any, pairs: Sequence[Pair]) -> None:
 
 
 class Spool:
-    """Puts scans where they are safe: by `edge` for those who wait; `most` is how many may wait in PostgreSQL."""
+    """Puts scans where they are safe: by `edge` for those who wait; `most` is how many may wait in PostgreSQL.
 
-    def __init__(self, pool: Any, send: Send, most: int, edge: Any = None) -> None:
+    What leaves it is held to what the doors take today: it may lie here since a version that took more.
+    """
+
+    def __init__(
+        self, pool: Any, send: Send, most: int, edge: Any = None, codec: Codec | None = None
+    ) -> None:
+        self._codec = codec or Codec()
         self._pool = pool
         self._edge = edge or pool
         self._send = send
@@ -125,4 +133,7 @@ class Spool:
         return sent
 
     async def _send_records(self, records: Sequence[Record]) -> None:
+        wrong = unfit(self._codec, [record.value for record in records])
+        if wrong:
+            raise Unsendable(next(iter(wrong.values())))
         await self._send([(record.key, record.value) for record in records])

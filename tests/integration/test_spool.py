@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from buuta.contracts.codec import Codec
 from buuta.embedded.processes import free_port
 from buuta.errors import KafkaAway
 from buuta.settings import SharedSettings
@@ -18,6 +19,7 @@ from services.ingest.spool import Spool
 from services.ingest.storage import Carrier
 from tests.integration.doors import GOOD, add_carrier, inside, log, ready
 from tests.integration.parts import database_away
+from tests.scans import scan as journey
 from tests.waiting import until
 
 
@@ -155,3 +157,20 @@ async def test_a_carrier_hears_accepted_while_kafka_is_away_and_the_scan_comes_i
         await until(drained, "the spool is empty")
     [event] = await log(settings)
     assert event["event_id"] == answer.json()[0]["event_id"]
+
+
+async def test_a_scan_that_no_door_would_take_today_is_set_aside_and_the_others_leave(pool: Any) -> None:
+    kafka = Log()
+    kafka.away = True
+    spool = Spool(pool, kafka.send, 1000)
+    made = [journey("delivered", hour, f"N0{hour}") for hour in range(3)]
+    made[1] = made[1]._replace(attempt=2**31 - 1)
+    await spool.put(
+        [(f"ghn:{each.number}".encode(), Codec().encode("ScanEvent", each._asdict())) for each in made]
+    )
+    kafka.away = False
+    await spool.drain()
+    assert {key for key, _ in kafka.records} == {b"ghn:N00", b"ghn:N02"}
+    [row] = await pool.fetch("select loop, reason from set_aside")
+    assert row["loop"] == "spool"
+    assert "attempt must be" in row["reason"]
