@@ -183,7 +183,7 @@ class _Capture:
     async def run(self, wholes: Sequence[Whole], admit: Admit) -> None:
         """Work out what follows, hold it to the limits, and write it."""
         holding = [each for each in wholes if each.may_hold and self._parts.enqueue is not None]
-        ones = [One(each, uri) for each in wholes for uri in self._ones(each)]
+        ones = await asyncio.to_thread(self._ones, wholes)
         if len(ones) > MOST_SCANS:
             raise too_much()
         made = await self._planned(holding)
@@ -196,8 +196,12 @@ class _Capture:
             await self._parts.room()
         await self._written(ones, made, holding)
 
-    def _ones(self, whole: Whole) -> Sequence[str]:
-        return whole.uris if self._parts.is_sandbox else whole.alone
+    def _ones(self, wholes: Sequence[Whole]) -> list[One]:
+        return [
+            One(each, uri)
+            for each in wholes
+            for uri in (each.uris if self._parts.is_sandbox else each.alone)
+        ]
 
     async def _planned(self, holding: Sequence[Whole]) -> Plan:
         if not holding:
@@ -227,13 +231,17 @@ class _Capture:
 
     async def _write(self, steps: Sequence[One | Change], made: Plan, *, is_last: bool) -> None:
         reading, pairs = await asyncio.to_thread(self._reading, steps, made)
+        rows = await asyncio.to_thread(epcis_rows.rows_of, self._carrier.code, made)
         await self._intake.compare(self._carrier, reading)
         self._warn(steps, reading)
         if is_last:
             reading.held += await asyncio.to_thread(self._held_wrong)
         async with self._intake.pool.acquire() as con, con.transaction():
             if made.payloads:
-                await self._keep(con, made, steps)
+                await epcis_rows.hold_version(con, self._carrier.code, made.version)
+                await epcis_rows.keep_events(con, self._carrier.code, rows)
+                told = [each for each in steps if isinstance(each, Change)]
+                await epcis_rows.keep_changes(con, self._carrier.code, told)
             if self._parts.enqueue is not None:
                 await _put(con, self._parts.enqueue, pairs, reading)
             if is_last:
@@ -241,12 +249,6 @@ class _Capture:
         self._intake.note(self._carrier, reading)
         self._intake.count(self._receipt, reading)
         self._job.counts.update(answer.result.value for answer in reading.answers)
-
-    async def _keep(self, con: Any, made: Plan, steps: Sequence[One | Change]) -> None:
-        await epcis_rows.hold_version(con, self._carrier.code, made.version)
-        await epcis_rows.keep_events(con, self._carrier.code, made)
-        told = [each for each in steps if isinstance(each, Change)]
-        await epcis_rows.keep_changes(con, self._carrier.code, told)
 
     def _reading(self, steps: Sequence[One | Change], made: Plan) -> tuple[Reading, list[Any]]:
         """What the steps say, and the records of it."""

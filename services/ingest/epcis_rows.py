@@ -1,8 +1,10 @@
 """EPCIS events, packings, what was told of them, and capture jobs in PostgreSQL."""
 
+import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from services.ingest.domain.effects import Change, Happened, Told
@@ -13,6 +15,8 @@ from services.ingest.domain.single import Whole
 MOST_EVENTS: Final = 20_000
 MOST_ROWS: Final = MOST_SCANS
 ALWAYS: Final = -(2**63)
+AT_ONCE: Final = 10_000
+"""So many packings are written by one statement."""
 LOCK_VERSION: Final = "select version from epcis_versions where carrier = $1 for update"
 NEW_VERSION: Final = "update epcis_versions set version = version + 1 where carrier = $1"
 FIRST_VERSION: Final = "insert into epcis_versions (carrier) values ($1) on conflict do nothing"
@@ -95,7 +99,7 @@ async def stored(pool: Any, carrier: str, holding: Sequence[Whole]) -> Stored:
         told = await con.fetch(TOLD, carrier, [row["event_id"] for row in events], MOST_ROWS + 1)
     if len(events) > MOST_EVENTS or max(len(packings), len(told)) > MOST_ROWS:
         raise too_much()
-    return _stored(version, events, packings, told)
+    return await asyncio.to_thread(_stored, version, events, packings, told)
 
 
 def _stored(version: int, events: Any, packings: Any, told: Any) -> Stored:
@@ -153,21 +157,39 @@ async def hold_version(con: Any, carrier: str, version: int) -> None:
     await con.execute(NEW_VERSION, carrier)
 
 
-async def keep_events(con: Any, carrier: str, plan: Plan) -> None:
-    """Keep the events of a plan that are new, each once, and note those that are known to be wrong now."""
-    await con.execute(FORGET)
+@dataclass(frozen=True)
+class Rows:
+    """The events of a plan as they are written: made beside the event loop, since a bag may hold thousands."""
+
+    events: Sequence[tuple[Any, ...]]
+    packings: Sequence[Sequence[list[Any]]]
+    retracted: Sequence[str]
+
+
+def rows_of(carrier: str, plan: Plan) -> Rows:
+    """The rows of a plan's new events, and their packings in columns, so many at once."""
     new = plan.new.values()
-    await con.executemany(KEEP_EVENT, [_row(carrier, each) for each in new])
     packings = [(each.id, *packing) for each in new for packing in each.packings]
-    if packings:
-        await con.execute(KEEP_PACKINGS, carrier, *map(list, zip(*packings, strict=True)))
-    if plan.retracted:
-        await con.execute(RETRACT, carrier, plan.retracted)
+    columns = [
+        [list(column) for column in zip(*packings[first : first + AT_ONCE], strict=True)]
+        for first in range(0, len(packings), AT_ONCE)
+    ]
+    return Rows([_row(carrier, each) for each in new], columns, plan.retracted)
 
 
 def _row(carrier: str, each: Whole) -> tuple[Any, ...]:
     payload = json.dumps(each.payload)
     return carrier, each.id, list(each.names), each.at, payload, each.event.error is not None
+
+
+async def keep_events(con: Any, carrier: str, rows: Rows) -> None:
+    """Keep events that are new, each once, and note those that are known to be wrong now."""
+    await con.execute(FORGET)
+    await con.executemany(KEEP_EVENT, rows.events)
+    for columns in rows.packings:
+        await con.execute(KEEP_PACKINGS, carrier, *columns)
+    if rows.retracted:
+        await con.execute(RETRACT, carrier, rows.retracted)
 
 
 async def keep_changes(con: Any, carrier: str, told: Iterable[Change]) -> None:
