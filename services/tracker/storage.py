@@ -27,10 +27,13 @@ SELECT_PARCELS: Final = (
 )
 STAGE: Final = """
 create temporary table if not exists changed_parcels (like parcels) on commit delete rows;
+delete from changed_parcels;
 set local enable_hashjoin = off;
 set local enable_mergejoin = off
 """
-"""Nothing tells the planner how little lies in there; it must not read all parcels for a chunk."""
+"""Nothing tells the planner how little lies in there; it must not read all parcels for a chunk.
+
+A rebuild writes several chunks in one transaction: what the one before staged must be gone."""
 UPDATE_PARCELS: Final = f"""
 update parcels set {", ".join(f"{name} = new.{name}" for name in STATE_FIELDS)},
   look_at = least(parcels.look_at, new.look_at)

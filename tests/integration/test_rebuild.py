@@ -14,8 +14,9 @@ from buuta.contracts.columns import decode_chunk
 from buuta.model.scan import Registration, Scan
 from buuta.settings import SharedSettings
 from services.portal.storage import find
+from services.tracker.domain.parcel import Parcel
 from services.tracker.latest import PARCELS, Publisher
-from services.tracker.storage import load_parcels
+from services.tracker.storage import load_parcels, write_parcels
 from tests.integration.parts import chunk, encode, latest, milestones, producer_on, worker
 from tests.scans import later, registration, scan
 
@@ -146,3 +147,13 @@ async def test_a_rebuild_that_was_killed_goes_on_and_other_rules_begin_anew(
     other = rebuild(settings.model_copy(update={"epoch_gap_days": 40}), pool, tmp_path)
     await other.make()
     assert (await other.compare()).parcels == 1
+
+
+async def test_what_one_chunk_staged_is_gone_for_the_next_in_the_same_transaction(pool: Any) -> None:
+    keys = ("ghn:STAGED1", "ghn:STAGED2")
+    async with pool.acquire() as con, con.transaction():
+        await write_parcels(con, 0, {key: Parcel(status="accepted") for key in keys}, frozenset())
+        for key in keys:
+            await write_parcels(con, 0, {key: Parcel(status="delivered")}, {key})
+    found = await pool.fetch("select parcel_key, status from parcels order by 1")
+    assert [tuple(row) for row in found] == [(key, "delivered") for key in keys]
