@@ -41,13 +41,13 @@ def out_of_range(occurred_at: int, received_at: int) -> bool:
 
 
 def first_received(scans: Iterable[Scan]) -> list[Scan]:
-    """The scans of a parcel that can steer, of all (each event id once): `MOST_SCANS` says which."""
+    """The scans of a parcel that can steer, of all (each event id once), and one more where there are more."""
     turns = Counter[str | None]()
     by_turn = list[tuple[int, int, str, Scan]]()
     for scan in sorted(scans, key=lambda each: (each.received_at, each.event_id)):
         turns[scan.reporter] += 1
         by_turn.append((turns[scan.reporter], scan.received_at, scan.event_id, scan))
-    return [scan for *_, scan in sorted(by_turn, key=lambda each: each[:3])[:MOST_SCANS]]
+    return [scan for *_, scan in sorted(by_turn, key=lambda each: each[:3])[: MOST_SCANS + 1]]
 
 
 def steering(scans: Iterable[Facts]) -> set[str]:

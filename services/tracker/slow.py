@@ -27,7 +27,6 @@ Told = Registration | DeadlinePassed
 Placed = tuple[int, Told]
 """A registration or a passed deadline, and its place in the chunk."""
 Record = Scan | Told
-_received = attrgetter("received_at")
 _declared = attrgetter(*Declared._fields)
 Own = Mapping[str, Sequence[Record]]
 """The chunk's own records of each key, in the order of the log."""
@@ -173,9 +172,11 @@ def beyond(own: Own, parcels: Mapping[str, Parcel]) -> dict[str, list[Scan]]:
     """Records of keys that are full, and of which none can steer: all came after the last that does."""
     late: dict[str, list[Scan]] = {}
     for key, records in own.items():
-        full_at = parcels[key].full_at if key in parcels else None
+        parcel = parcels.get(key)
         scans = [record for record in records if isinstance(record, Scan)]
-        if full_at is not None and len(scans) == len(records) and min(map(_received, scans)) > full_at:
+        if parcel is None or parcel.full_at is None or len(scans) < len(records):
+            continue
+        if all(each.received_at > parcel.full_at and each.reporter == parcel.full_by for each in scans):
             late[key] = scans
     return late
 

@@ -119,7 +119,7 @@ async def test_of_a_flood_of_one_number_only_what_can_steer_is_loaded(
     watched = await handled(settings, pool, [Codec().encode("DeadlinePassed", deadline._asdict()), early])
     assert watched.largest == MOST_SCANS + 1
     parcel = (await load_parcels(pool, ["ghn:H0"]))["ghn:H0"]
-    assert (parcel.scans, parcel.full_at, parcel.live) == (100_001, MORNING + (MOST_SCANS - 1) * 1000, "AH")
+    assert (parcel.scans, parcel.full_at, parcel.live) == (100_001, MORNING + MOST_SCANS * 1000, "AH")
     assert "Z" in parcel.findings
 
 

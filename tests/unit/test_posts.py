@@ -9,7 +9,8 @@ from buuta.model.scan import Scan
 from buuta.model.steering import MOST_SCANS, first_received
 from services.tracker.domain.figures import contribution, counted
 from services.tracker.domain.fold import fold
-from tests.scans import MORNING, journeys, scan
+from services.tracker.slow import beyond
+from tests.scans import HOUR, MORNING, journeys, scan
 
 ITEM = "EE123456785VN"
 
@@ -80,7 +81,24 @@ def test_a_post_that_floods_a_parcel_crowds_out_no_other() -> None:
     steers = [scan._replace(occurred_at=MORNING + place) for place, scan in enumerate(flood)]
     late = by("vnpost", "delivered", 30)
     parcel = fold([*steers, late]).parcel
-    assert (parcel.status, parcel.full_at, "Z" in parcel.findings) == ("delivered", None, True)
+    assert (parcel.status, parcel.full_by, "Z" in parcel.findings) == ("delivered", "laopost", True)
+
+
+def test_of_a_post_that_floods_a_parcel_later_scans_are_kept_without_a_fold() -> None:
+    flood = [
+        by("laopost", "held", 0)._replace(event_id=f"{place:032x}", received_at=MORNING + place)
+        for place in range(2_500)
+    ]
+    parcel = fold(flood).parcel
+    more = {
+        post: by(post, "delivered", 1)._replace(received_at=MORNING + HOUR, event_id=name * 32)
+        for post, name in (("laopost", "a"), ("vnpost", "b"))
+    }
+    assert parcel.full_at == MORNING + MOST_SCANS
+    assert beyond({"k": [more["laopost"]]}, {"k": parcel}) == {"k": [more["laopost"]]}
+    assert beyond({"k": [more["laopost"], more["vnpost"]]}, {"k": parcel}) == {}
+    assert fold([*flood, more["laopost"]]).parcel.status == "held"
+    assert fold([*flood, *more.values()]).parcel.status == "delivered"
 
 
 def test_posts_take_turns_where_there_is_too_much() -> None:
@@ -90,9 +108,9 @@ def test_posts_take_turns_where_there_is_too_much() -> None:
         for place in range(5_000)
     ]
     first = first_received([*many, *few])
-    assert len(first) == MOST_SCANS
+    assert len(first) == MOST_SCANS + 1, "and the first that is too many"
     assert {scan.event_id for scan in few} <= {scan.event_id for scan in first}
-    assert [scan.received_at for scan in first if scan.reporter == "laopost"] == list(range(MOST_SCANS - 3))
+    assert [scan.received_at for scan in first if scan.reporter == "laopost"] == list(range(MOST_SCANS - 2))
 
 
 def test_figures_are_those_of_the_credited_post() -> None:

@@ -207,7 +207,7 @@ def fold(scans: Iterable[Scan], papers: Papers = NO_PAPERS) -> Folded:
     """
     scans = list(scans)
     everything = distinct(scans)
-    by_id = _can_steer(everything)
+    by_id, surplus = _can_steer(everything)
     steers = sorted(_steers(by_id), key=_business_order)
     parcels, live = list[Parcel](), list[Milestone]()
     parts = epochs(steers, papers)
@@ -222,9 +222,9 @@ def fold(scans: Iterable[Scan], papers: Papers = NO_PAPERS) -> Folded:
     parcel.scans = len(everything)
     if papers.copies_differ or (len(everything) < len(scans) and differing(scans)):
         find(parcel, COPIES_DIFFER)
-    if len(by_id) < len(everything):
+    if surplus is not None:
         find(parcel, TOO_MANY_SCANS)
-        parcel.full_at = _full_at(by_id.values())
+        parcel.full_at, parcel.full_by = surplus.received_at, surplus.reporter
     return Folded(parcel, live, parcels)
 
 
@@ -256,17 +256,12 @@ def _steers(by_id: Mapping[str, Scan]) -> list[Scan]:
     return [scan for scan in by_id.values() if not out_of_range(scan.occurred_at, scan.received_at)]
 
 
-def _can_steer(by_id: dict[str, Scan]) -> dict[str, Scan]:
-    """Those of a key's scans, by event id, that are not too many."""
+def _can_steer(by_id: dict[str, Scan]) -> tuple[dict[str, Scan], Scan | None]:
+    """Those of a key's scans, by event id, that are not too many, and the first that is."""
     if len(by_id) <= MOST_SCANS:
-        return by_id
-    return {scan.event_id: scan for scan in first_received(by_id.values())}
-
-
-def _full_at(scans: Iterable[Scan]) -> int | None:
-    """After this receipt no scan steers; None where posts take turns, and a late one's turn may be early."""
-    scans = list(scans)
-    return None if any(scan.reporter for scan in scans) else max(scan.received_at for scan in scans)
+        return by_id, None
+    *steers, surplus = first_received(by_id.values())
+    return {scan.event_id: scan for scan in steers}, surplus
 
 
 def _note(parcel: Parcel, by_id: Mapping[str, Scan]) -> None:

@@ -25,20 +25,20 @@ class Declared(NamedTuple):
 class Parcel:
     """The state of one parcel; the order of fields is that of the `parcels` table after its key.
 
-    The fold owns a `Parcel` and changes it in place: 10,000 scans a second leave no time for copies.
-    Times are UTC milliseconds. `live` is the live set: one letter a milestone, in business order.
-    `reported_status` is what a courier reported and the carrier has not confirmed. `findings` holds one letter
-    a finding; a parcel `awaits_scan` while one of its corrections came before what it corrects, or what was
-    registered for the next parcel of its number was withdrawn before that began. `province` is where the newest
-    scan was made. `scans` counts the history; once it is longer than steers, `full_at` is the receipt of the
-    last scan that does (None where posts take turns).
-    `deadlines` says that a deadline was seen to pass; `overdue` holds the letters of those
-    that are past now. `epoch` says which parcel of its number it is, from 1; `epoch_from` is when it began,
-    None for the first. `stopped_at` is since when the clock of its transit time stands still, `stopped_ms` how
-    long it stood before. Of a parcel that posts share, `credited` is the one that figures are credited to: that
-    of the last mile, else the newest. `registered_at` is when the latest of its registrations was made;
-    `registration_version` is that of the one which steers; `registration_id` and, apart by spaces,
-    `also_registered` are those whose recipients are told, the first of them first.
+    The fold owns a `Parcel` and changes it in place: 10,000 scans a second leave no time for copies. Times are
+    UTC milliseconds. `live` is the live set: one letter a milestone, in business order. `reported_status` is
+    what a courier reported and the carrier has not confirmed. `findings` holds one letter a finding; a parcel
+    `awaits_scan` while one of its corrections came before what it corrects, or what was registered for the next
+    parcel of its number was withdrawn before that began. `province` is where the newest scan was made. `scans`
+    counts the history; once it is longer than steers, `full_at` is the receipt of the first scan that does not,
+    and `full_by` its reporter, of whom nothing that comes later steers. `deadlines` says that a deadline was
+    seen to pass; `overdue` holds the letters of those that are past now. `epoch` says which parcel of its
+    number it is, from 1; `epoch_from` is when it began, None for the first. `stopped_at` is since when the
+    clock of its transit time stands still, `stopped_ms` how long it stood before. Of a parcel that posts share,
+    `credited` is the one that figures are credited to: that of the last mile, else the newest. `registered_at`
+    is when the latest of its registrations was made; `registration_version` is that of the one which steers;
+    `registration_id` and, apart by spaces, `also_registered` are those whose recipients are told, the first of
+    them first.
     """
 
     status: str | None = None
@@ -78,6 +78,7 @@ class Parcel:
     registered_at: int | None = None
     credited: str | None = None
     also_registered: str = ""
+    full_by: str | None = None
 
     def register(self, registration: Declared, told: Sequence[str]) -> None:
         """Take in the registration that steers, and the ids of those whose recipients are told.
