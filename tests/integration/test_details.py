@@ -28,9 +28,11 @@ def vault(settings: SharedSettings) -> Vault:
     return Vault(read_master_key(settings.master_key))
 
 
-async def register(settings: SharedSettings, pool: Any, **destination: Any) -> tuple[str, str]:
+async def register(
+    settings: SharedSettings, pool: Any, shop: str = "shop", **destination: Any
+) -> tuple[str, str]:
     """A registration with its shipper's key."""
-    shipper = await add_shipper(pool, "shop", "Shop")
+    shipper = await add_shipper(pool, shop, shop)
     async with (
         wire_portal(PortalSettings(**settings.model_dump())) as (app, _),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://portal") as client,
@@ -89,6 +91,21 @@ async def test_where_the_destination_is_registered_the_scan_says_how_far_it_was_
         each["status"]: each["distance_bucket"] for each in await until(come, "both scans are in the log")
     }
     assert buckets == {"delivered": "within_200_m", "out_for_delivery": None}
+
+
+async def test_another_shops_destination_measures_nothing(
+    door: Door, settings: SharedSettings, pool: Any
+) -> None:
+    """The first registration says no place, and nobody else's says one for it, whatever its version."""
+    await register(settings, pool)
+    await register(settings, pool, "other", latitude=21.0285, longitude=105.8048)
+    await pool.execute("update registrations set version = 9 where shipper = 'other'")
+    await door.scans([{**GOOD, **SECRET}])
+
+    async def came() -> Any:
+        return [each for each in await log(settings) if "event_id" in each]
+
+    assert [each["distance_bucket"] for each in await until(came, "the scan is in the log")] == [None]
 
 
 async def test_a_withdrawal_erases_what_the_registration_sealed_and_no_carriers_proofs(
