@@ -119,7 +119,8 @@ async def _lent(pool: Any, seconds: float) -> AsyncIterator[Any]:
     try:
         yield con
     except Exception as why:
-        if loop.time() >= ends and is_away(why):
+        # Between two steps of a statement asyncpg trips over the protocol that a connection no longer has.
+        if loop.time() >= ends and (is_away(why) or isinstance(why, AttributeError)):
             raise DatabaseAway(f"PostgreSQL did not answer within {seconds:g} s") from why
         raise
     finally:

@@ -129,6 +129,20 @@ async def test_a_loan_ends_in_whatever_it_is_at(database: str) -> None:
             await _twice(bounded)
 
 
+async def test_a_loan_that_ends_between_two_steps_of_a_statement_ends_as_any_other(database: str) -> None:
+    async with asyncpg.create_pool(database, min_size=0, max_size=1) as pool:
+        for turn in range(40):
+            bounded = BoundedPool(pool, 0.02 + turn / 5_000, Silence(database))
+            with pytest.raises(DatabaseAway):
+                await _asked_on_and_on(bounded)
+
+
+async def _asked_on_and_on(bounded: BoundedPool) -> None:
+    async with bounded.acquire() as con, asyncio.timeout(20):
+        for number in range(1_000_000):
+            await con.fetchval(f"select {number}")
+
+
 async def _twice(bounded: BoundedPool) -> None:
     """What is wrong with the data stays what it is."""
     async with bounded.acquire() as con:
