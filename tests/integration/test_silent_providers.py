@@ -11,6 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from buuta.demo.sinks import MailSink, SmsSink
+from buuta.settings import SharedSettings
+from buuta.storage.background import running
+from buuta.storage.vault import Vault
 from services.notifier import storage
 from services.notifier.channels.channel import Letter
 from services.notifier.channels.email import EmailChannel
@@ -19,6 +22,7 @@ from services.notifier.domain.states import Fate
 from services.notifier.domain.words import Words
 from services.notifier.settings import NotifierSettings
 from tests.chaos.proxy import Proxy
+from tests.integration.test_notifier import milestone, plan, sender, states, vault  # noqa: F401 - a fixture
 from tests.waiting import until
 
 SECONDS = 2.0
@@ -134,3 +138,41 @@ async def test_an_smsc_that_freezes_puts_in_doubt_what_it_had_and_no_more() -> N
 def test_an_answer_is_waited_for_less_long_than_the_lease_of_a_submission() -> None:
     with pytest.raises(ValidationError):
         NotifierSettings(provider_timeout=storage.SUBMIT_LEASE_SECONDS - 5)
+
+
+async def test_while_the_smsc_is_silent_the_other_channel_goes_on_and_nothing_is_sent_twice(
+    settings: SharedSettings,
+    pool: Any,
+    vault: Vault,  # noqa: F811 - the fixture
+) -> None:
+    """By the stated rule: what the SMSC had is in doubt, what it had not yet waits."""
+    sms, mail = SmsSink(), MailSink()
+    await sms.start()
+    mail.start()
+    async with through(sms.port) as proxy:
+        own = NotifierSettings(smpp_port=proxy.port, smtp_port=mail.port, provider_timeout=SECONDS)
+        channel = SmsChannel(own)
+        await channel.start()
+        await until(lambda: hears(channel), "the session is bound")
+        await plan(pool, vault, milestone("out_for_delivery"))
+        proxy.hold()
+        senders = [sender(pool, vault, each, settings) for each in (channel, EmailChannel(own))]
+        async with running(*(each.run() for each in senders)):
+            await until(lambda: stands(pool, "email", ["sent"]), "the e-mail is sent meanwhile")
+            await until(lambda: stands(pool, "sms", ["in_doubt"]), "of the SMS nobody knows")
+            await plan(pool, vault, milestone("delivered", sequence=2))
+            await until(lambda: stands(pool, "email", ["sent", "sent"]), "so is the next e-mail")
+            assert await states(pool) == ["in_doubt", "queued"]
+            proxy.release()
+            await until(
+                lambda: stands(pool, "sms", ["in_doubt", "sent"]), "the next SMS is sent after the thaw"
+            )
+        await channel.stop()
+    await sms.stop()
+    mail.stop()
+    assert len(mail.mails) == 2
+    assert len(sms.texts) == 2, "what was in doubt had arrived, once"
+
+
+async def stands(pool: Any, channel: str, wanted: list[str]) -> bool:
+    return await states(pool, channel) == wanted
