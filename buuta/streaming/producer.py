@@ -15,6 +15,7 @@ from aiokafka.errors import (
     PolicyViolationError,
 )
 from aiokafka.partitioner import murmur2
+from aiokafka.protocol.metadata import MetadataRequest
 
 from buuta.errors import KafkaAway, Unsendable
 from buuta.settings import SharedSettings
@@ -64,15 +65,22 @@ class Producer:
 
     async def _watch(self) -> None:
         """Ask whether any broker answers; a send that failed since the last look counts as no answer, too."""
-        answers, asked_at = False, time.monotonic()
-        with contextlib.suppress(TimeoutError, KafkaError):
-            async with asyncio.timeout(SILENT_SECONDS):
-                answers = await self._kafka.client.force_metadata_update()
-        if not answers:
+        asked_at = time.monotonic()
+        brokers = self._kafka.client.cluster.brokers()
+        if not any(await asyncio.gather(*(self._answers(broker.nodeId) for broker in brokers))):
             self._readiness.waits("kafka", f"no broker has answered for {SILENT_SECONDS:.0f} s")
             log.warning("kafka_silent", seconds=SILENT_SECONDS)
         elif self._failed_at < asked_at - WATCH_SECONDS:
             self._readiness.reached("kafka")
+
+    async def _answers(self, broker: int) -> bool:
+        """Whether a broker answers; all are asked, since one that is frozen says nothing of the others."""
+        try:
+            async with asyncio.timeout(SILENT_SECONDS):
+                await self._kafka.client.send(broker, MetadataRequest([]))
+        except (TimeoutError, KafkaError):
+            return False
+        return True
 
     async def connected(self) -> None:
         """Wait for the first connection."""

@@ -85,13 +85,12 @@ async def test_a_broker_that_is_silent_is_known_to_be_away_before_anybody_sends(
     producer = Producer(settings, readiness)
     await producer.start()
     await producer.connected()
-    ask = producer._kafka.client.force_metadata_update
+    ask = producer._kafka.client.send
 
-    async def never() -> bool:
+    async def never(*_: Any) -> None:
         await asyncio.Event().wait()
-        return True
 
-    producer._kafka.client.force_metadata_update = never
+    producer._kafka.client.send = never
 
     async def waits() -> bool:
         return "kafka" in readiness.waiting
@@ -100,6 +99,6 @@ async def test_a_broker_that_is_silent_is_known_to_be_away_before_anybody_sends(
         return not readiness.waiting
 
     await until(waits, "readiness names Kafka", 15)
-    producer._kafka.client.force_metadata_update = ask
+    producer._kafka.client.send = ask
     await until(there, "Kafka is there again", 15)
     await producer.stop()
