@@ -12,7 +12,7 @@ from buuta.cli.admin import with_database
 from buuta.cli.connect import producing
 from buuta.contracts import registry
 from buuta.contracts.fit import unfit
-from buuta.errors import BadItem
+from buuta.errors import BadItem, Unsendable
 from buuta.settings import SharedSettings, load
 from buuta.streaming.dead_letters import Letter, letters, replay, settle, settled
 
@@ -119,7 +119,10 @@ async def _replay(chosen: Sequence[Letter]) -> dict[int, str]:
         why = unfit(codec, values)
         for place, each in enumerate(chosen):
             if place not in why:
-                await replay(producer, each)
+                try:
+                    await replay(producer, each)
+                except (BadItem, Unsendable) as wrong:
+                    why[place] = str(wrong)
     return why
 
 

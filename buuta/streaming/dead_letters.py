@@ -8,7 +8,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from buuta.errors import KafkaAway
+from buuta.errors import BadItem, KafkaAway, Unsendable
 from buuta.settings import SharedSettings
 from buuta.streaming.chunk import Chunk
 from buuta.streaming.ends import read_ends
@@ -18,6 +18,8 @@ SILENT_SECONDS: Final = 30.0
 """So long a broker that has more may bring nothing before it counts as away."""
 SOURCE: Final = ("reason", "topic", "partition", "offset")
 """The headers that say where a letter comes from; those behind them are the record's own."""
+TOO_LARGE: Final = "too large to be kept here, it lies in its topic"
+"""What the reason ends with where Kafka takes no second record of that size."""
 
 
 class DeadLetters:
@@ -38,11 +40,19 @@ class DeadLetters:
         """
         for place, reason in sorted(reasons.items()):
             record = chunk.records[place]
-            said = (reason, chunk.topic, str(chunk.partition), str(record.offset))
-            source = [(name, value.encode()) for name, value in zip(SOURCE, said, strict=True)]
             # Kafka wants a key or a value; a record without both keeps an empty key.
             key = b"" if record.key is None and record.value is None else record.key
-            await self._producer.send(self._topic, key, record.value, [*source, *record.headers])
+            try:
+                headers = [*_source(chunk, record, reason), *record.headers]
+                await self._producer.send(self._topic, key, record.value, headers)
+            except Unsendable:
+                headers = _source(chunk, record, f"{reason}; {TOO_LARGE}")
+                await self._producer.send(self._topic, b"", None, headers)
+
+
+def _source(chunk: Chunk, record: Any, reason: str) -> list[tuple[str, bytes]]:
+    said = (reason, chunk.topic, str(chunk.partition), str(record.offset))
+    return [(name, value.encode()) for name, value in zip(SOURCE, said, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -122,5 +132,11 @@ async def replay(producer: Producer, letter: Letter) -> None:
 
     Raises:
         KafkaAway: not acknowledged; sending it again is safe, for what is read twice counts once.
+        BadItem: the letter is not whole.
     """
+    if letter.reason.endswith(TOO_LARGE):
+        raise BadItem(
+            "letter_not_whole",
+            f"letter {letter.number} is {TOO_LARGE} ({letter.topic}, offset {letter.offset})",
+        )
     await producer.send_to(letter.topic, letter.partition, [(letter.key or b"", letter.value or b"")])

@@ -161,7 +161,7 @@ class Producer:
             KafkaAway: not acknowledged in time; it may still arrive later.
             Unsendable: Kafka takes no such record.
         """
-        _check_size([(key or b"", value or b"")])
+        _check_size([(key or b"", value or b"")], sum(len(name) + len(each) for name, each in headers))
         async with self._acknowledged() as kafka:
             await kafka.send_and_wait(topic, value, key, headers=list(headers))
 
@@ -202,9 +202,9 @@ class Producer:
                 await (await kafka.send_batch(batch, topic, partition=partition))
 
 
-def _check_size(pairs: Sequence[Pair]) -> None:
-    """Before any is sent, so that none overtakes the one that cannot be."""
-    largest = max((len(key or b"") + len(value or b"") for key, value in pairs), default=0)
+def _check_size(pairs: Sequence[Pair], more: int = 0) -> None:
+    """Before any is sent, so that none overtakes the one that cannot be; `more` are bytes beside key and value."""
+    largest = more + max((len(key or b"") + len(value or b"") for key, value in pairs), default=0)
     if largest > LARGEST_BYTES:
         raise Unsendable(f"a record of {largest} bytes is too large; the most is {LARGEST_BYTES}")
 

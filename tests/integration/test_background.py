@@ -18,6 +18,7 @@ from buuta.storage.outbox import Relay
 from buuta.storage.set_aside import Aside
 from services.ingest.spool import Spool
 from tests.integration.command import buuta
+from tests.integration.parts import everything, producer_on
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -250,6 +251,20 @@ async def test_what_takes_longer_than_a_transaction_may_comes_again_in_halves(
         async with running(Relay(short, Slow()).run()):
             await until(sent, "all are sent", 60)
     assert {key for key, _ in topic.records} == {b"%d" % place for place in range(500)}
+
+
+async def test_a_record_that_is_too_large_for_kafka_is_set_aside_and_its_neighbours_are_sent(
+    settings: SharedSettings, pool: Any
+) -> None:
+    async with pool.acquire() as con, con.transaction():
+        for key, value in ((b"a", b"1"), (b"b", b"x" * 1_200_000), (b"c", b"1"), (b"b", b"2")):
+            await outbox.put(con, settings.notifications_topic, key, value)
+    async with producer_on(settings) as producer:
+        await Relay(pool, producer).once()
+    sent = await everything(settings, settings.notifications_topic, range(settings.partitions))
+    assert {(record.key, record.value) for record in sent} == {(b"a", b"1"), (b"c", b"1")}
+    listed = await set_aside.listed(pool, "outbox", 10)
+    assert [row["reason"] for row in listed] == ["Unsendable", "behind one of the same key"]
 
 
 async def test_a_spool_takes_what_cannot_be_sent_with_its_neighbours_and_sets_it_aside(pool: Any) -> None:

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from buuta.contracts.codec import Codec
+from buuta.errors import BadItem
 from buuta.settings import SharedSettings
 from buuta.streaming.dead_letters import letters, replay, settle, settled
 from tests.integration.command import buuta
@@ -37,6 +40,22 @@ async def test_a_letter_is_settled_with_a_reason_and_stays_in_its_topic(
     await settle(pool, second, "replayed", "sent again by hand")
     assert await settled(pool) == {0: "dropped: a test of the carrier's", 1: "replayed: sent again by hand"}
     assert len([each async for each in letters(settings)]) == 2
+
+
+async def test_a_record_that_is_too_large_for_a_letter_is_noted_and_its_neighbours_are_applied(
+    settings: SharedSettings, pool: Any
+) -> None:
+    good = Codec().encode("ScanEvent", scan("accepted", 0)._asdict())
+    async with worker(settings, pool) as tracker:
+        await tracker.handle(chunk(settings, 0, [b"x" * 1_200_000, good]))
+        [found] = [each async for each in letters(settings)]
+        assert (found.offset, found.value) == (0, None)
+        assert "it lies in its topic" in found.reason
+        with pytest.raises(BadItem, match="too large to be kept"):
+            await replay(tracker.parts.producer, found)
+    assert await pool.fetchval("select count(*) from scans") == 1
+    ran = await buuta(settings, "dead-letters", "replay", "--all")
+    assert "stays: letter 0 is too large" in ran.said, ran.said
 
 
 async def test_no_letters_is_an_empty_list(settings: SharedSettings, pool: Any) -> None:
