@@ -25,7 +25,8 @@ DAY_MS = 86_400_000
 START = datetime(2027, 1, 1, tzinfo=UTC)
 MONTH = timedelta(days=30)
 MONTHS = 48
-FIGURES = {"rate_cells", "transit_cells", "lateness_cells", "unpublished_cells"}
+FIGURES = {"rate_cells", "transit_cells", "lateness_cells", "unpublished_cells", "rate_days", "rate_months",
+           "transit_months", "carrier_days"}  # fmt: skip
 """A day has new ones; the last are marks for the publisher, which does not run here."""
 SAMPLES = {
     "carrier_keys": "insert into carrier_keys (carrier, kind, hash, scopes, scans_per_second, scans_per_day,"
@@ -57,8 +58,8 @@ SAMPLES = {
     " where $1::timestamptz is not null",
     "epcis_effects": "insert into epcis_effects select 'old', encode($2, 'hex'), 'a', 1, true"
     " where $1::timestamptz is not null",
-    "quarantine": "insert into quarantine (carrier, door, reason, raw_code, payload, received_at)"
-    " values ('old', 'file', 'unknown_code', 'x', $2, $1)",
+    "quarantine": "insert into quarantine (carrier, door, reason, payload, received_at)"
+    " values ('old', 'file', 'unknown_code', $2, $1)",
     "parcel_secrets": "insert into parcel_secrets values ($2, $2, $1)",
     "event_details": "insert into event_details values ($2, $2, $2, $1)",
     "settled_letters": "insert into settled_letters select coalesce(max(number), 0) + 1, 'dropped', 'w', $1"
