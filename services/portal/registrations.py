@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,9 +10,10 @@ from buuta.contracts.codec import Codec
 from buuta.errors import BadItem
 from buuta.model.identifiers import parcel_key
 from buuta.model.times import DAY_MS
-from buuta.storage import contacts, outbox, secrets
-from buuta.storage.background import in_turn
+from buuta.storage import contacts, outbox, secrets, set_aside
+from buuta.storage.background import Fault, each_alone
 from buuta.storage.contacts import Contact
+from buuta.storage.set_aside import Aside
 from buuta.storage.vault import Place, Vault
 from buuta.telemetry.clock import now_ms
 from buuta.web.problems import Problem
@@ -52,6 +54,8 @@ on conflict (registration_id) do update set version = excluded.version,
   destination = excluded.destination, owner = excluded.owner, confirmed = excluded.confirmed,
   registered_at = excluded.registered_at
 """  # noqa: S608 - names from this file
+
+NAMINGS: Final = "namings"
 
 
 class Registrar:
@@ -160,15 +164,22 @@ class Registrar:
         """Let registrations follow the shippers that carriers named; returns whether there may be more."""
         waiting = await standing.to_apply(pool)
 
-        async def apply(named: Any) -> None:
-            async with pool.acquire() as con, con.transaction():
-                now = now_ms()
-                parcel = await standing.place(con, named["owner"], named["number"], self._gap_ms, now)
-                await self._follow(con, parcel, now)
-                await standing.applied(con, named)
+        async def apply(some: Sequence[Any]) -> None:
+            for named in some:
+                async with pool.acquire() as con, con.transaction():
+                    await self._apply(con, named)
 
-        await in_turn(waiting, apply)
+        outcome = await each_alone(waiting, apply)
+        faults = [Fault(Aside(_named(each.element)), each.why) for each in outcome.faults]
+        await set_aside.failed(pool, NAMINGS, faults)
+        await set_aside.done(pool, NAMINGS, [_named(each) for each in outcome.done])
         return bool(waiting)
+
+    async def _apply(self, con: Any, named: Any) -> None:
+        now = now_ms()
+        parcel = await standing.place(con, named["owner"], named["number"], self._gap_ms, now)
+        await self._follow(con, parcel, now)
+        await standing.applied(con, named)
 
     async def _follow(self, con: Any, parcel: Parcel, now_ms: int) -> int:
         """Write a next version of every registration whose confirmation has changed; returns how many."""
@@ -242,3 +253,7 @@ def _key(row: dict[str, Any]) -> str:
 
 def _ms(moment: datetime | None) -> int | None:
     return None if moment is None else round(moment.timestamp() * 1000)
+
+
+def _named(naming: Any) -> str:
+    return f"{naming['owner']}:{naming['number']}"

@@ -43,7 +43,10 @@ on conflict (owner, number) do update set shipper = excluded.shipper, named_at =
 """
 """What an operator says goes before what a carrier says."""
 TO_APPLY: Final = """
-select owner, number, named_at from parcel_shippers where not applied order by named_at limit 100
+select owner, number, named_at from parcel_shippers where not applied and not exists (
+  select from set_aside where loop = 'namings' and element = owner || ':' || number
+    and (next_at is null or next_at > now()))
+order by named_at limit 100
 """
 APPLIED: Final = """
 update parcel_shippers set applied = true where owner = $1 and number = $2 and named_at = $3

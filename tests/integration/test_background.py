@@ -303,6 +303,7 @@ ENDLESS = {
     ("kafka.py", "_patiently"): "a lane's own patience: it ends when its records are taken in",
     ("fencing.py", "raise_fences"): "a take-over's own patience: it ends when the fences are raised",
     ("capture.py", "_written"): "as often as a bag is changed meanwhile, and then it is locked",
+    ("deadlines.py", "sweep"): "page after page of what is put off, and there is an end of it",
     ("sms.py", "dequeue"): "takes the next piece that somebody waits for",
     ("live.py", "changes"): "what a page reads; it ends with its connection",
     ("stack.py", "ready"): "the demo waits until a service is up, for so many seconds",

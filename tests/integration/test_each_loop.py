@@ -49,6 +49,8 @@ from services.notifier.domain.words import Words
 from services.notifier.sender import Office, Sender
 from services.notifier.settings import NotifierSettings
 from services.portal.live import LiveBoard
+from services.portal.registrations import Registrar
+from services.portal.settings import PortalSettings
 from services.portal.storage import add_shipper
 from services.tracker import deadlines, latest
 from services.tracker.deadlines import Timekeeper
@@ -434,6 +436,32 @@ async def forever(*_: Any) -> None:
     await asyncio.Event().wait()
 
 
+async def of_namings(on: Ground) -> None:
+    await add_shipper(on.pool, "shop", "Shop")
+    await add_carrier(on.pool, Carrier("ghn", "GHN", "ghn"))
+    await on.pool.executemany(
+        "insert into parcel_shippers (owner, number, shipper, named_at, carrier, applied)"
+        " values ('ghn', $1, 'shop', 0, 'ghn', false)",
+        [(f"N{place}",) for place in range(COUNT)],
+    )
+    follow = Registrar._follow
+
+    async def followed(registrar: Registrar, con: Any, parcel: Any, now: int) -> int:
+        if parcel.number == f"N{on.bad}":
+            raise ValueError("a fault of ours")
+        return await follow(registrar, con, parcel, now)
+
+    on.patch.setattr(Registrar, "_follow", followed)
+    registrar = Registrar(on.vault, Codec(), PortalSettings(**on.settings.model_dump()))
+
+    async def applied() -> bool:
+        done = await on.pool.fetchval("select count(*) from parcel_shippers where applied")
+        return bool(done == COUNT - 1 and await on.noted("namings") == 1)
+
+    step = partial(registrar.follow_namings, on.pool)
+    await meanwhile(run_forever("namings", step, 0.05), applied, "the neighbours follow")
+
+
 async def of_retention(on: Ground) -> None:
     """One table's rule that fails, among those of others."""
     rules = [
@@ -467,6 +495,7 @@ CASES: dict[str, Case] = {
     "words": partial(of_sender, contact=False),
     "doubtful": of_doubtful,
     "retention": of_retention,
+    "namings": of_namings,
     "mappings": of_mappings,
     "ingest's steps: one fails": partial(of_follow, hangs=False),
     "ingest's steps: one hangs": partial(of_follow, hangs=True),
@@ -492,9 +521,15 @@ LOOPS = {
     ("live.py", "'live_board'"): "live board",
     ("sender.py", "f'sender_{self._channel.name}'"): "words",
     ("app.py", "'retention'"): "retention",
+    ("services.py", "name"): "ingest's steps: one fails",
+    ("app.py", "'namings'"): "namings",
     ("app.py", "name"): "ingest's steps: one fails",
 }
 WITHOUT_ELEMENTS = {
+    ("transit.py", "'transit'"): "one question",
+    ("lag.py", "'lag'"): "a look at all partitions at once",
+    ("producer.py", "'kafka_watch'"): "a look at Kafka",
+    ("skew.py", "'clock'"): "a look at PostgreSQL's clock",
     ("kafka.py", "'kafka_door'"): "its records: tests/integration/test_kafka_door.py",
     ("keyring.py", "'keys'"): "its keys: tests/integration/test_keys.py",
     ("sms.py", "'sms_link'"): "a connection",
