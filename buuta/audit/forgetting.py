@@ -31,8 +31,6 @@ BY_NUMBER: Final = {
           where r.carrier = any($1) and r.number = $2 and position(r.registration_id::text in i.answer) > 0)""",
     "manifests": """
         update manifests set numbers = array_remove(numbers, $2) where carrier = any($1) and $2 = any(numbers)""",
-    "names of files": """
-        update files set name = '(forgotten)' where carrier = any($1) and position($2 in upper(name)) > 0""",
     "EPCIS packings": "delete from epcis_packings where carrier = any($1) and child = $2",
     "EPCIS effects": "delete from epcis_effects where carrier = any($1) and thing = $2",
     "EPCIS events": """

@@ -29,6 +29,7 @@ from buuta.storage.unlocking import open_vault
 from buuta.storage.vault import Vault
 from buuta.telemetry.clock import now_ms
 from services.ingest.carriers import all_recipes
+from services.ingest.domain.personal import shown
 from services.ingest.domain.recipe import CodeRow
 from services.ingest.keeping import Keeping
 from services.ingest.quarantine import desk, held
@@ -136,7 +137,7 @@ def show(number: Number) -> None:
     if code:
         console.print(f"code: {code}", markup=False)
     try:
-        console.print_json(json.dumps(json.loads(plain)))
+        console.print_json(json.dumps(json.loads(shown(plain))))
     except ValueError:
         console.print(repr(plain), markup=False)
 

@@ -12,6 +12,7 @@ from buuta.model.times import iso_text
 from buuta.storage.vault import Vault
 from buuta.telemetry.clock import now_ms
 from services.ingest.domain.manifest import Manifest
+from services.ingest.domain.personal import shown
 from services.ingest.quarantine import held
 from services.ingest.quarantine.held import Wanted
 from services.ingest.registry import manifests, shippers
@@ -85,7 +86,7 @@ class RealRecords:
         wanted = Wanted(carrier, held.hash_named(self._vault, code))
         return [
             {"number": each.number, "door": each.door, "received_at": each.received_at.isoformat(),
-             "report": each.opened(self._vault).decode("utf-8", "replace")}
+             "report": shown(each.opened(self._vault))}
             for each in await held.waiting(self._pool, wanted, after)
         ]  # fmt: skip
 

@@ -10,8 +10,8 @@ from services.ingest.domain.facts import Fact
 from services.ingest.domain.recipe import Receipt
 
 BEGIN_FILE: Final = """
-insert into files (carrier, content_hash, name) values ($1, $2, $3)
-on conflict (carrier, content_hash) do update set name = excluded.name
+insert into files (carrier, content_hash) values ($1, $2)
+on conflict (carrier, content_hash) do update set lines_done = files.lines_done
 returning lines_done, report_bytes, counts, finished_at
 """
 KEEP_FACT: Final = "insert into facts values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing"
@@ -51,9 +51,9 @@ class BegunFile(FileProgress):
     finished_at: datetime | None
 
 
-async def begin_file(con: Any, carrier: str, content_hash: bytes, name: str) -> BegunFile:
+async def begin_file(con: Any, carrier: str, content_hash: bytes) -> BegunFile:
     """Begin a file, or find out how far an earlier run came."""
-    row = await con.fetchrow(BEGIN_FILE, carrier, content_hash, name)
+    row = await con.fetchrow(BEGIN_FILE, carrier, content_hash)
     return BegunFile(
         row["lines_done"], row["report_bytes"], json.loads(row["counts"]), content_hash, row["finished_at"]
     )

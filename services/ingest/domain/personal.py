@@ -1,17 +1,60 @@
-"""Taking personal fields out of a payload before it is kept, by the names that its recipe declares."""
+"""Taking personal fields out of a payload before it is kept, and out of what is shown of it.
 
+A vendor's payload loses the fields that its recipe names. Of an item of our own only the fields that an item has
+are kept: its private ones are wanted when it is read once more, and are not shown.
+"""
+
+import json
 from collections.abc import Mapping, Set
-from typing import Any
+from typing import Any, Final
+
+from buuta.errors import shown_name
+from services.ingest.domain.details import Details
+from services.ingest.domain.item import ScanItem
+
+ITEM: Final = frozenset({"number", "code", "occurred_at"})
+FIELDS: Final = frozenset(ScanItem.model_fields)
+PRIVATE: Final = frozenset({"place", *Details._fields})
+HIDDEN: Final = "(kept, not shown)"
 
 
 def without_personal(payload: Any, names: Set[str]) -> Any:
-    """The payload without the fields of these names (case-folded), at whatever depth they lie."""
+    """The payload without the fields of these names (case-folded), at whatever depth they lie.
+
+    An item of our own keeps its fields; what else it has is known by name and empty, so that it stays refused.
+    """
+    if is_item(payload):
+        return {name if name in FIELDS else shown_name(str(name)): value if name in FIELDS else None
+                for name, value in payload.items()}  # fmt: skip
+    return _without(payload, names)
+
+
+def is_item(payload: Any) -> bool:
+    """Whether it is meant as an item of our own: it has two of the three fields that each must have."""
+    return isinstance(payload, Mapping) and len(ITEM & payload.keys()) > 1
+
+
+def _without(payload: Any, names: Set[str]) -> Any:
     if isinstance(payload, Mapping):
         return {
-            name: without_personal(value, names)
+            name: _without(value, names)
             for name, value in payload.items()
             if not (isinstance(name, str) and name.casefold() in names)
         }
     if isinstance(payload, list):
-        return [without_personal(value, names) for value in payload]
+        return [_without(value, names) for value in payload]
     return payload
+
+
+def shown(plain: bytes) -> str:
+    """A kept payload as it may be shown: without what an item of our own says in private."""
+    try:
+        said = json.loads(plain)
+    except (ValueError, RecursionError):
+        return plain.decode("utf-8", "replace")
+    if not is_item(said):
+        return plain.decode("utf-8", "replace")
+    return json.dumps(
+        {name: HIDDEN if name in PRIVATE and value else value for name, value in said.items()},
+        ensure_ascii=False,
+    )

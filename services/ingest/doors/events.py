@@ -15,7 +15,7 @@ from services.ingest import storage
 from services.ingest.capture import Behaviour, Job, capture, earnest
 from services.ingest.domain.epcis import Document, read_document
 from services.ingest.doors.file import DOOR, Summary, content_hash
-from services.ingest.doors.plain import read_plain, shown_file
+from services.ingest.doors.plain import read_plain
 from services.ingest.doors.report import Report
 from services.ingest.intake import Intake, Result
 from services.ingest.spool import enqueue
@@ -53,7 +53,7 @@ async def take_events(
     """
     document = await asyncio.to_thread(read_events, path)
     content = await asyncio.to_thread(content_hash, path, "events")
-    begun = await storage.begin_file(intake.pool, carrier.code, content, shown_file(path))
+    begun = await storage.begin_file(intake.pool, carrier.code, content)
     summary = Summary()
     summary.counts.update(begun.counts)
     if begun.finished_at is not None:

@@ -16,7 +16,7 @@ from services.ingest import storage
 from services.ingest.domain.item import ScanItem, read_item
 from services.ingest.domain.recipe import Recipe, taken_back
 from services.ingest.domain.recipe import Report as Reported
-from services.ingest.doors.plain import read_plain, shown_file
+from services.ingest.doors.plain import read_plain
 from services.ingest.doors.report import Report
 from services.ingest.doors.sheets import BROKEN, Row, check_header, opened
 from services.ingest.intake import Intake, Parse, Result
@@ -80,7 +80,7 @@ async def take_file(
         KafkaAway: not acknowledged; start the file again, nothing counts twice.
     """
     content = await asyncio.to_thread(content_hash, path, way.__name__)
-    begun = await storage.begin_file(intake.pool, carrier.code, content, shown_file(path))
+    begun = await storage.begin_file(intake.pool, carrier.code, content)
     summary = Summary()
     summary.counts.update(begun.counts)
     with contextlib.ExitStack() as closing:

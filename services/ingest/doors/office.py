@@ -17,6 +17,7 @@ from buuta.web.guarded import guarded
 from buuta.web.guessing import KEYS, Guesses
 from buuta.web.parameters import CarrierQuery, CodeQuery, Cursor, Plain, RecordPath
 from buuta.web.problems import Problem, problems
+from services.ingest.domain.personal import shown
 from services.ingest.domain.recipe import CodeRow
 from services.ingest.intake import RecipeBook
 from services.ingest.quarantine import desk, held
@@ -169,7 +170,7 @@ def router(office: Office) -> APIRouter:
         if found is None:
             raise Problem(404, "report_unknown", "there is no report of this number")
         log.info("quarantine_shown", number=number, operator=name)
-        said = found.opened(office.vault).decode("utf-8", "replace")
+        said = shown(found.opened(office.vault))
         return JSONResponse(
             _plain(found)
             | {"state": found.state, "why": found.why, "report": said, "code": found.raw_code(office.vault)}

@@ -53,7 +53,8 @@ def router(pool: Any, registrar: Registrar, vault: Vault) -> APIRouter:
             await unlock(con, vault)
             # Keyed: a plain hash of a phone number could be found by trying them all.
             digest = vault.find_by("request", new.model_dump_json())
-            status, answer = await _once(con, who, idempotency_key, digest, work)
+            mark = None if idempotency_key is None else vault.find_by("idempotency", idempotency_key).hex()
+            status, answer = await _once(con, who, mark, digest, work)
         return Response(answer, status, media_type="application/json")
 
     @routes.get("/v1/registrations", responses=problems(401, 422, 503))

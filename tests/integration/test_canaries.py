@@ -1,0 +1,241 @@
+"""A thousand canaries in every field of every door: names, telephones and e-mails that nobody may find in clear.
+
+Each stands once in the place of one field. Afterwards every column of every table, every topic, the log, the
+metrics, the pages and what a carrier reads are searched for all of them.
+"""
+
+import copy
+import csv
+import io
+import itertools
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from buuta.contracts.codec import Codec
+from buuta.settings import SharedSettings
+from services.ingest.domain.epcis import document_of
+from services.ingest.doors.file import take_file
+from services.ingest.doors.kafka import KafkaDoor
+from services.ingest.storage import Carrier
+from services.portal.app import wire as wire_portal
+from services.portal.settings import PortalSettings
+from services.portal.storage import add_shipper
+from tests.golden import WEBHOOK_PAIRS
+from tests.integration.doors import GOOD, Door, add_carrier, intake_on
+from tests.integration.parts import everything, producer_on
+from tests.integration.test_epcis import event
+from tests.integration.test_kafka_door import SCAN
+
+ITEM: Final = {
+    **GOOD, "place": "BC Hoàn Kiếm", "reason": "other", "delivery_mode": "address", "facility": "BC1",
+    "province": "01", "commune": "00070", "natural_id": "n-1", "digital_address": "9876543210", "latitude": 21.0,
+    "longitude": 105.8, "plus_code": "7PH82R3Q+C9", "note": "left with a neighbour",
+    "proof_links": ["https://pod.example/1.jpg"], "receiver": "who", "phone": "1",
+}  # fmt: skip
+PARCEL: Final = {
+    "carrier": "vnp", "number": GOOD["number"], "recipient": {"phone": "+84912345678", "email": "a@b.vn"},
+    "destination": {"province": "01", "commune": "00070", "digital_address": "9876543210", "latitude": 21.0,
+                    "longitude": 105.8}, "service": "standard",
+}  # fmt: skip
+
+
+class Aviary:
+    """Makes canaries, each once, and knows them all."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(10_000)
+        self.all: list[str] = []
+
+    def some(self) -> tuple[str, ...]:
+        """A name, a name in ASCII, a telephone at home and from abroad, an e-mail."""
+        number = next(self._numbers)
+        letters = "".join("abcdefghij"[int(digit)] for digit in str(number))
+        made = (
+            f"Nguyễn Thị Canary{letters}", f"Nguyen Van Canary{letters}", f"0912{number}7"[:10].ljust(10, "3"),
+            f"+84987{number}9", f"canary{number}@lan.vn",
+        )  # fmt: skip
+        self.all += made
+        return made
+
+
+def leaves(said: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to every text and number in a payload."""
+    if isinstance(said, dict):
+        for name, value in said.items():
+            yield from leaves(value, (*path, name))
+    elif isinstance(said, list):
+        for place, value in enumerate(said):
+            yield from leaves(value, (*path, place))
+    else:
+        yield path
+
+
+def with_canary(said: Any, path: tuple[Any, ...], canary: str) -> Any:
+    """The payload with a canary in the place of one value."""
+    changed = copy.deepcopy(said)
+    at = changed
+    for step in path[:-1]:
+        at = at[step]
+    at[path[-1]] = canary
+    return changed
+
+
+def sung(said: Any, aviary: Aviary) -> Iterator[Any]:
+    """The payload again and again, with each kind of canary in each of its fields."""
+    for path in leaves(said):
+        for canary in aviary.some():
+            yield with_canary(said, path, canary)
+
+
+async def through_webhooks(door: Door, aviary: Aviary, pool: Any) -> None:
+    samples = {
+        recipe.format: pair for recipe, pair in WEBHOOK_PAIRS if pair.payload and pair.becomes == "accepted"
+    }
+    for place, (name, pair) in enumerate(samples.items()):
+        _, token = await add_carrier(pool, Carrier(f"vendor{place}", name, name))
+        for payload in sung(dict(pair.payload), aviary):
+            await door.client.post(f"/v1/webhooks/{token}/{name}", json=payload, headers=dict(pair.headers))
+
+
+async def through_batches(door: Door, aviary: Aviary, _: Any) -> None:
+    for item in sung(ITEM, aviary):
+        await door.scans([item])
+        known = {name: value for name, value in item.items() if name not in ("receiver", "phone")}
+        await door.scans([known])
+    for canary in aviary.some():
+        headers = {
+            "Authorization": f"Bearer {door.secrets['vnp'][0]}",
+            "Idempotency-Key": canary.encode().hex(),
+        }
+        await door.client.post("/v1/scans", headers=headers, json=[{**GOOD, canary: canary}])
+    for canary in aviary.some()[2:]:
+        headers = {"Authorization": f"Bearer {door.secrets['vnp'][0]}", "Idempotency-Key": canary}
+        await door.client.post("/v1/scans", headers=headers, json=[GOOD])
+
+
+async def through_epcis(door: Door, aviary: Aviary, pool: Any) -> None:
+    secret, _ = await add_carrier(pool, Carrier("gs1post", "A post", "epcis"))
+    headers = {"Authorization": f"Bearer {secret}"}
+    plain = event("delivering", 1, "urn:buuta:parcel:AAA1") | {
+        "readPoint": {"id": "urn:buuta:facility:BC1"}
+    }
+    for path in leaves(plain):
+        for canary in aviary.some():
+            prefix = "urn:buuta:parcel:" if path[0] == "epcList" else ""
+            prefix = "urn:buuta:facility:" if path[0] == "readPoint" else prefix
+            said = with_canary(plain, path, f"{prefix}{canary}")
+            await door.client.post("/epcis/capture", json=document_of([said]), headers=headers)
+
+
+async def through_files(settings: SharedSettings, pool: Any, folder: Path, aviary: Aviary) -> None:
+    columns = [name for name in ITEM if name not in ("receiver", "phone")]
+    rows = [{**ITEM, "proof_links": "https://pod.example/1.jpg"}]
+    plain = {name: str(rows[0][name]) for name in columns}
+    text = io.StringIO()
+    table = csv.DictWriter(text, columns)
+    table.writeheader()
+    table.writerows(sung(plain, aviary))
+    path = folder / f"{aviary.some()[1]}.csv"
+    path.write_text(text.getvalue())
+    async with producer_on(settings) as producer:
+        await take_file(
+            intake_on(settings, producer, pool), Carrier("vnp", "vnp", "buuta"), path, lambda _: None
+        )
+
+
+async def through_kafka(settings: SharedSettings, pool: Any, aviary: Aviary) -> None:
+    plain: dict[str, Any] = SCAN._asdict()
+    async with producer_on(settings) as producer:
+        door = KafkaDoor(settings.kafka, intake_on(settings, producer, pool), Codec())
+        for name in ("number", "raw_code", "facility", "province", "commune"):
+            values = [Codec().encode("ScanEvent", plain | {name: each}) for each in aviary.some()]
+            await door.take("vnp", [*values, *(each.encode() for each in aviary.some())])
+
+
+async def through_registration(settings: SharedSettings, pool: Any, aviary: Aviary) -> list[str]:
+    """Registers, and looks at pages and open data; returns what was answered to readers."""
+    shop = {"Authorization": f"Bearer {await add_shipper(pool, 'shop', 'Shop')}"}
+    async with (
+        wire_portal(PortalSettings(**settings.model_dump())) as (app, _),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://portal"
+        ) as client,
+    ):
+        for place, said in enumerate(sung(PARCEL, aviary)):
+            numbered = said if said["number"] != PARCEL["number"] else {**said, "number": f"N{place:05}"}
+            again = {"Idempotency-Key": aviary.some()[3]}
+            await client.post("/v1/parcels", headers=shop | again, json=numbered)
+        seen = [(await client.get(path)).text for path in ("/v1/rates", "/metrics")]
+        for row in await pool.fetch("select distinct number from registrations limit 20"):
+            seen.append((await client.get(f"/t/vnp/{row['number']}")).text)
+    return seen
+
+
+async def all_columns(pool: Any) -> dict[str, bytes]:
+    """Every table's content: texts as they are, and bytes as bytes."""
+    found = {}
+    for row in await pool.fetch("select table_name from information_schema.tables where table_schema = 'public' "
+                                "and table_type = 'BASE TABLE'"):  # fmt: skip
+        table, parts = row["table_name"], []
+        for record in await pool.fetch(f'select * from "{table}"'):
+            parts += [
+                value if isinstance(value, bytes) else str(value).encode() for value in record.values()
+            ]
+        found[table] = b"\n".join(parts)
+    return found
+
+
+def songs(canaries: list[str], where: Mapping[str, bytes]) -> list[str]:
+    """Where which canary is found: the canary itself and its telltale parts, in whatever case."""
+    heard = []
+    for name, content in where.items():
+        lower = content.decode("utf-8", "replace").casefold()
+        for canary in canaries:
+            word = canary.split()[-1].casefold()
+            if word in lower or word.lstrip("+") in lower:
+                heard.append(f"{canary} in {name}")
+    return heard
+
+
+async def test_no_canary_is_found_in_clear_wherever_it_came_in(
+    door: Door, settings: SharedSettings, pool: Any, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    aviary = Aviary()
+    doors: list[Callable[..., Awaitable[None]]] = [through_webhooks, through_batches, through_epcis]
+    for way in doors:
+        await way(door, aviary, pool)
+    await through_files(settings, pool, folder, aviary)
+    await through_kafka(settings, pool, aviary)
+    seen = await through_registration(settings, pool, aviary)
+    assert len(aviary.all) > 1_000
+    assert await pool.fetchval("select count(*) from quarantine") > 500, "they came in"
+    assert await pool.fetchval("select count(*) from registrations") > 5
+
+    key = {"Authorization": f"Bearer {door.secrets['vnp'][0]}"}
+    seen += [(await door.client.get(path, headers=key)).text for path in ("/metrics", "/v1/scans/received")]
+    topics = (settings.events_topic, settings.quarantine_topic, settings.milestones_topic)
+    records = {
+        topic: b"\n".join(part for record in await everything(settings, topic, range(partitions))
+                          for part in (record.key or b"", record.value or b""))
+        for topic, partitions in zip(topics, (settings.partitions, 1, settings.partitions), strict=True)
+    }  # fmt: skip
+    out, err = capfd.readouterr()
+    places = (
+        await all_columns(pool)
+        | records
+        | {"log": f"{out}{err}".encode(), "pages": "\n".join(seen).encode()}
+    )
+    assert songs(aviary.all, places) == []
+
+
+@pytest.mark.parametrize("place", ["scans", "log"])
+def test_a_canary_in_clear_is_heard(place: str) -> None:
+    aviary = Aviary()
+    for canary in aviary.some():
+        assert songs(aviary.all, {place: f"x {canary.upper()} y".encode()})
+    assert songs(aviary.all, {place: json.dumps({"n": 1}).encode()}) == []
