@@ -152,6 +152,7 @@ async def test_a_sandbox_key_reads_nothing_real_and_a_real_one_nothing_of_the_sa
     for path in (f"/v1/scans/received?from={since}", "/v1/quarantine", "/v1/quarantine/teleported"):
         assert len((await read(real, path)).text) > 10, path
         assert (await read(trial, path)).text in ("", "[]"), path
+    assert (await read(trial, "/v1/registrations/unconfirmed")).text == "[]"
     assert (await read(real, "/v1/manifests/M1")).status_code == 200
     assert (await read(trial, "/v1/manifests/M1")).status_code == 404
     headers = {"Authorization": f"Bearer {trial}"}

@@ -1,11 +1,13 @@
 """What the services share of HTTP."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
 from starlette.requests import Request
 
 from buuta.settings import SharedSettings
@@ -32,6 +34,30 @@ async def test_a_request_cut_off_by_the_end_of_the_service_is_told_to_come_again
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] == "stopping"
+
+
+async def test_an_answer_that_nobody_reads_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("buuta.telemetry.connections.UNREAD_SECONDS", 0.2)
+    app, ended = FastAPI(), asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"x" * 1_000_000
+                await asyncio.sleep(0)
+        finally:
+            ended.set()
+
+    @app.get("/endless")
+    async def answer() -> StreamingResponse:
+        return StreamingResponse(endless())
+
+    async with http(app, SharedSettings(operations_port=0)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1_000)
+        writer.write(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asyncio.wait_for(ended.wait(), 20)
+        assert not reader.at_eof()
+        writer.close()
 
 
 def arriving(*parts: bytes, headers: int = 1, stays_open: bool = False) -> Request:
