@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import structlog
 
-from buuta.errors import Retry
+from buuta.errors import BadItem, Retry
 from buuta.storage.faults import is_away
 from buuta.telemetry import metrics
 
@@ -127,8 +127,9 @@ class Fault(Generic[Element]):
 
 
 def said(why: BaseException) -> str:
-    """The kind of an error: messages of libraries can hold the data that they stumbled over."""
-    return type(why).__name__
+    """The kind of an error: messages of libraries can hold the data that they stumbled over. Ours of bad items say
+    what to fix, and never repeat a value."""
+    return f"{type(why).__name__}: {why}" if isinstance(why, BadItem) else type(why).__name__
 
 
 @dataclass

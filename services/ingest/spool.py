@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from buuta.contracts.codec import Codec
 from buuta.contracts.fit import unfit
-from buuta.errors import KafkaAway, Unsendable
+from buuta.errors import BadItem, KafkaAway, Unsendable
 from buuta.storage.background import run_forever
 from buuta.storage.faults import is_away
 from buuta.storage.locks import Lock
@@ -135,5 +135,5 @@ class Spool:
     async def _send_records(self, records: Sequence[Record]) -> None:
         wrong = unfit(self._codec, [record.value for record in records])
         if wrong:
-            raise Unsendable(next(iter(wrong.values())))
+            raise BadItem("scan_unfit", next(iter(wrong.values())))
         await self._send([(record.key, record.value) for record in records])

@@ -1,0 +1,80 @@
+"""Values that cannot be stored, shown or told of come in by no door; what comes in passes `checked`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from buuta.contracts.codec import Codec
+from buuta.errors import BadItem
+from buuta.model.checked import checked
+from buuta.model.scan import Scan
+from services.ingest.carriers import RECIPES
+from services.ingest.domain.recipe import Receipt, Report, to_scan
+from services.ingest.doors import file, records
+from services.ingest.doors.batch import read_report
+from tests.scans import scan
+
+GOOD = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30:00+07:00"}
+OFFSETS = ("2026-11-24T09:30:00+23:59", "2026-11-24T09:30:00-14:01")
+HOSTILE = [
+    *(("number", each) for each in ("a/b", "../..", "Z82\x00BS", "Z82\x1fBS", "ﬁ1234", "ı1234", "")),
+    *(("number", each) for each in ("A1" * 26, "A1" * 10**6)),
+    *(("code", each) for each in ("deliv\x00ered", "\x1b[2J", "x" * 101, "\x7f")),
+    *(("occurred_at", each) for each in (*OFFSETS, "1999-12-31T00:00:00Z", "2100-01-01T00:00:00Z", "9999-12-31")),
+    *(("facility", each) for each in ("Lan\x00", "x" * 41, "Nguyễn Thị Lan")),
+    *((unit, each) for unit in ("province", "commune") for each in ("Hà Nội", "1", "123456")),
+    *(("attempt", each) for each in ("0", "100", "2147483647", "-1", "1.5")),
+    ("corrects", "zz"),
+]  # fmt: skip
+MESSAGE = ("offset_minutes", "occurred_at")
+
+
+def by_file(item: dict[str, Any]) -> Report:
+    return file.parse_of(RECIPES["buuta"], list(item))(item)  # type: ignore[return-value]
+
+
+def by_kafka(item: dict[str, Any]) -> Report:
+    names = {"code": "raw_code", "corrects": "corrects_event_id"}
+    said = {names.get(name, name): value for name, value in item.items() if name != "occurred_at"}
+    said["attempt"] = int(float(said["attempt"])) if "attempt" in said else None
+    return records.read(Codec(), Codec().encode("ScanEvent", scan("delivered", 1)._asdict() | said))
+
+
+DOORS: dict[str, Callable[[dict[str, Any]], Report]] = {
+    "batch": read_report,
+    "file": by_file,
+    "webhook": RECIPES["buuta"].parse,  # type: ignore[dict-item]
+    "kafka": by_kafka,
+}
+
+
+def taken(door: str, item: dict[str, Any]) -> Scan | None:
+    return to_scan(RECIPES["buuta"], DOORS[door](item), Receipt("vnp", "api", 9))
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(("name", "value"), HOSTILE)
+def test_a_hostile_value_is_refused_at_every_door_with_the_field_and_what_to_fix(
+    door: str, name: str, value: str
+) -> None:
+    if door == "kafka" and (name == "occurred_at" or value == "1.5"):
+        pytest.skip("the record has numbers there")
+    item = (
+        GOOD
+        | {name: value}
+        | ({"correction": "did_not_occur"} if name == "corrects" and door != "kafka" else {})
+    )
+    if name == "corrects" and door == "kafka":
+        item["correction_kind"] = "did_not_occur"
+    with pytest.raises(BadItem) as refused:
+        taken(door, item)
+    assert refused.value.field in {name, *MESSAGE, "raw_code", "corrects_event_id"}
+    assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_what_comes_in_passes(door: str) -> None:
+    made = taken(door, dict(GOOD))
+    assert made is not None
+    assert checked(made) is made
