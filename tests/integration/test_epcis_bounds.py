@@ -38,7 +38,7 @@ async def key(door: Door, pool: Any) -> str:
 
 @contextlib.contextmanager
 def steady(most: float = 5.0) -> Iterator[None]:
-    """Fail where the event loop stood still: generously, for the machine is shared; `tests/guards` count its own time."""
+    """Fail where the event loop stood still: generously, since the machine is shared."""
     late: list[float] = []
 
     async def tick() -> None:
