@@ -19,6 +19,7 @@ from typing import Any
 import structlog
 
 from buuta.contracts.columns import Decoded, decode_chunk
+from buuta.contracts.storable import set_aside_unstorable
 from buuta.errors import Fenced, Stop
 from buuta.streaming.burial import Burial
 from buuta.streaming.chunk import Chunk
@@ -194,7 +195,8 @@ class ChunkWorker:
         return chunk
 
     def _decode(self, chunk: Chunk) -> Decoded:
-        return decode_chunk(self.parts.codec, chunk.values, self.parts.expected)
+        decoded = decode_chunk(self.parts.codec, chunk.values, self.parts.expected)
+        return set_aside_unstorable(decoded)
 
     async def _commit(self, chunk: Chunk, decoded: Decoded) -> Sequence[Pair]:
         """Load and fold; then one transaction: lock, check, write, move.

@@ -218,3 +218,45 @@ async def test_a_piece_that_was_told_is_told_before_the_next_one_commits(
         await heir.handle(chunk(settings, 20, GOOD[20:]))
     assert await state(pool) == (40, 40)
     assert [each["number"] for each in await milestones(settings)] == [each.number for each in GOOD]
+
+
+@pytest.mark.parametrize(("every", "pauses"), [(3, True), (7, False)])
+async def test_what_is_plainly_unstorable_is_found_without_a_trial(
+    settings: SharedSettings, pool: Any, *, every: int, pauses: bool
+) -> None:
+    """A third of a chunk pauses the partition and nothing is buried; a seventh is set aside in one go."""
+    many = [
+        scan("accepted", number=f"M{place:04}", facility=None if place % every else "B\0C")
+        for place in range(1_200)
+    ]
+    sizes: list[int] = []
+
+    def noting(piece: Chunk) -> None:
+        sizes.append(len(piece.records))
+
+    async with worker(settings, pool, failing(noting)) as tracker:
+        handling = asyncio.create_task(tracker.handle(chunk(settings, 0, many)))
+
+        async def ended() -> bool:
+            return handling.done() or bool(await waits(tracker))
+
+        await until(ended, "the chunk is through, or its partition paused")
+        said = await waits(tracker)
+        handling.cancel()
+    dead = 1_200 // every + bool(1_200 % every)
+    if pauses:
+        assert "400 of 1200 records cannot be" in said
+        assert (sizes, await state(pool), await buried(settings)) == ([], (0, 0), [])
+    else:
+        assert (sizes, await state(pool)) == ([1_200], (1_200 - dead, 1_200))
+        assert await buried(settings) == list(range(0, 1_200, 7))
+
+
+@pytest.mark.parametrize("at", [9_000_000_000_000_000, -9_000_000_000_000_000, 2**63 - 1, -(2**63)])
+async def test_no_time_stops_a_partition(settings: SharedSettings, pool: Any, at: int) -> None:
+    """Whatever a door lets pass: stored, or a dead letter, and the neighbours go on."""
+    odd = scan("accepted", 0, number="N1", occurred_at=at, received_at=at)
+    async with worker(settings, pool) as tracker:
+        await tracker.handle(chunk(settings, 0, [odd, scan("accepted", 0, number="N2")]))
+    scans, position = await state(pool)
+    assert (scans + len(await buried(settings)), position) == (2, 2)
