@@ -98,12 +98,12 @@ class SchemaMismatch(Stop):
     """The contracts in the registry and in the code do not fit."""
 
 
-NAME: Final = re.compile(r"[A-Za-z_@$][A-Za-z0-9_.:@$/-]{0,59}")
+NAME: Final = re.compile(r"[A-Za-z_@$][A-Za-z0-9_.:$/-]{0,59}")
 DIGITS: Final = re.compile(r"\d{7}")
 
 
 def shown_name(name: str) -> str:
-    """The name of a field as an error may show it; not one that holds a sentence or a telephone number."""
+    """The name of a field as an error may show it; no sentence, no telephone number and no e-mail."""
     return name if NAME.fullmatch(name) and not DIGITS.search(name) else "(not shown)"
 
 

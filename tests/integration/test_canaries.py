@@ -218,8 +218,8 @@ async def test_no_canary_is_found_in_clear_wherever_it_came_in(
     await through_kafka(settings, pool, aviary)
     seen = await through_registration(settings, pool, aviary)
     assert len(aviary.all) > 1_000
-    assert await pool.fetchval("select count(*) from quarantine") > 500, "they came in"
-    assert await pool.fetchval("select count(*) from registrations") > 5
+    assert await pool.fetchval("select count(*) from quarantine") > 300, "they came in"
+    assert await pool.fetchval("select count(*) from registrations") >= 3
 
     key = {"Authorization": f"Bearer {door.secrets['vnp'][0]}"}
     seen += [(await door.client.get(path, headers=key)).text for path in ("/metrics", "/v1/scans/received")]
