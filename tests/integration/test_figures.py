@@ -174,6 +174,21 @@ async def test_figures_that_do_not_come_hold_up_nothing_else(
     assert (await client.get("/rates")).status_code == 200
 
 
+async def test_figures_of_hundreds_of_carriers_are_not_made_on_the_event_loop(
+    client: httpx.AsyncClient, pool: Any
+) -> None:
+    """The guard of all tests measures it: a step of 200 ms fails this one."""
+    await pool.execute(
+        "insert into rate_cells (slot, carrier, service, province, commune, day, accepted)"
+        " select 0, 'c' || n % 600, 'standard', (n / 600)::text, '', '2026-01-01', 1"
+        " from generate_series(0, 20399) n"
+    )
+    said = (await client.get("/v1/rates?from=2026-01-01&to=2026-01-31")).json()
+    assert len(said["rates"]) == 600 * 35
+    assert {"carrier", "rate_net", "under_way", "transit_p50"} <= said["rates"][0].keys()
+    assert (await client.get("/rates?from=2026-01-01&to=2026-01-31")).text.count("<tr") == 600 * 35 + 1
+
+
 async def test_hours_of_transit_that_take_long_are_said_to_be_unknown_and_then_known(
     client: httpx.AsyncClient, pool: Any
 ) -> None:

@@ -138,16 +138,24 @@ def router(figures: Figures, transit: Transit, settings: PortalSettings) -> APIR
         hours, (rows, late, missing) = await asyncio.gather(
             transit.of(Question(asked, service)), _read(figures, asked, service)
         )
-        return Rates(
-            first_day=asked.first, last_day=asked.last, service=service, counts_too=sorted(settings.choices),
-            rates=[_rate(row, hours, settings.choices) for row in rows], transit_as_of=hours.as_of,
-            lateness=[Lateness(**row) for row in late], missing=[Missing(**asdict(gap)) for gap in missing],
-        )  # fmt: skip
+        late = [Lateness(**row) for row in late]
+        gaps = [Missing(**asdict(gap)) for gap in missing]
 
-    @routes.get("/v1/rates", responses=problems(400, 422, 503))
-    async def rates(first: First = None, last: Last = None, service: OfService = None) -> Rates:
+        def made() -> Rates:
+            return Rates(
+                first_day=asked.first, last_day=asked.last, service=service, counts_too=sorted(settings.choices),
+                rates=[_rate(row, hours, settings.choices) for row in rows], transit_as_of=hours.as_of,
+                lateness=late, missing=gaps,
+            )  # fmt: skip
+
+        # Hundreds of carriers by provinces: not on the event loop.
+        return await asyncio.to_thread(made)
+
+    @routes.get("/v1/rates", response_model=Rates, responses=problems(400, 422, 503))
+    async def rates(first: First = None, last: Last = None, service: OfService = None) -> Response:
         """By carrier and destination province, over acceptance days, five years at most; in one snapshot."""
-        return await read(period(first, last, _today()), service)
+        found = await read(period(first, last, _today()), service)
+        return Response(await asyncio.to_thread(found.model_dump_json), media_type="application/json")
 
     @routes.get("/v1/rates/published", responses=problems(400, 422, 503))
     async def published(  # noqa: PLR0913 - what a page of a period is asked by
@@ -171,7 +179,8 @@ def router(figures: Figures, transit: Transit, settings: PortalSettings) -> APIR
 
     @routes.get("/rates", response_class=HTMLResponse, include_in_schema=False)
     async def rates_page(request: Request, first: First = None, last: Last = None) -> HTMLResponse:
-        return page(request, "rates", figures=await read(period(first, last, _today())))
+        found = await read(period(first, last, _today()))
+        return await asyncio.to_thread(page, request, "rates", figures=found)
 
     return routes
 
