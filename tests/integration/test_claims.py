@@ -57,21 +57,12 @@ async def test_what_is_called_for_taken_back_or_in_doubt_is_found_by_an_index(po
     async with pool.acquire() as con:
         await con.execute(WAITING, 150_000, timeout=120)
         await con.execute("analyze messages")
-        row = [
-            "00000000-0000-0000-0000-000000000001",
-            "ghn:P7",
-            1,
-            "delivered",
-            2,
-            "sms",
-            b"",
-            None,
-            "{}",
-            True,
-        ]
-        row[7] = row[0]
+        some = "00000000-0000-0000-0000-000000000001"
+        row = (some, "ghn:P7", 1, "delivered", 2, "sms", b"", [some], "{}", True)
+        join = ("ghn:P7", 1, "delivered", 1, "sms", b"", some)
         for statement, arguments in (
             (storage.WITHDRAW, ("ghn:P7", 1, "delivered", 1, 5)), (storage.QUEUE, row), (storage.LEFT, ()),
+            (storage.JOIN_IN, join),
         ):  # fmt: skip
             parts = await explained(con, statement, *arguments)
             assert parts
