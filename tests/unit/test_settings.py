@@ -93,6 +93,7 @@ def test_in_production_loopback_addresses_and_secrets_that_are_not_set_are_told(
         "environment": Environment.PRODUCTION, "kafka": "kafka.example:9092",
         "database": "postgresql://u:pw@db.example/buuta", "portal_url": "https://track.example",
         "smtp_host": "mail.example", "smpp_host": "smsc.example", "smpp_password": SecretStr("8letters"),
+            "operations_host": "operations.example",
     }  # fmt: skip
     assert doubts(NotifierSettings(**own), {}) == []
     for name, value in (
