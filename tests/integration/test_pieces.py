@@ -17,7 +17,7 @@ from buuta.streaming.producer import Pair
 from buuta.streaming.work import Prepare, TooMuch, Work
 from buuta.streaming.worker import ChunkWorker
 from services.tracker.chunks import ChunkFold
-from tests.integration.parts import chunk, everything, milestones, worker
+from tests.integration.parts import FakeLog, chunk, everything, milestones, worker
 from tests.scans import scan
 from tests.waiting import until
 
@@ -260,3 +260,46 @@ async def test_no_time_stops_a_partition(settings: SharedSettings, pool: Any, at
         await tracker.handle(chunk(settings, 0, [odd, scan("accepted", 0, number="N2")]))
     scans, position = await state(pool)
     assert (scans + len(await buried(settings)), position) == (2, 2)
+
+
+async def test_what_was_loaded_and_is_gone_at_the_commit_is_loaded_again(
+    settings: SharedSettings, pool: Any
+) -> None:
+    """Retention forgets a parcel between the fold and its transaction."""
+    fold, forgets = ChunkFold(Codec()), [True]
+
+    async def prepare(source: Any, piece: Chunk, decoded: Decoded) -> Work:
+        work = await fold.prepare(source, piece, decoded)
+        if piece.start and forgets and forgets.pop():
+            await pool.execute("delete from scans")
+            await pool.execute("delete from parcels")
+        return work
+
+    async with worker(settings, pool, prepare) as tracker:
+        await tracker.handle(chunk(settings, 0, [scan("accepted", 0)]))
+        await tracker.handle(chunk(settings, 1, [scan("in_transit", 1)]))
+    assert await state(pool) == (1, 2)
+    assert tuple(await pool.fetchrow("select status, live, scans from parcels")) == ("in_transit", "T", 1)
+
+
+async def test_what_was_loaded_from_tables_that_changed_places_is_loaded_again(
+    settings: SharedSettings, pool: Any
+) -> None:
+    """`buuta rebuild` swaps the tables between the fold and its transaction, and raises the fence."""
+    fold, swaps = ChunkFold(Codec()), [True]
+
+    async def prepare(source: Any, piece: Chunk, decoded: Decoded) -> Work:
+        work = await fold.prepare(source, piece, decoded)
+        if piece.start and swaps and swaps.pop():
+            await pool.execute("update progress set fence = fence + 1")
+            await pool.execute("update parcels set live = 'IA', sequence = 2")
+        return work
+
+    async with worker(settings, pool, prepare) as tracker:
+        await tracker.handle(chunk(settings, 0, [scan("accepted", 0)]))
+        await tracker.handle(chunk(settings, 1, [scan("in_transit", 1)]))
+        log = tracker.log
+        assert isinstance(log, FakeLog)
+        assert (log.rereads, await state(pool)) == ([0], (1, 1))
+        await tracker.handle(chunk(settings, 0, [scan("accepted", 0), scan("in_transit", 1)]))
+    assert await pool.fetchval("select live from parcels") == "IAT"
