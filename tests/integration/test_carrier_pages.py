@@ -43,7 +43,7 @@ async def test_the_commands_of_a_page_bring_scans_in(
     async with (
         wire(own) as (app, _),
         http(app, own) as port,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client,
     ):
         await until(lambda: ready(client), "ingest is ready")
         commands = re.findall(r"```sh\n(.*?)```", (PAGES / f"{recipe.format}.md").read_text(), re.DOTALL)
