@@ -30,6 +30,7 @@ from services.portal.storage import add_shipper
 from tests.integration.command import buuta
 from tests.integration.doors import GOOD, Door, add_carrier, inside, log
 from tests.integration.parts import database_away
+from tests.integration.test_notifier import FakeChannel, milestone, plan, sender
 from tests.waiting import until
 
 HERE: Final = {"latitude": 21.0285, "longitude": 105.8048}
@@ -281,3 +282,24 @@ async def test_during_a_rotation_old_and_new_processes_read_one_another(
         assert [each["result"] for each in (await new.scans([LATER])).json()] == ["accepted"]
     either = Vault(bytes([0x11]) * 32, bytes([0x22]) * 32)
     assert len(await details_of(pool, either, KEY)) == 2
+
+
+async def test_a_contact_that_does_not_open_fails_its_own_message_and_an_operator_sees_why(
+    settings: SharedSettings, pool: Any, shops: list[Shop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await register_two(settings, pool, shops)
+    await pool.execute(
+        "update registrations set contacts = contacts || 'x' where registration_id = $1", ids[0]
+    )
+    vault, channel = await open_vault(pool, settings), FakeChannel()
+    for number, registration in zip(("N0001", "N0002"), ids, strict=True):
+        await plan(
+            pool, vault, milestone(number=number, registration_id=str(registration), event_id=number)
+        )
+    monkeypatch.setattr("services.notifier.sender.pause_after", lambda _: None)
+    await sender(pool, vault, channel, settings).once()
+    assert [letter.address for letter in channel.letters] == ["+84987654321"], "its neighbour is told"
+    ran = await buuta(settings, "messages", "failed")
+    assert ("N0001" in ran.said, "Unopenable" in ran.said, "N0002" in ran.said) == (True, True, False), (
+        ran.said
+    )
