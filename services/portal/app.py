@@ -57,7 +57,11 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         try:
             namings = run_forever("namings", partial(registrar.follow_namings, pool), NAMINGS_SECONDS)
             async with running(
-                Relay(pool, producer).run(), board.run(), unlock_soon(pool, vault, failed), namings
+                Relay(pool, producer).run(),
+                board.run(),
+                transit.run(),
+                unlock_soon(pool, vault, failed),
+                namings,
             ):
                 yield app, failed
         finally:

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 WARM_SECONDS: Final = 300.0
 """What most ask, the year until now, is read so often even if nobody asks."""
 FIRST_SECONDS: Final = 1.0
-"""How long somebody waits who asks what nobody asked before."""
+"""How long somebody waits who asks what nobody asked before; who asks the same later waits for the rest of it."""
 AGAIN_SECONDS: Final = 0.1
 REST: Final = 10.0
 """What took a second to read is read again after so many."""
@@ -48,6 +48,13 @@ class Quantiles:
     took: float = 0.0
 
 
+class Reading(NamedTuple):
+    """What is being read, and since when: nobody waits twice for it."""
+
+    task: "asyncio.Task[None]"
+    begun: float
+
+
 UNKNOWN: Final = Quantiles({})
 
 
@@ -57,7 +64,7 @@ class Transit:
     def __init__(self, figures: Figures) -> None:
         self._figures = figures
         self._kept: OrderedDict[Question, Quantiles] = OrderedDict()
-        self._reading: dict[Question, asyncio.Task[None]] = {}
+        self._reading: dict[Question, Reading] = {}
         self._turn = asyncio.Semaphore(1)
 
     async def run(self) -> None:
@@ -72,32 +79,38 @@ class Transit:
         kept = self._kept.get(question, UNKNOWN)
         reading = self._reading.get(question) or self._begin(question, kept)
         if reading is not None:
-            await asyncio.wait({reading}, timeout=FIRST_SECONDS if kept is UNKNOWN else AGAIN_SECONDS)
+            patience = FIRST_SECONDS + reading.begun - time.monotonic() if kept is UNKNOWN else 0.0
+            await asyncio.wait({reading.task}, timeout=max(patience, AGAIN_SECONDS))
         return self._kept.get(question, UNKNOWN)
 
     def close(self) -> None:
         """Read no further."""
         for reading in self._reading.values():
-            reading.cancel()
+            reading.task.cancel()
 
-    def _begin(self, question: Question, kept: Quantiles) -> "asyncio.Task[None] | None":
+    def _begin(self, question: Question, kept: Quantiles) -> Reading | None:
         if len(self._reading) >= MOST_READING or time.monotonic() < kept.read_at + REST * kept.took:
             return None
-        reading = self._reading[question] = asyncio.create_task(self._read(question))
-        reading.add_done_callback(lambda _: self._reading.pop(question, None))
+        task = asyncio.create_task(self._read(question))
+        task.add_done_callback(lambda _: self._reading.pop(question, None))
+        reading = self._reading[question] = Reading(task, time.monotonic())
         return reading
 
     async def _read(self, question: Question) -> None:
-        try:
-            async with self._turn, self._figures.patiently() as con:
-                begun, as_of = time.monotonic(), datetime.now(UTC)
-                rows = await figures.transit(con, *question)
-        except Exception as why:
-            log.warning("transit_not_read", error=said(why))
-            return
+        async with self._turn:
+            begun, as_of = time.monotonic(), datetime.now(UTC)
+            try:
+                async with self._figures.patiently() as con:
+                    rows = await figures.transit(con, *question)
+            except Exception as why:
+                log.warning("transit_not_read", error=said(why))
+                kept = self._kept.get(question, UNKNOWN)
+            else:
+                hours = {(row["carrier"], row["province"]): row for row in rows}
+                kept = Quantiles(hours, as_of)
         ended = time.monotonic()
-        hours = {(row["carrier"], row["province"]): row for row in rows}
-        self._kept[question] = Quantiles(hours, as_of, ended, ended - begun)
+        # Also what failed rests, and nobody waits for it as for what was never asked.
+        self._kept[question] = replace(kept, read_at=ended, took=ended - begun)
         self._kept.move_to_end(question)
         if len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
