@@ -46,7 +46,7 @@ SAMPLES = {
     "manifests": "insert into manifests (carrier, manifest, pieces, since, until, numbers, declared_at)"
     " values ('old', encode($2, 'hex'), 1, 0, 0, '{}', $1)",
     "report_hours": "insert into report_hours select 'old', $1, 1, 0, 0, $1 where $2::bytea is not null",
-    "files": "insert into files (carrier, content_hash, name, begun_at) values ('old', $2, 'f', $1)",
+    "files": "insert into files (carrier, content_hash, begun_at) values ('old', $2, $1)",
     "answered": "insert into answered values ('me', encode($2, 'hex'), '', '', $1)",
     "facts": "insert into facts values ($2, 'old', 'N', 'cod', 1, 0,"
     " (extract(epoch from $1::timestamptz) * 1000)::bigint)",
