@@ -16,7 +16,8 @@ from buuta.storage.faults import is_away
 
 log = structlog.get_logger()
 SIDE_BY_SIDE: Final = 200
-TRIES: Final = 20
+TRIES: Final = 300
+"""Every half second: for longer than any outage that is played, as carriers do, which repeat for hours."""
 
 
 @dataclass
