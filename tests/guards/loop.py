@@ -14,16 +14,28 @@ import threading
 import time
 from asyncio import events
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from tests.guards.blame import Step, blamed, shown, steps
+from tests.guards import blame
+from tests.guards.blame import Step, shown, steps
 from tests.guards.findings import Finding, Findings
 
 RULE: Final = "event loop blocked"
 LIMIT_SECONDS: Final = 0.2
 ASLEEP_SECONDS: Final = 2.0
 EVERY_SECONDS: Final = 0.02
+
+
+COMMANDS: Final = ("buuta/audit/", "buuta/cli/")
+"""Commands: they have a loop, and a process, of their own, and no service may import them."""
+
+
+def blamed(stack: Sequence[Step]) -> str | None:
+    """As `blame.blamed`; commands are exempt."""
+    where = blame.blamed(stack)
+    return None if where is None or where.startswith(COMMANDS) else where
 
 
 class Run:

@@ -105,6 +105,12 @@ async def test_a_loop_that_works_too_long_in_one_step_is_found(service: Any, fou
     assert found() == [(loop.RULE, "burn")]
 
 
+def test_a_command_may_keep_its_own_loop_busy() -> None:
+    audit = Step("buuta/audit/recompute.py", 1, "compare", awaited=False)
+    assert loop.blamed([LOOP, audit]) is None
+    assert loop.blamed([LOOP, DOOR]) is not None
+
+
 async def test_so_is_the_loop_of_another_thread(service: Any, found: Any) -> None:
     thread = threading.Thread(target=lambda: asyncio.run(service.blocks(0.5)))
     thread.start()
