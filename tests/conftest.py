@@ -96,6 +96,8 @@ async def settings(broker: str, database: str) -> AsyncIterator[SharedSettings]:
         dead_letters_topic=f"dead-{name}",
         quarantine_topic=f"quarantine-{name}",
         partitions=2,
+        # A machine that is busy with other tests is slow, and not silent.
+        database_timeout=20,
         master_key="11" * 32,
     )
     await create_topics(own)
