@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Any, Final, TypeVar
@@ -201,12 +201,18 @@ def unknown_names(environ: Mapping[str, str]) -> dict[str, str | None]:
 
     One that resembles none may be another service's, whose settings this process has not loaded.
     """
-    known = {_variable(name) for kind in _kinds(SharedSettings) for name in kind.model_fields}
+    known = {name.upper() for kind in _kinds(SharedSettings) for name in kind.model_fields}
     return {
-        name: next(iter(get_close_matches(name, sorted(known), 1, LIKE)), None)
+        name: _resembled(name.upper().removeprefix(PREFIX), known)
         for name in sorted(environ)
-        if name.upper().startswith(PREFIX) and name.upper() not in known
+        if name.upper().startswith(PREFIX) and name.upper().removeprefix(PREFIX) not in known
     }
+
+
+def _resembled(name: str, known: Collection[str]) -> str | None:
+    """What is known that this name resembles; without the prefix, which all names have in common."""
+    near = get_close_matches(name, sorted(known), 1, LIKE)
+    return _variable(near[0]) if near else None
 
 
 def _kinds(kind: type[SharedSettings]) -> Iterator[type[SharedSettings]]:

@@ -18,6 +18,10 @@ PROBE_SECONDS: Final = 1.0
 """How long a connection and a question that asks for nothing may take until the server counts as silent."""
 
 
+LOAN_SECONDS: Final = 60.0
+"""The longest that work in the background holds a connection: as long as the longest statement may take."""
+
+
 class Silence:
     """Whether PostgreSQL is silent: found out by asking, once somebody has waited in vain, until it answers.
 

@@ -10,7 +10,7 @@ import structlog
 
 from buuta.contracts import registry
 from buuta.settings import SharedSettings
-from buuta.storage.bounded import BoundedPool, Silence
+from buuta.storage.bounded import LOAN_SECONDS, BoundedPool, Silence
 from buuta.storage.pool import open_pool
 from buuta.streaming.budget import MOST_FETCH, Budget
 from buuta.streaming.chunk import Chunk, fewest
@@ -27,8 +27,6 @@ from buuta.telemetry.health import Readiness
 log = structlog.get_logger()
 CHUNK_RECORDS = 4000
 CHUNKS_AHEAD = 16
-LOAN_SECONDS = 60.0
-"""As long as a statement may take; a connection whose other end is gone without a word is given up then."""
 
 
 def build_app(settings: SharedSettings, worker: ChunkWorker, meter: LagMeter) -> ChunkApp:

@@ -12,7 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from buuta.contracts import registry
 from buuta.storage import set_aside
 from buuta.storage.background import Step, run_forever, running
-from buuta.storage.bounded import BoundedPool, Silence
+from buuta.storage.bounded import LOAN_SECONDS, BoundedPool, Silence
 from buuta.storage.pool import open_pool
 from buuta.storage.unlocking import locked_vault, unlock_at_start, unlock_soon
 from buuta.streaming.producer import Producer
@@ -92,13 +92,15 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         await unlock_at_start(pool, vault)
         await producer.start()
         edge = BoundedPool(pool, settings.database_timeout, Silence(str(settings.database)))
-        patient = edge.patient(settings.database_timeout * PATIENT)
+        patient, background = edge.patient(settings.database_timeout * PATIENT), edge.patient(LOAN_SECONDS)
         recipes = all_recipes(settings.ingest_recipes)
         send = partial(producer.send_keyed, settings.events_topic)
-        spool = Spool(pool, send, settings.ingest_spool, edge, codec)
-        shelter = Shelter(pool, vault, Topic(settings.quarantine_topic, settings.kafka, producer), edge)
+        spool = Spool(background, send, settings.ingest_spool, edge, codec)
+        shelter = Shelter(
+            background, vault, Topic(settings.quarantine_topic, settings.kafka, producer), edge
+        )
         book, keyring = RecipeBook(recipes), Keyring(edge, vault)
-        pools = Pools(pool, edge, patient, edge.patient(QUICK_SECONDS))
+        pools = Pools(background, edge, patient, edge.patient(QUICK_SECONDS))
         ground = Ground(pools, vault, codec, spool.put, shelter.keep, book)
         wired, trial = build_intake(ground), build_sandbox(ground)
         real = wired.intake
@@ -107,9 +109,9 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         limits = epcis.Limits(settings.ingest_body_bytes, settings.ingest_items)
         kafka_door = KafkaDoor(settings.kafka, real, codec)
         follow: dict[str, Step] = {
-            **wired.follow, "quarantine": partial(held.measure, pool), "key_usage": keyring.write_down,
-            "silence": partial(measure_silence, pool), "manifests": partial(manifests.check, pool),
-            "set_aside": partial(set_aside.measure, pool),
+            **wired.follow, "quarantine": partial(held.measure, background), "key_usage": keyring.write_down,
+            "silence": partial(measure_silence, background), "manifests": partial(manifests.check, background),
+            "set_aside": partial(set_aside.measure, background),
         }  # fmt: skip
         asking = PollingDoor(real, vault, near=settings.ingest_poll_near)
         work = [keyring.run(), spool.run(), shelter.run(), asking.run(), unlock_soon(pool, vault, failed)]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from buuta.contracts import registry
 from buuta.storage.background import run_forever, running
-from buuta.storage.bounded import BoundedPool, Silence
+from buuta.storage.bounded import LOAN_SECONDS, BoundedPool, Silence
 from buuta.storage.outbox import Relay
 from buuta.storage.pool import open_pool
 from buuta.storage.unlocking import locked_vault, unlock_at_start, unlock_soon
@@ -45,6 +45,7 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         await unlock_at_start(pool, vault)
         await producer.start()
         edge = BoundedPool(pool, settings.database_timeout, silence)
+        background = edge.patient(LOAN_SECONDS)
         board = LiveBoard(edge)
         transit = Transit(reading)
         app = edge_app("Buuta portal", "Register and track parcels.", LIMITS, strict_content_type=False)
@@ -55,9 +56,9 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         app.mount("/static", pages.static())
         with_operations(app, "portal", readiness, docs=settings.public_docs)
         try:
-            namings = run_forever("namings", partial(registrar.follow_namings, pool), NAMINGS_SECONDS)
+            namings = run_forever("namings", partial(registrar.follow_namings, background), NAMINGS_SECONDS)
             async with running(
-                Relay(pool, producer).run(),
+                Relay(background, producer).run(),
                 board.run(),
                 transit.run(),
                 unlock_soon(pool, vault, failed),

@@ -1,6 +1,7 @@
 """No password is printed; what may be a mistake is told at the start."""
 
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -10,8 +11,12 @@ from pydantic import SecretStr
 
 from buuta.errors import BadSettings
 from buuta.settings import Environment, SharedSettings, describe, doubts, load, masked, unknown_names
+from services.ingest.settings import IngestSettings
 from services.notifier.settings import NotifierSettings
+from services.portal.settings import PortalSettings
+from services.tracker.settings import TrackerSettings
 
+SERVICES = (IngestSettings, TrackerSettings, NotifierSettings, PortalSettings)
 DSNS = (
     "postgresql://buuta:s3cr3t@db.example:5432/buuta",
     "postgresql://buuta:s3cr3t@db1.example,db2.example/buuta",
@@ -88,12 +93,27 @@ def test_a_mistyped_name_is_told_with_the_one_that_it_resembles(name: str, near:
     assert said == ([f"{name} is no setting; did you mean {near}?"] if near else [])
 
 
+@pytest.mark.parametrize("own", SERVICES)
+def test_no_service_takes_a_setting_of_another_for_a_mistyped_one_of_its_own(
+    own: type[SharedSettings],
+) -> None:
+    code = (
+        f"import json, os; from {own.__module__} import {own.__name__}; "
+        "from buuta.settings import unknown_names; print(json.dumps(unknown_names(os.environ)))"
+    )
+    every = {f"BUUTA_{name.upper()}": "1" for kind in SERVICES for name in kind.model_fields}
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | every, capture_output=True, check=True
+    )
+    assert set(json.loads(said.stdout).values()) <= {None}
+
+
 def test_in_production_loopback_addresses_and_secrets_that_are_not_set_are_told() -> None:
     own: dict[str, Any] = {
         "environment": Environment.PRODUCTION, "kafka": "kafka.example:9092",
         "database": "postgresql://u:pw@db.example/buuta", "portal_url": "https://track.example",
         "smtp_host": "mail.example", "smpp_host": "smsc.example", "smpp_password": SecretStr("8letters"),
-            "operations_host": "operations.example",
+        "operations_host": "operations.example",
     }  # fmt: skip
     assert doubts(NotifierSettings(**own), {}) == []
     for name, value in (
