@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from buuta.contracts.columns import Decoded
+from buuta.errors import BadItem
 from buuta.model.milestone import Action, ParcelMilestone
 from buuta.storage import contacts
 from buuta.storage.contacts import Contact, Unreadable
@@ -97,7 +98,7 @@ class ChunkPlan:
         return False
 
     async def _contacts(self, con: Any, milestones: Sequence[ParcelMilestone]) -> Contacts:
-        ids = {uuid.UUID(told) for each in milestones for told in told_of(each)}
+        ids = {_registration(told) for each in milestones for told in told_of(each)}
         return await contacts.load(con, self._vault, ids) if ids else {}
 
     def called_for(self, milestone: ParcelMilestone, known: Contacts) -> list[tuple[Any, ...]]:
@@ -116,9 +117,21 @@ class ChunkPlan:
     ) -> dict[tuple[str, bytes], list[uuid.UUID]]:
         """Channels and recipients, each with the registrations that name it."""
         found: dict[tuple[str, bytes], list[uuid.UUID]] = defaultdict(list)
-        for registration in map(uuid.UUID, told_of(milestone)):
+        for registration in map(_registration, told_of(milestone)):
             if registration not in known:
                 continue
             for channel, recipient in contacts.recipients(self._vault, known[registration]):
                 found[channel, recipient].append(registration)
         return found
+
+
+def _registration(told: str) -> uuid.UUID:
+    """The id of a registration that a milestone names.
+
+    Raises:
+        BadItem: it is none, so the record becomes a dead letter alone.
+    """
+    try:
+        return uuid.UUID(told)
+    except ValueError:
+        raise BadItem("registration_invalid", "a registration's id is a UUID", "registration_id") from None

@@ -16,10 +16,12 @@ from buuta.contracts.codec import Codec
 from buuta.contracts.columns import decode_chunk
 from buuta.demo.sinks import MailSink, SmsSink
 from buuta.embedded.processes import free_port
+from buuta.errors import BadItem
 from buuta.model.milestone import ParcelMilestone
 from buuta.settings import SharedSettings
 from buuta.storage import contacts
 from buuta.storage.contacts import Contact
+from buuta.storage.faults import is_bad_data
 from buuta.storage.vault import Vault, read_master_key
 from buuta.streaming.chunk import Chunk
 from services.notifier import storage
@@ -304,6 +306,14 @@ async def test_what_moves_to_another_epoch_is_told_once_in_all(
         milestone(event_id="n", sequence=7, **moved | {"ordinal": 3}),
     )  # fmt: skip
     assert await states(pool) == ["sent", "sent", "withdrawn", "queued"], "it had not left: now it does"
+
+
+async def test_a_record_that_names_no_registration_is_bad_data_and_ends_nobody(
+    pool: Any, vault: Vault
+) -> None:
+    with pytest.raises(BadItem, match="UUID") as caught:
+        await plan(pool, vault, milestone(registration_id="of the shop"))
+    assert is_bad_data(caught.value)
 
 
 async def test_a_message_is_sent_once_and_its_outcome_reported(
