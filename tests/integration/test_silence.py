@@ -83,6 +83,31 @@ async def test_reports_are_answered_and_pages_say_503_while_postgresql_is_frozen
 
 
 @pytest.mark.timeout(240)
+async def test_who_has_a_good_key_is_no_guesser_while_ingest_has_not_read_the_keys(stack: Stack) -> None:
+    url = f"{stack.url('ingest')}/v1/webhooks/{stack.keys['ghn'][1]}/ghn"
+    async with client() as http:
+
+        async def listens() -> bool:
+            try:
+                await http.post(url, json={})
+            except httpx.TransportError:
+                return False
+            return True
+
+        with frozen(stack.database.port):
+            stack.children["ingest"].kill()
+            stack.start("ingest")
+            await until(listens, "ingest listens", 60)
+            heard = await asyncio.gather(*(http.post(url, json={}) for _ in range(60)))
+        assert {answer.status_code for answer in heard} == {503}
+
+        async def let_in() -> bool:
+            return (await http.post(url, json={})).status_code not in (404, 429, 503)
+
+        await until(let_in, "the key is known after the thaw", 60)
+
+
+@pytest.mark.timeout(240)
 async def test_reports_go_into_the_spool_while_kafka_is_frozen_and_reach_the_log_afterwards(
     stack: Stack,
 ) -> None:

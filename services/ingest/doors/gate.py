@@ -121,8 +121,9 @@ class Gate:
 
         Raises:
             Problem: 429, too many wrong keys came from there.
-            DatabaseAway: it may be new, and that cannot be found out.
+            DatabaseAway: it may be new, and that cannot be found out; that is nobody's guess.
         """
+        await self._keyring.first_read()
         caller = self._keyring.held(secret, fits)
         if caller is not None:
             return caller

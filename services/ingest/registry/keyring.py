@@ -82,6 +82,7 @@ class Keyring:
         self._next: asyncio.Task[None] | None = None
         self._one_at_a_time = asyncio.Lock()
         self._looked_at = -math.inf
+        self._is_read = False
 
     def held(self, secret: str, fits: Fits) -> Caller | None:
         """Whose key this is, as far as is known without a look, if it is valid and fits.
@@ -92,6 +93,15 @@ class Keyring:
         if caller is None or not caller.key.is_valid(datetime.now(UTC)) or not fits(caller):
             return None
         return caller
+
+    async def first_read(self) -> None:
+        """Wait until the keys were read once: before that, whoever has a good key is as unknown as a guesser.
+
+        Raises:
+            DatabaseAway: they were not.
+        """
+        if not self._is_read:
+            await self._look()
 
     async def find(self, secret: str, fits: Fits) -> Caller | None:
         """The same after a look, since the key may be new. One that does not fit takes as long as an unknown one.
@@ -170,6 +180,7 @@ class Keyring:
                 raise
             raise DatabaseAway("the keys cannot be read") from why
         self._callers = {row["hash"]: caller for row in rows if (caller := self._caller(row)) is not None}
+        self._is_read = True
         for row in rows:
             self._uses.setdefault(row["id"], Use(today, 0)).used = row["used"]
 
