@@ -11,19 +11,21 @@ from typing import Any, Final
 
 from buuta.errors import BadItem, Unopenable
 from buuta.model.identifiers import SHARED, split_key
-from buuta.storage import secrets
+from buuta.storage import contacts, secrets
 from buuta.storage.unlocking import unlock
 from buuta.storage.vault import Vault
 from services.ingest.quarantine import held
 from services.ingest.quarantine.held import HeldReport
 
 PEOPLE: Final = """
-with erased as (update registrations set contacts = null, person_hash = null
-  where carrier = any($1) and number = $2 and person_hash is not null returning registration_id)
-select count(*) from erased
-"""
-UNUSED: Final = """
-delete from persons p where not exists (select from registrations r where r.person_hash = p.person_hash)
+with named as (
+  select registration_id, person_hash from registrations
+  where carrier = any($1) and number = $2 and person_hash is not null for update
+), erased as (
+  update registrations r set contacts = null, person_hash = null from named
+  where r.registration_id = named.registration_id
+)
+select person_hash from named
 """
 BY_NUMBER: Final = {
     "answers to shippers": """
@@ -95,8 +97,10 @@ async def _erase(con: Any, vault: Vault, key: str, carriers: Sequence[str]) -> d
         erased[name] = _count(await con.execute(sql, carriers, number))
     for name, sql in BY_KEY.items():
         erased[name] = _count(await con.execute(sql, key))
-    erased["contacts"] = await con.fetchval(PEOPLE, carriers, number)
-    await con.execute(UNUSED)
+    people = [person for [person] in await con.fetch(PEOPLE, carriers, number)]
+    erased["contacts"] = len(people)
+    for person in sorted(set(people)):
+        await contacts.forget_unused(con, person)
     return {name: count for name, count in erased.items() if count}
 
 

@@ -69,7 +69,8 @@ def details(parcel: Parcel) -> None:
 def forget(parcel: Parcel) -> None:
     """Erase what is personal of a parcel: its key and all under it, contacts, messages, reports in quarantine.
 
-    Scans, states and figures stay. A carrier's own files and its reports of refused lines lie where it put them.
+    Scans, states and figures stay. Reports that are still in the quarantine's topic are reached once they are home:
+    run it again then. A carrier's own files and its reports of refused lines lie where it put them.
     """
     key = _key(parcel)
     found = with_vault(lambda pool, vault: forget_parcel(pool, vault, key))
@@ -80,6 +81,10 @@ def forget(parcel: Parcel) -> None:
         console.print(
             f"{found.unread} reports in quarantine do not open, so nobody knows of whom they tell."
         )
+    console.print(
+        "Reports that wait in the quarantine's topic, as while PostgreSQL is away, are not reached: "
+        "once they are home, within minutes, run this again."
+    )
     console.print("Forgotten." if found.erased else "There was nothing personal to forget.")
 
 

@@ -42,12 +42,18 @@ class Rule:
     with_parcel: bool = False
 
     @property
+    def finds(self) -> str:
+        """Holds so many of the rows that are too old, but for those that somebody is writing."""
+        return f"select ctid from {self.table} as old where {self.past} limit $2 for update skip locked"  # noqa: S608 - ours
+
+    @property
     def statement(self) -> str:
-        """Deletes, or erases, so many of the rows that are too old."""
-        rows = f"ctid = any(array(select ctid from {self.table} as old where {self.past} limit $2))"  # noqa: S608 - ours
+        """Deletes, or erases, those of the rows held that are still too old, by all that was committed since."""
+        rows = f"ctid = any($2) and ({self.past})"
         if self.erased:
-            return f"update {self.table} set {', '.join(f'{name} = null' for name in self.erased)} where {rows}"  # noqa: S608
-        return f"delete from {self.table} where {rows}"  # noqa: S608
+            nothing = ", ".join(f"{name} = null" for name in self.erased)
+            return f"update {self.table} as old set {nothing} where {rows}"  # noqa: S608
+        return f"delete from {self.table} as old where {rows}"  # noqa: S608
 
 
 def _of_parcel(table: str) -> Rule:
@@ -60,6 +66,8 @@ def _of_parcel(table: str) -> Rule:
 PARCEL_DAYS: Final = 600
 """A year in which a late scan still steers, 180 days after which a number is another parcel, and a margin."""
 MS: Final = "(extract(epoch from $1::timestamptz) * 1000)::bigint"
+UNCHANGED: Final = f"created_at < $1 and coalesce(changed_at, created_at) < $1 and registered_at < {MS}"
+"""A registration counts as new with each of its versions."""
 UNDER_WAY: Final = """exists (
   select from parcels p where p.parcel_key = old.owner || ':' || old.number and p.next_expected_at is not null)"""
 RULES: Final = (
@@ -121,11 +129,11 @@ RULES: Final = (
     Rule("published_figures", "portal", "for good: what was published is never changed"),
     Rule("shippers", "portal", "for good: the register"),
     Rule("registrations", "portal", "contacts and destination: 180 days, or while the parcel is under way", 180,
-         f"created_at < $1 and registered_at < {MS} and not {UNDER_WAY}"
+         f"{UNCHANGED} and not {UNDER_WAY}"
          " and coalesce(person_hash, contacts, destination) is not null",
          ("person_hash", "contacts", "destination")),
     Rule("registrations", "portal", "as long as the parcel", PARCEL_DAYS,
-         f"created_at < $1 and registered_at < {MS} and not {UNDER_WAY}"),
+         f"{UNCHANGED} and not {UNDER_WAY}"),
     Rule("shipper_carriers", "portal", "for good: the register"),
     Rule("parcel_shippers", "portal", "as long as the parcel", PARCEL_DAYS, f"named_at < {MS}"),
     Rule("window_counts", "all", "until the window has ended", 1, f"ends_at < {MS}"),
@@ -185,5 +193,6 @@ async def _batch(pool: Any, rule: Rule, now: datetime) -> int:
     async with pool.acquire() as con, con.transaction():
         if not await locks.try_hold(con, Lock.RETENTION):
             return 0
-        done: str = await con.execute(rule.statement, before, BATCH, timeout=BATCH_SECONDS)
-    return int(done.split()[-1])
+        held = [ctid for [ctid] in await con.fetch(rule.finds, before, BATCH, timeout=BATCH_SECONDS)]
+        await con.execute(rule.statement, before, held, timeout=BATCH_SECONDS)
+    return len(held)

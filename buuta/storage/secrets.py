@@ -12,8 +12,9 @@ from buuta.storage.vault import Owned, Place, Vault
 
 KEY: Final = """
 insert into parcel_secrets (key_hash, wrapped_key) values ($1, $2)
-on conflict (key_hash) do update set key_hash = excluded.key_hash returning wrapped_key
+on conflict (key_hash) do update set created_at = now() returning wrapped_key
 """
+"""A key counts as new whenever something is sealed under it: its age is that of the last."""
 FIND: Final = "select wrapped_key from parcel_secrets where key_hash = $1"
 DESTROY: Final = "delete from parcel_secrets where key_hash = $1 returning key_hash"
 """The details of its scans go with it, by their foreign key."""

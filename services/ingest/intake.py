@@ -23,7 +23,7 @@ from services.ingest.carriers import RECIPES
 from services.ingest.copies import Copies
 from services.ingest.domain import copy
 from services.ingest.domain.details import Details
-from services.ingest.domain.personal import without_personal
+from services.ingest.domain.personal import kept
 from services.ingest.domain.recipe import Receipt, Recipe, Report, UnknownCode, to_scan
 from services.ingest.encoding import records_of
 from services.ingest.quarantine.held import Held, Source, sealed
@@ -209,8 +209,8 @@ class Intake:
             report = parse(payload)
             scan = None if report is None else to_scan(recipe, report, receipt)
         except UnknownCode as unknown:
-            kept = without_personal(payload, recipe.personal)
-            reading.held.append(self.sealed(receipt, kept, unknown.code, unknown.raw_code))
+            stays = kept(recipe, payload)
+            reading.held.append(self.sealed(receipt, stays, unknown.code, unknown.raw_code))
             metrics.INGEST_UNKNOWN_CODES.labels(receipt.carrier).inc()
             return Answer(Result.QUARANTINED, None, unknown.code, unknown.field, str(unknown))
         except BadItem as bad:
@@ -243,8 +243,7 @@ class Intake:
         try:
             found = recipe.facts(payload, receipt)
         except BadItem as bad:
-            kept = without_personal(payload, recipe.personal)
-            await self._target.keep([self.sealed(receipt, kept, bad.code, "")])
+            await self._target.keep([self.sealed(receipt, kept(recipe, payload), bad.code, "")])
             return
         if found:
             await self._target.put_facts(found)
@@ -255,10 +254,14 @@ class Intake:
         self._count(receipt, {Result.REJECTED.value: len(bodies)})
 
     async def keep_rejected(
-        self, carrier: Carrier, receipt: Receipt, payloads: Sequence[Any], answers: Sequence[Answer]
-    ) -> None:
-        """Set the rejected ones aside: a sender that is a machine may never read our answers."""
-        personal = self.recipes[carrier.format].personal
+        self, carrier: Carrier, receipt: Receipt, payloads: Sequence[Any], answers: Sequence[Answer],
+        *, are_items: bool = False,
+    ) -> None:  # fmt: skip
+        """Set the rejected ones aside: a sender that is a machine may never read our answers.
+
+        Where they came as items of our own (`are_items`) they are kept as such, whatever the carrier's format is.
+        """
+        recipe = self.recipes[carrier.format]
         rejected = [
             (payload, answer.code or "")
             for payload, answer in zip(payloads, answers, strict=True)
@@ -267,7 +270,7 @@ class Intake:
 
         def sealed() -> list[Held]:
             return [
-                self.sealed(receipt, without_personal(payload, personal), code, "")
+                self.sealed(receipt, kept(recipe, payload, are_items=are_items), code, "")
                 for payload, code in rejected
             ]
 

@@ -52,7 +52,7 @@ on conflict (registration_id) do update set version = excluded.version,
   promised_at = excluded.promised_at, withdrawn = excluded.withdrawn,
   person_hash = excluded.person_hash, contacts = excluded.contacts, service = excluded.service,
   destination = excluded.destination, owner = excluded.owner, confirmed = excluded.confirmed,
-  registered_at = excluded.registered_at
+  registered_at = excluded.registered_at, changed_at = now()
 """  # noqa: S608 - names from this file
 
 NAMINGS: Final = "namings"

@@ -1,16 +1,24 @@
 """`buuta forget` erases all that is personal of a parcel, leaves its neighbours, and says what it does not know."""
 
+import asyncio
 import json
+import uuid
 from typing import Any
 
 import httpx
 
+from buuta.audit.forgetting import forget
 from buuta.settings import SharedSettings
+from buuta.storage import contacts
+from buuta.storage.contacts import Contact
+from buuta.storage.vault import Vault, read_master_key
 from services.portal.app import wire as wire_portal
 from services.portal.settings import PortalSettings
 from services.portal.storage import add_shipper
 from tests.integration.command import buuta
 from tests.integration.doors import GOOD, Door, quarantined
+from tests.integration.parts import waits_for_a_lock
+from tests.waiting import until
 
 OTHER = {**GOOD, "number": "Z82BSX"}
 SECRET = {"latitude": 21.0, "longitude": 105.8, "note": "with chi Lan"}
@@ -71,3 +79,49 @@ async def test_all_that_is_personal_of_a_parcel_goes_and_nothing_of_its_neighbou
 async def test_what_it_does_not_know_it_says(settings: SharedSettings) -> None:
     ran = await buuta(settings, "forget", "vnp/Z82BS")
     assert (ran.code, "nothing is known of vnp/Z82BS" in ran.said) == (2, True), ran.said
+
+
+REGISTERED = """
+insert into registrations
+  (registration_id, shipper, carrier, owner, number, version, person_hash, contacts, language)
+values ($1, 'shop', 'vnp', 'vnp', $2, 1, $3, $4, 'vi')
+"""
+
+
+async def register(con: Any, vault: Vault, number: str) -> bytes:
+    """A registration for the same person; returns the person's hash."""
+    own = uuid.uuid4()
+    person, sealed = await contacts.store(con, vault, "shop", own, Contact("+84912345678", None, "vi"))
+    await con.execute(REGISTERED, own, number, person, sealed)
+    return person
+
+
+async def test_a_person_who_is_registered_meanwhile_is_kept_and_stops_no_forgetting(
+    settings: SharedSettings, pool: Any
+) -> None:
+    vault = Vault(read_master_key(settings.master_key))
+    await add_shipper(pool, "shop", "Shop")
+    await register(pool, vault, "Z82BS")
+    async with pool.acquire() as con:
+        async with con.transaction():
+            person = await register(con, vault, "Z82BSX")
+            forgetting = asyncio.create_task(forget(pool, vault, "vnp:Z82BS"))
+
+            async def waits() -> bool:
+                return forgetting.done() or await waits_for_a_lock(pool)
+
+            await until(waits, "the forgetting waits, or is over")
+        assert (await forgetting).erased["contacts"] == 1
+    kept = await pool.fetch("select number, person_hash from registrations where person_hash is not null")
+    assert [tuple(row) for row in kept] == [("Z82BSX", person)]
+    assert await pool.fetchval("select count(*) from persons") == 1
+
+
+async def test_only_the_persons_of_the_parcel_are_looked_at(settings: SharedSettings, pool: Any) -> None:
+    vault = Vault(read_master_key(settings.master_key))
+    await add_shipper(pool, "shop", "Shop")
+    await register(pool, vault, "Z82BS")
+    other = Contact("+84987654321", None, "vi")
+    person, _ = await contacts.store(pool, vault, "shop", uuid.uuid4(), other)
+    await forget(pool, vault, "vnp:Z82BS")
+    assert [row["person_hash"] for row in await pool.fetch("select person_hash from persons")] == [person]

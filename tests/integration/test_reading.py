@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
+import pytest
 
 from buuta.model.times import VIETNAM
 from buuta.settings import SharedSettings
-from tests.integration.doors import Door
+from services.ingest.registry import operators
+from tests.integration.doors import Door, quarantined
 from tests.integration.parts import chunk, worker
 from tests.scans import scan
 from tests.unit.test_carriers import GHN
@@ -81,3 +83,24 @@ async def test_what_waits_in_quarantine_is_the_carriers_own_and_without_personal
     assert "Description" not in json.loads(reports[0]["report"])
     assert len((await ask(door, "/v1/quarantine/handed_over", after=str(reports[0]["number"]))).json()) == 1
     assert (await ask(door, "/v1/quarantine/odd")).json() == []
+
+
+@pytest.mark.parametrize("carrier", ["vnp", "ghn"])
+@pytest.mark.parametrize("right", ["number", "code", "occurred_at"])
+async def test_a_misspelt_item_shows_nobody_what_it_says_in_private(
+    right: str, carrier: str, door: Door, settings: SharedSettings, pool: Any
+) -> None:
+    must = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30:00+07:00"}
+    item = {name if name == right else f"{name}_x": value for name, value in must.items()}
+    private = {"note": "chi Lan", "latitude": 21.0345, "receiver": "chi Lan", "phone": "0912345678"}
+    answer = await door.scans([item | private], carrier)
+    assert answer.json()[0]["result"] == "rejected", answer.text
+    [kept] = await quarantined(settings, pool)
+    assert json.loads(kept.said)["receiver"] is json.loads(kept.said)["phone"] is None
+    secret = await operators.add(pool, "lan", "a test")
+    number = await pool.fetchval("select id from quarantine")
+    said = await door.client.get(
+        f"/v1/operations/quarantine/reports/{number}", headers={"Authorization": f"Bearer {secret}"}
+    )
+    assert said.status_code == 200, said.text
+    assert [each for each in ("Lan", "21.0345", "0912345678") if each in said.text] == []

@@ -1,5 +1,6 @@
 """Every table has an owner and a retention, tables stop growing, and what was counted stays counted."""
 
+import asyncio
 import json
 import uuid
 from collections.abc import Sequence
@@ -7,19 +8,26 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from buuta.errors import BadSettings
 from buuta.model.scan import Scan
 from buuta.settings import SharedSettings
-from buuta.storage import retention
+from buuta.storage import contacts, retention, secrets
+from buuta.storage.contacts import Contact
 from buuta.storage.retention import RULES, archived
+from buuta.storage.vault import Place, Vault, read_master_key
+from services.portal.app import wire as wire_portal
 from services.portal.publishing import CountedBy, publish
+from services.portal.settings import PortalSettings
+from services.portal.storage import add_shipper
 from services.tracker.retention import Retention, least_days, unarchived
 from services.tracker.settings import TrackerSettings
 from tests.integration.command import buuta
-from tests.integration.parts import chunk, worker
+from tests.integration.parts import chunk, waits_for_a_lock, worker
 from tests.scans import scan
+from tests.waiting import until
 
 DAY_MS = 86_400_000
 START = datetime(2027, 1, 1, tzinfo=UTC)
@@ -261,6 +269,90 @@ async def test_contacts_are_erased_when_their_purpose_is_over_and_not_while_a_pa
     rows = await pool.fetch("select number from registrations where contacts is not null")
     assert [row["number"] for row in rows] == ["UNDERWAY"]
     assert await pool.fetchval("select count(*) from registrations") == 2
+
+
+PLACE = Place("a test", b"")
+
+
+@pytest.mark.parametrize("committed", [True, False], ids=["before", "meanwhile"])
+async def test_a_key_stays_as_long_as_the_last_that_was_sealed_under_it(
+    settings: SharedSettings, pool: Any, *, committed: bool
+) -> None:
+    now, vault = datetime.now(UTC), Vault(read_master_key(settings.master_key))
+    await secrets.seal(pool, vault, "ghn:N1", PLACE, b"long ago")
+    await secrets.seal(pool, vault, "ghn:N2", PLACE, b"long ago")
+    await pool.execute("update parcel_secrets set created_at = $1", now - timedelta(days=601))
+    async with pool.acquire() as con:
+        sealing = con.transaction()
+        await sealing.start()
+        _, sealed = await secrets.seal(con, vault, "ghn:N1", PLACE, b"now")
+        if committed:
+            await sealing.commit()
+        round_ = asyncio.create_task(retention.sweep(pool, now))
+
+        async def is_over_or_waits() -> bool:
+            return round_.done() or await waits_for_a_lock(pool)
+
+        await until(is_over_or_waits, "the round is over, or waits")
+        if not committed:
+            await sealing.commit()
+        assert (await round_)["parcel_secrets"] == 1
+    assert await secrets.open_sealed(pool, vault, "ghn:N1", PLACE, sealed) == b"now"
+
+
+async def test_a_person_that_is_registered_meanwhile_stops_no_round(
+    settings: SharedSettings, pool: Any
+) -> None:
+    vault, told = Vault(read_master_key(settings.master_key)), Contact("+84912345678", None, "vi")
+    await add_shipper(pool, "shop", "Shop")
+    await contacts.store(pool, vault, "shop", uuid.uuid4(), told)
+    async with pool.acquire() as con:
+        async with con.transaction():
+            person, _ = await contacts.store(con, vault, "shop", uuid.uuid4(), told)
+            await con.execute(
+                "insert into registrations (registration_id, shipper, carrier, number, version, person_hash,"
+                " language) values ($1, 'shop', 'ghn', 'N', 1, $2, 'vi')", uuid.uuid4(), person,
+            )  # fmt: skip
+            round_ = asyncio.create_task(retention.sweep(pool, datetime.now(UTC)))
+
+            async def is_over_or_waits() -> bool:
+                return round_.done() or await waits_for_a_lock(pool)
+
+            await until(is_over_or_waits, "the round is over, or waits")
+        assert (await round_)["persons"] == 0
+    assert await pool.fetchval("select count(*) from persons") == 1
+
+
+@pytest.mark.parametrize("changed", ["patched", "registered again"])
+async def test_a_registration_is_as_old_as_its_latest_version(
+    changed: str, settings: SharedSettings, pool: Any
+) -> None:
+    await pool.execute("insert into carriers (code, name, format) values ('ghn', 'GHN', 'ghn')")
+    shop = {"Authorization": f"Bearer {await add_shipper(pool, 'shop', 'Shop')}"}
+    to = {"phone": "+84912345678"}
+    said = {"carrier": "ghn", "number": "Z82BS", "recipient": to}
+    async with (
+        wire_portal(PortalSettings(**settings.model_dump())) as (app, _),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://portal") as client,
+    ):
+        made = await client.post("/v1/parcels", headers=shop | {"Idempotency-Key": "1"}, json=said)
+        where = f"/v1/parcels/{made.json()['registration_id']}"
+        long_ago = datetime.now(UTC) - timedelta(days=200)
+        await pool.execute(
+            "update registrations set created_at = $1, changed_at = $1, registered_at = $2",
+            long_ago, ms(long_ago),
+        )  # fmt: skip
+        if changed == "patched":
+            done = await client.patch(where, headers=shop, json={"recipient": to})
+        else:
+            await client.delete(where, headers=shop)
+            done = await client.post("/v1/parcels", headers=shop | {"Idempotency-Key": "2"}, json=said)
+        assert done.status_code in (200, 201), done.text
+    # As where the number is not another parcel's by then.
+    await pool.execute("update registrations set registered_at = $1", ms(long_ago))
+    assert (await retention.sweep(pool, datetime.now(UTC)))["registrations"] == 0
+    assert await pool.fetchval("select count(contacts) from registrations") == 1
+    assert (await retention.sweep(pool, datetime.now(UTC) + timedelta(days=181)))["registrations"] == 1
 
 
 async def test_it_goes_in_batches_and_one_rule_that_fails_starves_no_other(

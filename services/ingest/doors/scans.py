@@ -104,5 +104,5 @@ async def _answers(intake: Intake, carrier: Carrier, items: Sequence[Any], parse
     """Take items in; returns the answer's body."""
     receipt = carrier.receipt(DOOR, now_ms())
     answers = await intake.take(carrier, receipt, items, parse)
-    await intake.keep_rejected(carrier, receipt, items, answers)
+    await intake.keep_rejected(carrier, receipt, items, answers, are_items=True)
     return _as_json([answer.as_json() for answer in answers]).encode()

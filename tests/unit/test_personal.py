@@ -1,0 +1,29 @@
+"""What is kept of a refused item of our own, and what is shown of it."""
+
+import json
+
+import pytest
+
+from services.ingest.domain.item import ScanItem
+from services.ingest.domain.personal import HIDDEN, PRIVATE, of_item, shown, without_personal
+
+SAID = {
+    "place": "chi Lan", "note": "call 0912345678", "latitude": 21.0, "receiver": "Lan", "phone": "0912345678",
+}  # fmt: skip
+MUST = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30:00+07:00"}
+
+
+@pytest.mark.parametrize("right", [[], *([name] for name in MUST), ["number", "code"], list(MUST)])
+def test_an_item_keeps_its_fields_alone_however_wrongly_it_is_spelt(right: list[str]) -> None:
+    item = {name if name in right else f"{name}x": value for name, value in MUST.items()} | SAID
+    kept = of_item(item)
+    assert {name for name, value in kept.items() if value is not None} <= ScanItem.model_fields.keys()
+    assert {name: kept[name] for name in right} == {name: MUST[name] for name in right}
+    seen = json.loads(shown(json.dumps(kept).encode()))
+    assert {name for name in PRIVATE & seen.keys() if seen[name] != HIDDEN} == set()
+    assert "Lan" not in json.dumps(seen)
+    assert "0912345678" not in json.dumps(seen)
+
+
+def test_an_item_by_a_carrier_of_another_format_is_kept_as_one() -> None:
+    assert without_personal({**MUST, **SAID}, frozenset())["receiver"] is None
