@@ -8,7 +8,7 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch .venv/ready
 
-.PHONY: help setup run test test-all check docs bench bench-peers bench-growth bench-latency bench-ingest chaos outage communes lock
+.PHONY: help setup run test test-all test-long check docs bench bench-peers bench-growth bench-latency bench-ingest chaos outage communes lock
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -19,10 +19,13 @@ run: .venv/ready ## Run the whole backbone here, with carriers that report; Ctrl
 	$(BIN)/buuta demo
 
 test: .venv/ready ## Test all that needs only the wheels
-	$(BIN)/pytest -m "not java and not java21 and not browser and not slow"
+	$(BIN)/pytest -m "not java and not java21 and not browser and not slow and not long"
 
-test-all: .venv/ready ## Test everything; what needs a missing tool is skipped with its reason
-	$(BIN)/pytest
+test-all: .venv/ready ## Test all that CI tests; what needs a missing tool is skipped with its reason
+	$(BIN)/pytest -m "not long"
+
+test-long: .venv/ready ## Test what takes minutes each, too
+	$(BIN)/pytest -m long
 
 check: .venv/ready ## Lint, types, arrows between packages, schema compatibility
 	$(BIN)/ruff check .

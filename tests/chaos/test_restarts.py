@@ -22,6 +22,7 @@ async def all_applied(pool: Any, ledger: Ledger) -> bool:
     return bool(told) and not await pool.fetchval(MISSING, told)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_any_service_may_be_killed_and_started_again_under_load_and_at_rest() -> None:
     """At rest positions stand behind the last batch, whose end the embedded broker tells short of it."""

@@ -122,7 +122,14 @@ async def notice(on: Ground, service: str, part: str, fault: str) -> None:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", ["kafka", "database"])
-@pytest.mark.parametrize("fault", ["refuses", "frozen", "swallows"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param("frozen", marks=pytest.mark.slow),
+        pytest.param("refuses", marks=pytest.mark.long),
+        pytest.param("swallows", marks=pytest.mark.long),
+    ],
+)
 async def test_what_is_away_or_silent_is_noticed_and_loses_nothing(part: str, fault: str) -> None:
     async with ground() as on:
         await asyncio.sleep(3)  # some work is under way; what for, nobody can say beforehand
