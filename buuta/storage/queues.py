@@ -65,7 +65,7 @@ async def drain(con: Any, queue: Queue, send: Send, most: int) -> int:
     free = [each for each in records if each.lane not in behind]
     held = [each for each in records if each.lane in behind]
     outcome = await each_alone(free, send, lambda record: record.lane)
-    await set_aside.failed(con, queue.loop, _asides(outcome.faults))
+    await set_aside.settle(con, queue.loop, [], _asides(outcome.faults))
     await set_aside.follow(con, queue.loop, [each.aside for each in [*held, *outcome.held]])
     # By their numbers: one with a lesser number may have been committed since they were read.
     await con.execute(queue.delete, [each.number for each in records])
@@ -79,8 +79,7 @@ async def _again(con: Any, queue: Queue, send: Send) -> int:
         for each in await set_aside.due(con, queue.loop, AGAIN)
     ]
     outcome = await each_alone(due, send)
-    await set_aside.failed(con, queue.loop, _asides(outcome.faults))
-    await set_aside.done(con, queue.loop, [each.aside.element for each in outcome.done])
+    await set_aside.settle(con, queue.loop, [each.aside.element for each in due], _asides(outcome.faults))
     return len(outcome.done)
 
 

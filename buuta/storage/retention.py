@@ -146,7 +146,8 @@ RULES: Final = (
          "created_at < $1 and coalesce(decided_at, created_at) < $1"),
     Rule("switches", "notifier", "for good: a row a switch"),
     Rule("vault_keys", "all", "for good: a row a purpose"),
-    Rule("set_aside", "all", "until it goes well or is dropped; 10,000 a loop at most"),
+    Rule("set_aside", "all", "until it goes well or is dropped, or was not found again for a day; 10,000 a loop at"
+         " most", 1, "payload is null and next_at < $1"),
     Rule("archives", "buuta log archive", "for good: a row a partition"),
     Rule("retention_rounds", "tracker", "for good: a row a kind of round"),
 )  # fmt: skip

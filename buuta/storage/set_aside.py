@@ -44,9 +44,9 @@ KEYS: Final = """
 select distinct place, key from set_aside where loop = $1 and (place, key) in (
   select * from unnest($2::text[], $3::bytea[]))
 """
-RESTING: Final = "select element from set_aside where loop = $1 and (next_at is null or next_at > now())"
 DONE: Final = "delete from set_aside where loop = $1 and element = any($2)"
-COUNT: Final = "select count(*) from set_aside where loop = $1"
+WELL: Final = "delete from set_aside where loop = $1 and element <> all($2)"
+OTHERS: Final = "select count(*) from set_aside where loop = $1 and element <> all($2)"
 COUNTS: Final = "select loop, count(*) as elements from set_aside group by loop"
 LIST: Final = """
 select loop, element, reason, tries, since, next_at from set_aside
@@ -69,17 +69,44 @@ class Aside:
     payload: bytes | None = None
 
 
-async def failed(con: Any, loop: str, faults: Sequence[Fault[Aside]]) -> None:
-    """Note that elements failed alone, in the caller's transaction; after so many times they wait for people.
+def not_resting(loop: str, element: str) -> str:
+    """A condition for what a loop finds in a table of its own: that it is to be tried now.
+
+    It belongs before the `limit`: what rests must not take the places of what comes behind it.
+    """
+    return (
+        f"not exists (select from set_aside where loop = '{loop}' and element = {element}"
+        " and (next_at is null or next_at > now()))"
+    )
+
+
+async def settle(con: Any, loop: str, tried: Sequence[str], faults: Sequence[Fault[Aside]]) -> None:
+    """Note how elements went that were tried: what failed alone is noted, and all others are set aside no more.
+
+    In the caller's transaction, if there is one. What fails so many times waits for people.
 
     Raises:
         Retry: too many are set aside already, so nothing single is to blame.
     """
+    wrong = {fault.element.element for fault in faults}
+    well = [element for element in tried if element not in wrong]
+    if well:
+        await con.execute(DONE, loop, well)
+    await _note(con, loop, faults)
+
+
+async def settle_all(con: Any, loop: str, faults: Sequence[Fault[Aside]]) -> None:
+    """As `settle`, of a loop that tries all that there is: whatever is not at fault is set aside no more."""
+    await con.execute(WELL, loop, [fault.element.element for fault in faults])
+    await _note(con, loop, faults)
+
+
+async def _note(con: Any, loop: str, faults: Sequence[Fault[Aside]]) -> None:
     if not faults:
         return
-    if await con.fetchval(COUNT, loop) + len(faults) > MOST:
-        raise Retry(f"{loop}: {MOST} elements are set aside; the cause is no single one")
     columns = _columns([fault.element for fault in faults])
+    if await con.fetchval(OTHERS, loop, columns[0]) + len(faults) > MOST:
+        raise Retry(f"{loop}: {MOST} elements are set aside; the cause is no single one")
     for row in await con.fetch(FAILED, loop, *columns, [fault.reason for fault in faults]):
         if row["tries"] == TRIES:
             metrics.SET_ASIDE.labels(loop).inc()
@@ -108,17 +135,6 @@ async def keys(con: Any, loop: str, wanted: Sequence[tuple[str, bytes]]) -> set[
         return set()
     rows = await con.fetch(KEYS, loop, *map(list, zip(*wanted, strict=True)))
     return {(row["place"], row["key"]) for row in rows}
-
-
-async def resting(con: Any, loop: str) -> set[str]:
-    """The elements of a loop that are not to be tried now."""
-    return {row["element"] for row in await con.fetch(RESTING, loop)}
-
-
-async def done(con: Any, loop: str, elements: Sequence[str]) -> None:
-    """What went well at last is set aside no more."""
-    if elements:
-        await con.execute(DONE, loop, list(elements))
 
 
 async def measure(con: Any) -> None:

@@ -42,8 +42,7 @@ select registration_id, destination from (
 DETAILS: Final = "select event_id, sealed from event_details where key_hash = $1 order by received_at"
 WAITING: Final = f"""
 select {held.COLUMNS} from quarantine where state = 'waiting' and reason = 'details'
-  and not exists (select from set_aside where loop = 'details' and element = id::text
-    and (next_at is null or next_at > now()))
+  and {set_aside.not_resting("details", "id::text")}
 order by id limit 500
 """  # noqa: S608 - names of our own
 LOOP: Final = "details"
@@ -119,12 +118,11 @@ class Keeping:
     async def settle(self) -> None:
         """Bring what waited to its place; what does not open is set aside by itself."""
         async with self.pool.acquire() as con, con.transaction():
-            outcome = await each_alone(await con.fetch(WAITING), partial(self._bring_home, con))
-            settled = [row["id"] for row in outcome.done]
-            await held.settle(con, settled, "replayed", "brought to the vault")
-            await set_aside.done(con, LOOP, list(map(str, settled)))
+            rows = await con.fetch(WAITING)
+            outcome = await each_alone(rows, partial(self._bring_home, con))
+            await held.settle(con, [row["id"] for row in outcome.done], "replayed", "brought to the vault")
             faults = [Fault(Aside(str(each.element["id"])), each.why) for each in outcome.faults]
-            await set_aside.failed(con, LOOP, faults)
+            await set_aside.settle(con, LOOP, [str(row["id"]) for row in rows], faults)
 
     async def _bring_home(self, con: Any, rows: Sequence[Any]) -> None:
         async with con.transaction():

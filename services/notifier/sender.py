@@ -31,7 +31,6 @@ from services.notifier.settings import NotifierSettings
 from services.notifier.storage import Message
 
 log = structlog.get_logger()
-DOUBTFUL = "doubtful"
 DECIDED: Mapping[Fate, State] = {
     Fate.ACCEPTED: State.SENT,
     Fate.REFUSED: State.FAILED,
@@ -177,11 +176,9 @@ class Sender:
         left = await storage.left(self._pool)
         if not left:
             return
-        resting = await set_aside.resting(self._pool, DOUBTFUL)
-        ids = [each for each in left if str(each) not in resting]
-        outcome = await each_alone(ids, self._doubt)
+        outcome = await each_alone(left, self._doubt)
         faults = [Fault(Aside(str(each.element)), each.why) for each in outcome.faults]
-        await set_aside.failed(self._pool, DOUBTFUL, faults)
+        await set_aside.settle(self._pool, storage.DOUBTFUL, list(map(str, left)), faults)
 
     async def _doubt(self, ids: Sequence[uuid.UUID]) -> None:
         async with self._pool.acquire() as con, con.transaction():

@@ -6,8 +6,10 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from buuta.model.identifiers import SHARED
+from buuta.storage import set_aside
 from services.notifier.domain.plan import Meaning
 
+DOUBTFUL: Final = "doubtful"
 CLAIM_LEASE_SECONDS: Final = 30
 SUBMIT_LEASE_SECONDS: Final = 60
 
@@ -101,9 +103,12 @@ returning message_id, parcel_key, kind, ordinal, channel, provider_code, attempt
 """
 
 
-LEFT: Final = """
-select message_id from messages where state = 'submitting' and lease_until < now() limit 500
-"""
+LEFT: Final = f"""
+select message_id from messages
+where state = 'submitting' and lease_until < now() and {set_aside.not_resting(DOUBTFUL, "message_id::text")}
+order by lease_until, message_id limit $1
+"""  # noqa: S608 - a name of our own
+LEFT_AT_ONCE: Final = 500
 
 
 class Queued(NamedTuple):
@@ -208,8 +213,8 @@ async def put_off(pool: Any, owner: str, message: Message, why: str, pause: int)
 
 
 async def left(con: Any) -> list[UUID]:
-    """What was submitting when its worker died."""
-    return [row["message_id"] for row in await con.fetch(LEFT)]
+    """What was submitting when its worker died, and is to be tried now: the oldest."""
+    return [row["message_id"] for row in await con.fetch(LEFT, LEFT_AT_ONCE)]
 
 
 async def doubtful(con: Any, ids: Sequence[UUID]) -> list[Any]:

@@ -171,8 +171,7 @@ class Registrar:
 
         outcome = await each_alone(waiting, apply)
         faults = [Fault(Aside(_named(each.element)), each.why) for each in outcome.faults]
-        await set_aside.failed(pool, NAMINGS, faults)
-        await set_aside.done(pool, NAMINGS, [_named(each) for each in outcome.done])
+        await set_aside.settle(pool, NAMINGS, [_named(each) for each in waiting], faults)
         return bool(waiting)
 
     async def _apply(self, con: Any, named: Any) -> None:

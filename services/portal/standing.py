@@ -11,7 +11,7 @@ from uuid import UUID
 
 from buuta.model.identifiers import parcel_key
 from buuta.model.times import REGISTERED_AHEAD_MS
-from buuta.storage import locks
+from buuta.storage import locks, set_aside
 from buuta.storage.locks import Lock
 
 BEGINS: Final = """
@@ -42,12 +42,11 @@ on conflict (owner, number) do update set shipper = excluded.shipper, named_at =
   applied = true
 """
 """What an operator says goes before what a carrier says."""
-TO_APPLY: Final = """
-select owner, number, named_at from parcel_shippers where not applied and not exists (
-  select from set_aside where loop = 'namings' and element = owner || ':' || number
-    and (next_at is null or next_at > now()))
+TO_APPLY: Final = f"""
+select owner, number, named_at from parcel_shippers
+where not applied and {set_aside.not_resting("namings", "owner || ':' || number")}
 order by named_at limit 100
-"""
+"""  # noqa: S608 - names of our own
 APPLIED: Final = """
 update parcel_shippers set applied = true where owner = $1 and number = $2 and named_at = $3
 """

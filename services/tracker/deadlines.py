@@ -43,7 +43,8 @@ RUNNING: Final = f"""
 LOOK: Final = f"""
 with looked as materialized (
   select parcel_key, status, overdue, next_expected_at, last_at, promised_at from parcels
-  where slot = $1 and look_at < $2 order by look_at limit $3
+  where slot = $1 and look_at < $2 and {set_aside.not_resting(LOOP, "parcel_key")}
+  order by look_at limit $3
 )
 select parcel_key, kind, deadline_at
 from looked left join lateral {RUNNING}
@@ -58,6 +59,8 @@ where parcel_key in (select parcel_key from parcels where parcel_key = any($1) f
 """  # noqa: S608 - letters of our own
 """What a chunk writes just now is not waited for: it is looked at again."""
 TIME: Final = "select (extract(epoch from clock_timestamp()) * 1000)::bigint"
+Overdue = dict[str, list[Any]]
+"""By parcel what has passed of it."""
 Clock = Callable[[Any], Awaitable[int]]
 """Tells the time (UTC milliseconds), given a connection."""
 
@@ -100,24 +103,27 @@ class Timekeeper:
                 return await self._tell(partition, now, over)
 
     async def _tell(self, partition: int, now: int, rows: Sequence[Any]) -> int:
+        if not rows:
+            return 0
+        overdue = _by_parcel(rows)
+        outcome = await each_alone(list(overdue), partial(self._append, partition, now, overdue))
+        faults = [Fault(Aside(each.element), each.why) for each in outcome.faults]
         async with self._parts.pool.acquire() as con:
-            resting = await set_aside.resting(con, LOOP) if rows else set()
-        rows = [row for row in rows if _name(row) not in resting]
-        outcome = await each_alone(rows, partial(self._append, partition, now))
-        async with self._parts.pool.acquire() as con:
-            await set_aside.failed(
-                con, LOOP, [Fault(Aside(_name(each.element)), each.why) for each in outcome.faults]
-            )
-        return len(outcome.done)
+            await set_aside.settle(con, LOOP, list(overdue), faults)
+        return sum(len(overdue[key]) for key in outcome.done)
 
-    async def _append(self, partition: int, now: int, rows: Sequence[Any]) -> None:
+    async def _append(self, partition: int, now: int, overdue: Overdue, keys: Sequence[str]) -> None:
+        rows = [row for key in keys for row in overdue[key]]
         passed = [DeadlinePassed(*split_key(key), kind, at, now) for key, kind, at in rows]
         values = encode_rows(self._parts.codec, "DeadlinePassed", passed)
-        keys = (row["parcel_key"].encode() for row in rows)
-        await self._parts.producer.send_to(self._topic, partition, list(zip(keys, values, strict=True)))
+        places = (row["parcel_key"].encode() for row in rows)
+        await self._parts.producer.send_to(self._topic, partition, list(zip(places, values, strict=True)))
         for kind in DEADLINES:
             metrics.TRACKER_DEADLINES.labels(kind).inc(sum(each.kind == kind for each in passed))
 
 
-def _name(row: Any) -> str:
-    return f"{row['parcel_key']}/{row['kind']}"
+def _by_parcel(rows: Sequence[Any]) -> Overdue:
+    overdue: Overdue = {}
+    for row in rows:
+        overdue.setdefault(row["parcel_key"], []).append(row)
+    return overdue

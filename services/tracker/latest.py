@@ -95,14 +95,9 @@ class Publisher:
                 self._again.append((source, marked))
                 read = await con.fetch(source.read, *map(list, zip(*marked, strict=True)))
                 outcome = await each_alone(read, partial(self._send, source))
-                await set_aside.failed(
-                    con,
-                    source.schema,
-                    [Fault(_aside(source, each.element), each.why) for each in outcome.faults],
-                )
-                await set_aside.done(
-                    con, source.schema, [_aside(source, row).element for row in outcome.done]
-                )
+                faults = [Fault(_aside(source, each.element), each.why) for each in outcome.faults]
+                # Of a parcel that is gone meanwhile nothing was read, and nothing waits.
+                await set_aside.settle(con, source.schema, list(map(_name, marked)), faults)
         self._again.clear()
         return len(rows)
 
@@ -129,7 +124,11 @@ class Publisher:
 
 def _aside(source: Source, row: Any) -> Aside:
     identity = [row[name] for name in source.identity]
-    return Aside(":".join(identity), payload=json.dumps(identity).encode())
+    return Aside(_name(identity), payload=json.dumps(identity).encode())
+
+
+def _name(identity: Sequence[Any]) -> str:
+    return ":".join(map(str, identity))
 
 
 def _identity(aside: Aside) -> tuple[Any, ...]:

@@ -265,7 +265,7 @@ async def mapped(con: Any, recipes: Mapping[str, Recipe]) -> dict[str, Recipe]:
         except ValueError as why:
             # A status that only newer code knows: that mapping alone waits for it.
             faults.append(Fault(Aside(str(row["id"])), why))
-    await set_aside.failed(con, "mappings", faults)
+    await set_aside.settle_all(con, "mappings", faults)
     return found
 
 

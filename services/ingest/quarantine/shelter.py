@@ -103,11 +103,9 @@ class Shelter:
             # Of several processes that have read the same, one brings it home.
             if not await locks.try_hold(con, locks.Lock.SHELTER) or await self._position(con) != position:
                 return 0
-            outcome = await each_alone(
-                [*await set_aside.due(con, LOOP), *found], partial(self._bring_home, con)
-            )
-            await set_aside.failed(con, LOOP, outcome.faults)
-            await set_aside.done(con, LOOP, [each.element for each in outcome.done])
+            tried = [*await set_aside.due(con, LOOP), *found]
+            outcome = await each_alone(tried, partial(self._bring_home, con))
+            await set_aside.settle(con, LOOP, [each.element for each in tried], outcome.faults)
             if records:
                 await con.execute(ADVANCE, self._topic.name, records[-1].offset + 1)
         return len(records)
