@@ -49,7 +49,8 @@ class Silence:
             con = await asyncpg.connect(self._dsn, timeout=PROBE_SECONDS)
         except asyncpg.PostgresError:
             return True
-        except (OSError, TimeoutError, asyncpg.InterfaceError):
+        except Exception:
+            # Whatever it is: were this to end here, PostgreSQL would be taken for silent for ever.
             return False
         con.terminate()
         return True

@@ -11,6 +11,7 @@ import structlog
 
 from buuta.errors import BadSettings, Unopenable
 from buuta.settings import SharedSettings
+from buuta.storage.background import until_done
 from buuta.storage.vault import FINDING, Vault, read_master_key
 
 log = structlog.get_logger()
@@ -82,12 +83,12 @@ async def unlock_at_start(pool: Any, vault: Vault) -> None:
 
 async def unlock_soon(pool: Any, vault: Vault, failed: "asyncio.Future[None]") -> None:
     """Unlock when PostgreSQL answers and is migrated; a wrong master key ends the service."""
-    while vault.is_locked:
+
+    async def try_to() -> None:
         try:
             await unlock(pool, vault)
         except BadSettings as wrong:
             if not failed.done():
                 failed.set_exception(wrong)
-            return
-        except Exception:
-            await asyncio.sleep(TRY_SECONDS)
+
+    await until_done("vault", try_to, TRY_SECONDS)

@@ -304,23 +304,54 @@ ENDLESS = {
     ("fencing.py", "raise_fences"): "a take-over's own patience: it ends when the fences are raised",
     ("capture.py", "_written"): "as often as a bag is changed meanwhile, and then it is locked",
     ("deadlines.py", "sweep"): "page after page of what is put off, and there is an end of it",
+    ("bounded.py", "_ask"): "asks until PostgreSQL answers; whatever is raised meanwhile is no answer",
+    ("migrate.py", "migrate"): "a start's own patience: it ends when the other process has migrated",
+    ("migrate.py", "_apply_patiently"): "a migration's own patience, for so many seconds",
     ("sms.py", "dequeue"): "takes the next piece that somebody waits for",
     ("live.py", "changes"): "what a page reads; it ends with its connection",
     ("stack.py", "ready"): "the demo waits until a service is up, for so many seconds",
+    ("reconcile.py", "settle"): "the demo waits until all is quiet, for so many seconds",
     ("run.py", "_show"): "the demo's picture, which ends with the demo",
     ("play.py", "run"): "the demo's day, which ends when it is stopped",
+    (
+        "play.py",
+        "_in_the_log",
+    ): "the demo waits for the relay; anything but PostgreSQL's being away ends it",
 }
 
 
 def test_no_loop_is_written_by_hand() -> None:
-    """An endless loop, or a task that nobody guards, ends with the first error that its author did not think of."""
+    """An endless loop, or a task that nobody guards, ends with the first error that its author did not think of.
+
+    What waits between turns, whatever its condition, is one: how often it turns is up to others.
+    """
     found = {
         (path.name, function.name)
         for path in sources()
         for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(function, ast.AsyncFunctionDef) and _is_endless(function)
     }
-    assert found <= ENDLESS.keys(), "use run_forever"
+    assert found == ENDLESS.keys(), "use run_forever"
+
+
+@pytest.mark.parametrize(
+    ("loop", "endless"),
+    [
+        ("while True:\n  await step()", True),
+        (
+            "while vault.is_locked:\n  try:\n   await unlock()\n  except Exception:\n   await asyncio.sleep(1)",
+            True,
+        ),
+        ("while not await answers():\n  await asyncio.sleep(1)", True),
+        ("while not await answers():\n  await sleep(1)", True),
+        ("while not stop.is_set():\n  await step()", True),
+        ("while page := await read():\n  await keep(page)", False),
+    ],
+)
+def test_loops_that_wait_between_turns_are_seen(loop: str, *, endless: bool) -> None:
+    [function] = ast.parse(f"async def f():\n {loop}").body
+    assert isinstance(function, ast.AsyncFunctionDef)
+    assert _is_endless(function) is endless
 
 
 def _is_endless(function: ast.AsyncFunctionDef) -> bool:
@@ -330,6 +361,11 @@ def _is_endless(function: ast.AsyncFunctionDef) -> bool:
             isinstance(node.test, ast.Constant)
             or "Event" in ast.dump(node.test)
             or "is_set" in ast.dump(node)
+            or any(map(_sleeps, ast.walk(node)))
         )
         for node in ast.walk(function)
     )
+
+
+def _sleeps(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "sleep"

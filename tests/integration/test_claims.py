@@ -61,8 +61,8 @@ async def test_what_is_called_for_taken_back_or_in_doubt_is_found_by_an_index(po
         row = (some, "ghn:P7", 1, "delivered", 2, "sms", b"", [some], "{}", True)
         join = ("ghn:P7", 1, "delivered", 1, "sms", b"", some)
         for statement, arguments in (
-            (storage.WITHDRAW, ("ghn:P7", 1, "delivered", 1, 5)), (storage.QUEUE, row), (storage.LEFT, ()),
-            (storage.JOIN_IN, join),
+            (storage.WITHDRAW, ("ghn:P7", 1, "delivered", 1, 5)), (storage.QUEUE, row),
+            (storage.LEFT, (storage.LEFT_AT_ONCE,)), (storage.JOIN_IN, join),
         ):  # fmt: skip
             parts = await explained(con, statement, *arguments)
             assert parts

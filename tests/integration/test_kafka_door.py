@@ -10,8 +10,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from buuta.contracts.codec import Codec
 from buuta.settings import SharedSettings
+from buuta.storage.background import running
+from buuta.telemetry import metrics
 from services.ingest.app import wire
-from services.ingest.doors.kafka import KafkaDoor
+from services.ingest.doors.kafka import AT_ONCE, KafkaDoor, Permits
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier
 from tests.integration.command import buuta
@@ -34,12 +36,14 @@ async def kafka_door(settings: SharedSettings, pool: Any) -> AsyncIterator[Kafka
         yield KafkaDoor(settings.kafka, intake_on(settings, producer, pool), Codec())
 
 
-async def carriers_with_topics(settings: SharedSettings, pool: Any, *letters: str) -> list[str]:
+async def carriers_with_topics(
+    settings: SharedSettings, pool: Any, *letters: str, partitions: int = 1
+) -> list[str]:
     """Carriers, each with a topic of its own that no other test knows."""
     codes = [f"{letter}{settings.events_topic[-10:]}" for letter in letters]
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
     await admin.start()
-    await admin.create_topics([NewTopic(f"carrier.{code}.scans", 1, 1) for code in codes])
+    await admin.create_topics([NewTopic(f"carrier.{code}.scans", partitions, 1) for code in codes])
     await admin.close()
     for code in codes:
         await add_carrier(pool, Carrier(code, code, "buuta"))
@@ -157,6 +161,97 @@ async def test_a_topic_that_hangs_and_records_that_fail_keep_no_other_waiting(
         with contextlib.suppress(asyncio.CancelledError):
             await running
     assert hanging not in {event["carrier"] for event in await log(settings)}
+
+
+async def test_five_partitions_of_one_topic_that_hang_keep_no_other_carrier_waiting(
+    settings: SharedSettings, pool: Any
+) -> None:
+    [hanging] = await carriers_with_topics(settings, pool, "h", partitions=AT_ONCE + 1)
+    [good] = await carriers_with_topics(settings, pool, "g")
+    async with producer_on(settings) as producer:
+        for partition in range(AT_ONCE + 1):
+            await producer.send_to(f"carrier.{hanging}.scans", partition, [(b"key", encoded())])
+        door = Noting(settings.kafka, intake_on(settings, producer, pool), Codec(), pause=0.01)
+        async with running(door.run()):
+
+            async def all_wait() -> bool:
+                return door.asked.count(hanging) == AT_ONCE + 1
+
+            await until(all_wait, "every lane of the topic that hangs has records", 60)
+            await producer.send(f"carrier.{good}.scans", b"key", encoded())
+
+            async def there() -> bool:
+                return [event["carrier"] for event in await log(settings)] == [good]
+
+            await until(there, "the other carrier's scan is in the log", 20)
+
+
+class Noting(Failing):
+    """Notes for whom records came."""
+
+    def __init__(self, *rest: Any, **more: Any) -> None:
+        super().__init__(*rest, **more)
+        self.asked: list[str] = []
+
+    async def take_each(self, code: str, values: Sequence[bytes]) -> None:
+        self.asked.append(code)
+        await super().take_each(code, values)
+
+
+async def test_topics_whose_takes_are_too_slow_wait_for_each_other_and_nobody_for_them() -> None:
+    permits = Permits()
+
+    async def slow(code: str) -> None:
+        async with permits.one(code):
+            raise TimeoutError
+
+    slows = [f"slow{place}" for place in range(AT_ONCE + 1)]
+    await asyncio.gather(*map(slow, slows), return_exceptions=True)
+    holding = [asyncio.create_task(hold(permits, each)) for each in slows]
+    async with asyncio.timeout(10), permits.one("well"):
+        pass
+    for each in holding:
+        each.cancel()
+    await asyncio.gather(*holding, return_exceptions=True)
+    async with asyncio.timeout(10), permits.one(slows[0]):
+        pass
+    async with asyncio.timeout(10), permits.one(slows[1]), permits.one(slows[0]):
+        pass  # one that went well again does not wait for the slow any more
+
+
+async def hold(permits: Permits, code: str) -> None:
+    async with permits.one(code):
+        await asyncio.Event().wait()
+
+
+class Tripping(KafkaDoor):
+    """A door of which a lane ends once by an error that nobody thought of."""
+
+    trips = True
+
+    async def take_each(self, code: str, values: Sequence[bytes]) -> None:
+        if self.trips and code.startswith("t"):
+            self.trips = False
+            raise RuntimeError("what nobody thought of")
+        await super().take_each(code, values)
+
+
+async def test_a_lane_that_ends_by_an_error_is_counted_and_its_partition_is_read_again(
+    settings: SharedSettings, pool: Any
+) -> None:
+    [code] = await carriers_with_topics(settings, pool, "t")
+    faults = metrics.LOOP_FAILURES.labels("kafka_door", "fault")
+    before = faults._value.get()
+    async with producer_on(settings) as producer:
+        await producer.send(f"carrier.{code}.scans", b"key", encoded())
+        door = Tripping(settings.kafka, intake_on(settings, producer, pool), Codec(), pause=0.01)
+
+        async def there() -> bool:
+            return [event["carrier"] for event in await log(settings)] == [code]
+
+        async with running(door.run()):
+            await until(there, "the scan is in the log", 60)
+    assert faults._value.get() == before + 1
 
 
 HOSTILE = {

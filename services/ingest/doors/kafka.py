@@ -7,7 +7,9 @@ is slow, or whose records fail, keeps no other waiting.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -33,6 +35,7 @@ SLICE: Final = 500
 SLICE_BYTES: Final = 4_000_000
 """So much is taken in at once, between which other work of the process goes on."""
 AT_ONCE: Final = 4
+"""Takes at the same time, of a topic one: the lanes of one that hangs wait for each other, no other for them."""
 WAIT_MS: Final = 500
 PAUSE_SECONDS: Final = 5.0
 TAKE_SECONDS: Final = 60.0
@@ -48,7 +51,7 @@ class KafkaDoor:
         self._intake = intake
         self._codec = codec
         self._pause = pause
-        self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._permits = Permits()
 
     async def run(self) -> None:
         """Take in for ever; what is away now is tried again from the last committed position."""
@@ -64,9 +67,9 @@ class KafkaDoor:
         try:
             await consumer.start()
             while True:
-                for place, records in (
-                    await consumer.getmany(timeout_ms=WAIT_MS, max_records=MOST)
-                ).items():
+                found = await consumer.getmany(timeout_ms=WAIT_MS, max_records=MOST)
+                _end_with_those_that_failed(lanes)
+                for place, records in found.items():
                     if place in lanes:
                         # It was taken away and given back: what it was at comes again.
                         lanes[place].cancel()
@@ -116,7 +119,7 @@ class KafkaDoor:
         """Take records in, again and again while a part that is needed is away."""
         while True:
             try:
-                async with self._at_once, asyncio.timeout(TAKE_SECONDS):
+                async with self._permits.one(code), asyncio.timeout(TAKE_SECONDS):
                     return await self.take(code, values)
             except Exception as why:
                 if not is_waited_for(why):
@@ -141,6 +144,39 @@ class KafkaDoor:
         await self._codec.learn(values)
         answers = await self._intake.take(carrier, receipt, values, lambda value: read(self._codec, value))
         await self._intake.keep_rejected(carrier, receipt, values, answers)
+
+
+class Permits:
+    """Who may take in: of a topic one lane, of all so many; topics whose last take was too slow share one."""
+
+    def __init__(self) -> None:
+        self._of_topic: dict[str, asyncio.Semaphore] = defaultdict(partial(asyncio.Semaphore, 1))
+        self._common = asyncio.Semaphore(AT_ONCE)
+        self._of_slow = asyncio.Semaphore(1)
+        self._slow: set[str] = set()
+
+    @contextlib.asynccontextmanager
+    async def one(self, code: str) -> AsyncIterator[None]:
+        """A carrier's permit to take in."""
+        async with self._of_topic[code], self._of_slow if code in self._slow else self._common:
+            try:
+                yield
+            except TimeoutError:
+                self._slow.add(code)
+                raise
+            self._slow.discard(code)
+
+
+def _end_with_those_that_failed(lanes: dict[TopicPartition, asyncio.Task[None]]) -> None:
+    """Forget the lanes that ended well; one that did not leaves its partition paused, so all begin anew.
+
+    Raises:
+        Exception: what a lane did not think of.
+    """
+    for place in [place for place, lane in lanes.items() if lane.done()]:
+        ended = lanes.pop(place)
+        if not ended.cancelled():
+            ended.result()
 
 
 def _slices(records: Sequence[Any]) -> Iterator[Sequence[Any]]:
