@@ -13,6 +13,7 @@ from buuta.errors import KafkaAway
 from buuta.settings import SharedSettings
 from buuta.storage import locks, outbox, set_aside
 from buuta.storage.background import each_alone, in_turn, run_forever, running, until_done
+from buuta.storage.bounded import Silence
 from buuta.storage.locks import Lock
 from buuta.storage.outbox import Relay
 from buuta.storage.set_aside import Aside
@@ -369,3 +370,24 @@ def _is_endless(function: ast.AsyncFunctionDef) -> bool:
 
 def _sleeps(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "sleep"
+
+
+async def test_a_probe_that_fails_by_whatever_error_asks_on_until_postgresql_answers(
+    settings: SharedSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were it to end, PostgreSQL would be taken for silent as long as the process lives."""
+    connect, raises = asyncpg.connect, [ValueError("what nobody thought of"), OSError()]
+
+    async def tripping(*given: Any, **more: Any) -> Any:
+        if raises:
+            raise raises.pop()
+        return await connect(*given, **more)
+
+    monkeypatch.setattr(asyncpg, "connect", tripping)
+    silence = Silence(str(settings.database))
+    silence.doubt()
+
+    async def over() -> bool:
+        return not raises and not silence.lasts
+
+    await until(over, "PostgreSQL answers", 30)

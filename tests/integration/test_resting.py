@@ -1,6 +1,6 @@
 """What rests in `set_aside` takes no place of what comes behind it, and its note ends with it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from buuta.model.scan import Scan
 from buuta.settings import SharedSettings
 from buuta.storage import set_aside
 from buuta.storage.background import Fault
-from buuta.storage.retention import RULES
+from buuta.storage.retention import sweep
 from buuta.storage.set_aside import Aside
 from buuta.storage.vault import Vault, read_master_key
 from services.notifier import storage
@@ -109,7 +109,6 @@ async def test_a_note_that_nothing_came_back_to_for_a_day_ends(pool: Any) -> Non
         "update set_aside set next_at = now() - interval '2 days' where element in ('gone', '1')"
     )
     await pool.execute("update set_aside set next_at = null where element = 'waits for people'")
-    [rule] = [each for each in RULES if each.table == "set_aside"]
-    await pool.execute(rule.statement, datetime.now(UTC) - timedelta(rule.days or 0), 100)
+    assert (await sweep(pool, datetime.now(UTC)))["set_aside"] == 1
     left = {row["element"] for row in await set_aside.listed(pool, None, 9)}
     assert left == {"due", "waits for people", "1"}
