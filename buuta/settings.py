@@ -5,13 +5,14 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import AfterValidator, Field, PostgresDsn, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from buuta.errors import BadSettings
 from buuta.model.networks import read_networks
+from buuta.setting_names import OF_SERVICES
 
 Settings = TypeVar("Settings", bound="SharedSettings")
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -20,6 +21,8 @@ CREDENTIALS: Final = re.compile(r"://\S*@")
 PARAMETERS: Final = re.compile(r"(?i)\b(\w*(?:password|passwd|secret|token|key)\w*)=[^&\s]+")
 HIDDEN: Final = "**********"
 LOOPBACK: Final = re.compile(r"\b(localhost|127(\.\d{1,3}){3})\b|\[?::1\]?(?![\w:])")
+LISTENING: Final = ("host", "operations_host")
+"""Addresses where we listen: a loopback address is right behind a proxy, or beside what reads the metrics."""
 LIKE: Final = 0.8
 """How alike two names are, of 1, so that one may be meant by the other."""
 
@@ -43,6 +46,8 @@ class SharedSettings(BaseSettings):
     """Kafka, PostgreSQL, the registry, and the service's own HTTP port."""
 
     model_config = SettingsConfigDict(env_prefix="BUUTA_", extra="ignore", frozen=True)
+    listening_ports: ClassVar[tuple[str, ...]] = ("operations_port",)
+    """Settings of the ports that this service listens on."""
 
     environment: Environment = Field(
         Environment.DEVELOPMENT,
@@ -181,14 +186,13 @@ def describe(settings: SharedSettings) -> dict[str, str]:
 
 
 def doubts(settings: SharedSettings, environ: Mapping[str, str]) -> list[str]:
-    """Sentences on what may be a mistake: names that resemble a variable's, and in production more."""
+    """Sentences on what may be a mistake: names of no service's setting, and in production more."""
     found = [
-        f"{name} is no setting; did you mean {near}?"
+        f"{name} is no setting; did you mean {near}?" if near else f"{name} is no setting of any service."
         for name, near in unknown_names(environ).items()
-        if near
     ]
     if settings.environment is Environment.PRODUCTION:
-        found += [*_loopback(settings), *_unset(settings)]
+        found += [*_loopback(settings), *_random_ports(settings), *_unset(settings)]
     elif _variable("environment") not in environ:
         found.append(
             "BUUTA_ENVIRONMENT is development: set it to production where it is that, and more is checked."
@@ -197,11 +201,8 @@ def doubts(settings: SharedSettings, environ: Mapping[str, str]) -> list[str]:
 
 
 def unknown_names(environ: Mapping[str, str]) -> dict[str, str | None]:
-    """Variables with our prefix that are no setting, each with the one that resembles it.
-
-    One that resembles none may be another service's, whose settings this process has not loaded.
-    """
-    known = {name.upper() for kind in _kinds(SharedSettings) for name in kind.model_fields}
+    """Variables with our prefix that are no setting of any service, each with the one that resembles it."""
+    known = {name.upper() for name in (*SharedSettings.model_fields, *OF_SERVICES)}
     return {
         name: _resembled(name.upper().removeprefix(PREFIX), known)
         for name in sorted(environ)
@@ -215,17 +216,21 @@ def _resembled(name: str, known: Collection[str]) -> str | None:
     return _variable(near[0]) if near else None
 
 
-def _kinds(kind: type[SharedSettings]) -> Iterator[type[SharedSettings]]:
-    yield kind
-    for each in kind.__subclasses__():
-        yield from _kinds(each)
-
-
 def _loopback(settings: SharedSettings) -> Iterator[str]:
     """Parts that are looked for on this machine; where we listen is another matter."""
     for name, value in settings.model_dump().items():
-        if name != "host" and isinstance(value, str | PostgresDsn) and LOOPBACK.search(str(value)):
+        if name not in LISTENING and isinstance(value, str | PostgresDsn) and LOOPBACK.search(str(value)):
             yield f"{_variable(name)} is a loopback address in production: {masked(str(value))}"
+
+
+def _random_ports(settings: SharedSettings) -> Iterator[str]:
+    """Ports that are others after each start."""
+    for name in settings.listening_ports:
+        if getattr(settings, name) == 0:
+            yield (
+                f"{_variable(name)} is 0 in production: the system chooses another port at each start, "
+                "which nobody knows to ask."
+            )
 
 
 def _unset(settings: SharedSettings) -> Iterator[str]:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from buuta.cli.connect import connected
 from buuta.errors import BadItem
-from buuta.settings import SharedSettings, describe, doubts, load, unknown_names
+from buuta.settings import SharedSettings, describe, doubts, load
 from buuta.storage.migrate import migrate as apply_migrations
 from buuta.storage.unlocking import open_vault
 from buuta.storage.vault import Vault
@@ -176,10 +176,9 @@ def config() -> None:
 
 
 def _doubts() -> list[str]:
-    """What may be a mistake, for all services; here every setting is known, so any other name is wrong."""
+    """What may be a mistake, for all services, each said once."""
     found = [each for kind in KINDS for each in doubts(load(kind), os.environ)]
-    strange = [name for name, near in unknown_names(os.environ).items() if near is None]
-    return [*dict.fromkeys(found), *(f"{name} is no setting." for name in strange)]
+    return list(dict.fromkeys(found))
 
 
 def add_to(app: typer.Typer) -> None:

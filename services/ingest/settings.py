@@ -1,6 +1,7 @@
 """Settings of ingest."""
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -9,6 +10,8 @@ from buuta.settings import SharedSettings
 
 class IngestSettings(SharedSettings):
     """Limits of the doors, beside what all services share."""
+
+    listening_ports: ClassVar[tuple[str, ...]] = ("port", "operations_port")
 
     ingest_body_bytes: int = Field(5_000_000, gt=0, description="Largest body of a batch.")
     ingest_items: int = Field(5_000, gt=0, description="Most items of a batch.")

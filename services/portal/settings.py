@@ -1,5 +1,7 @@
 """Settings of the portal."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from buuta.settings import SharedSettings
@@ -8,6 +10,8 @@ from services.portal.domain.rates import Choice
 
 class PortalSettings(SharedSettings):
     """What the portal needs beyond what all services share."""
+
+    listening_ports: ClassVar[tuple[str, ...]] = ("port", "operations_port")
 
     cohort_window_days: int = Field(
         45,

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from buuta.errors import BadSettings
+from buuta.setting_names import OF_INGEST, OF_NOTIFIER, OF_PORTAL, OF_TRACKER
 from buuta.settings import Environment, SharedSettings, describe, doubts, load, masked, unknown_names
 from services.ingest.settings import IngestSettings
 from services.notifier.settings import NotifierSettings
@@ -87,14 +88,21 @@ def test_an_address_without_a_password_is_shown_as_it_is() -> None:
         ("BUUTA_KAFKA_SESION_TIMEOUT", "BUUTA_KAFKA_SESSION_TIMEOUT"), ("BUUTA_WEATHER", None),
     ],
 )  # fmt: skip
-def test_a_mistyped_name_is_told_with_the_one_that_it_resembles(name: str, near: str | None) -> None:
+def test_a_name_of_no_setting_is_told_with_the_one_that_it_resembles(name: str, near: str | None) -> None:
     assert unknown_names({name: "1", "BUUTA_KAFKA": "k:9092", "PATH": "/bin"}) == {name: near}
     said = doubts(SharedSettings(), {name: "1", "BUUTA_ENVIRONMENT": "development"})
-    assert said == ([f"{name} is no setting; did you mean {near}?"] if near else [])
+    meant = f"; did you mean {near}?" if near else " of any service."
+    assert said == [f"{name} is no setting{meant}"]
+
+
+def test_the_table_of_names_is_what_the_services_have() -> None:
+    shared = set(SharedSettings.model_fields)
+    for names, kind in zip((OF_INGEST, OF_TRACKER, OF_NOTIFIER, OF_PORTAL), SERVICES, strict=True):
+        assert set(names) == set(kind.model_fields) - shared, kind.__name__
 
 
 @pytest.mark.parametrize("own", SERVICES)
-def test_no_service_takes_a_setting_of_another_for_a_mistyped_one_of_its_own(
+def test_a_service_alone_knows_the_settings_of_all_and_tells_every_other_name(
     own: type[SharedSettings],
 ) -> None:
     code = (
@@ -102,10 +110,14 @@ def test_no_service_takes_a_setting_of_another_for_a_mistyped_one_of_its_own(
         "from buuta.settings import unknown_names; print(json.dumps(unknown_names(os.environ)))"
     )
     every = {f"BUUTA_{name.upper()}": "1" for kind in SERVICES for name in kind.model_fields}
+    strange: dict[str, str | None] = {"BUUTA_SMTP_HOTS": "BUUTA_SMTP_HOST", "BUUTA_WEATHER": None}
     said = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | every, capture_output=True, check=True
+        [sys.executable, "-c", code],
+        env=os.environ | every | dict.fromkeys(strange, "1"),
+        capture_output=True,
+        check=True,
     )
-    assert set(json.loads(said.stdout).values()) <= {None}
+    assert json.loads(said.stdout) == strange
 
 
 def test_in_production_loopback_addresses_and_secrets_that_are_not_set_are_told() -> None:
@@ -113,19 +125,29 @@ def test_in_production_loopback_addresses_and_secrets_that_are_not_set_are_told(
         "environment": Environment.PRODUCTION, "kafka": "kafka.example:9092",
         "database": "postgresql://u:pw@db.example/buuta", "portal_url": "https://track.example",
         "smtp_host": "mail.example", "smpp_host": "smsc.example", "smpp_password": SecretStr("8letters"),
-        "operations_host": "operations.example",
+        "operations_port": 9_083,
     }  # fmt: skip
     assert doubts(NotifierSettings(**own), {}) == []
     for name, value in (
         ("kafka", "kafka.example:9092,localhost:9092"), ("database", "postgresql://u:pw@127.0.0.1/buuta"),
         ("smtp_host", "::1"), ("smpp_host", "127.0.1.1"), ("portal_url", "http://[::1]:8082"),
-        ("smpp_password", SecretStr("buuta")), ("smtp_user", "buuta"),
+        ("smpp_password", SecretStr("buuta")), ("smtp_user", "buuta"), ("operations_port", 0),
     ):  # fmt: skip
         [said] = doubts(NotifierSettings(**own | {name: value}), {})
         assert "in production" in said
         assert "pw" not in said.replace("password", "").replace("Password", "")
-    settings = NotifierSettings(**own | {"host": "127.0.0.1"})
-    assert doubts(settings, {}) == [], "behind a proxy that is right"
+    settings = NotifierSettings(**own | {"host": "127.0.0.1", "operations_host": "127.0.0.1"})
+    assert doubts(settings, {}) == [], "where we listen, behind a proxy, that is right"
+
+
+@pytest.mark.parametrize("kind", SERVICES)
+def test_in_production_a_port_that_the_system_chooses_is_told_where_somebody_must_know_it(
+    kind: type[SharedSettings],
+) -> None:
+    settings = kind(environment=Environment.PRODUCTION)
+    told = {each.split()[0] for each in doubts(settings, {}) if " is 0 " in each}
+    public = {"BUUTA_PORT"} if kind in (IngestSettings, PortalSettings) else set()
+    assert told == {"BUUTA_OPERATIONS_PORT"} | public
 
 
 def test_a_desk_is_told_once_that_it_counts_as_one() -> None:
