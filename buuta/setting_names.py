@@ -1,7 +1,7 @@
-"""Names of every service's own settings, beside those that all share: a service knows its own and these, and no more.
+"""Names of every service's own settings, beside those that all share.
 
-`buuta` imports no service, and a deployment gives all of them one environment; a test keeps this equal to what the
-services have.
+`buuta` imports no service, and a deployment gives all of them one environment: so that a name of none is told, a
+service knows the names of all. A test keeps them equal to what the services have.
 """
 
 from typing import Final

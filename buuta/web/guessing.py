@@ -4,6 +4,7 @@ Who finds what it asks for is not counted, so that the many people behind one ad
 guess. A guess is counted before it is looked up and given back when it was right: guesses at once count, too.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,7 @@ from fastapi import Request
 
 from buuta.errors import Forbidden
 from buuta.model.networks import senders_of
+from buuta.storage.keys import secret_hash
 from buuta.telemetry import metrics
 from buuta.web.problems import Problem
 
@@ -69,19 +71,6 @@ class Guesses:
         for name, share in self._shares(address):
             self._set(name, max(self._level(name, share, now) - 1, 0), now)
 
-    async def holder(self, request: Request, look: Look[str | None], unknown: str) -> str:
-        """Whose key it is by this look. Whoever has a good key is let in, whatever its neighbours guess.
-
-        Raises:
-            Forbidden: nobody's; with the sentence `unknown`.
-            Problem: 429, too many wrong keys came from there.
-        """
-        found = await look()
-        if found is None:
-            self.take(address_of(request))
-            raise Forbidden(unknown)
-        return found
-
     async def answer(self, request: Request, look: Look[Found]) -> Found:
         """What this look finds, for senders that have not guessed wrong too often.
 
@@ -112,6 +101,46 @@ class Guesses:
         self._used.move_to_end(name)
         if len(self._used) > MOST_REMEMBERED:
             self._used.popitem(last=False)
+
+
+class Holders:
+    """Whose keys are, by a look each; wrong keys are guesses, and beyond their limit nothing is looked up.
+
+    A key that was good of late is looked up whatever its neighbours guess; whether it still is, the look says.
+    """
+
+    def __init__(self, guesses: Guesses, unknown: str) -> None:
+        """`unknown` is the sentence for a key that nobody has."""
+        self._guesses = guesses
+        self._unknown = unknown
+        self._good: OrderedDict[bytes, None] = OrderedDict()
+        self._looks: dict[bytes, asyncio.Task[str | None]] = {}
+
+    async def of(self, request: Request, key: str, look: Look[str | None]) -> str:
+        """Whose key this is.
+
+        Raises:
+            Forbidden: nobody's.
+            Problem: 429, too many wrong keys came from there; nothing is looked up.
+        """
+        mark = secret_hash(key)
+        found = await (look() if mark in self._good else self._first(mark, request, look))
+        if found is None:
+            self._good.pop(mark, None)
+            raise Forbidden(self._unknown)
+        self._good[mark] = None
+        self._good.move_to_end(mark)
+        if len(self._good) > MOST_REMEMBERED:
+            self._good.popitem(last=False)
+        return found
+
+    async def _first(self, mark: bytes, request: Request, look: Look[str | None]) -> str | None:
+        """One look for all who come with the same key at once: they are one guess."""
+        if mark not in self._looks:
+            looking = asyncio.ensure_future(self._guesses.answer(request, look))
+            self._looks[mark] = looking
+            looking.add_done_callback(lambda _: self._looks.pop(mark))
+        return await asyncio.shield(self._looks[mark])
 
 
 def address_of(request: Request) -> str:

@@ -4,7 +4,7 @@ Every text that reaches PostgreSQL or a path has an alphabet, or at least no NUL
 has a range in which all arithmetic that follows stays possible.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import Path, Query
@@ -14,8 +14,6 @@ from buuta.errors import BadItem
 from buuta.model.identifiers import CARRIER, normalise_number
 from buuta.model.times import EARLIEST, LATEST
 
-FIRST_DAY: Final = EARLIEST.date()
-LAST_DAY: Final = date(LATEST.year - 1, 12, 31)
 PLAIN: Final = r"^[^\x00-\x1f\x7f]*$"
 """Any text but control characters, among them NUL, which PostgreSQL cannot hold."""
 MOST_BIGINT: Final = 2**63 - 1
@@ -51,7 +49,6 @@ def _in_range(moment: datetime) -> datetime:
     return moment
 
 
-Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
 Plain = Annotated[str, Field(min_length=1, max_length=100, pattern=PLAIN)]
 Carrier = Annotated[str, Field(max_length=20), AfterValidator(carrier_code)]
@@ -64,5 +61,3 @@ CodePath = Annotated[Plain, Path(description="A raw code, as it came.")]
 CodeQuery = Annotated[Plain, Query(description="A raw code, as it came.")]
 RecordPath = Annotated[int, Path(ge=1, le=MOST_BIGINT)]
 Cursor = Annotated[int, Query(ge=0, le=MOST_BIGINT, description="The last number of the page before.")]
-FromDay = Annotated[Day | None, Query(alias="from", description="First day.")]
-ToDay = Annotated[Day | None, Query(alias="to", description="Last day.")]

@@ -92,6 +92,32 @@ async def test_300_keys_are_not_guessed_and_a_good_one_is_let_in_all_the_same(
     assert (await post(door, door.secrets["vnp"][0])).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("find", "path"),
+    [("services.portal.storage.shipper_of", "/v1/registrations"),
+     ("services.ingest.registry.operators.name_of", "/v1/operations/quarantine")],
+)  # fmt: skip
+async def test_wrong_keys_of_shippers_and_operators_cost_no_query_beyond_the_limit(
+    settings: SharedSettings, find: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+
+    async def counted(_: Any, key: str) -> None:
+        looks.append(key)
+
+    monkeypatch.setattr(find, counted)
+    kind = PortalSettings if "portal" in find else IngestSettings
+    wire: Any = wire_portal if "portal" in find else wire_ingest
+    async with (
+        wire(kind(**settings.model_dump())) as (app, _),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client,
+    ):
+        keys = [{"Authorization": f"Bearer k_{place}"} for place in range(100)]
+        heard = [(await client.get(path, headers=each)).status_code for each in keys]
+    assert set(heard) == {401, 429}
+    assert len(looks) == heard.count(401) <= 25
+
+
 async def test_an_unknown_key_and_one_that_is_restricted_hear_the_same(
     door: Door, settings: SharedSettings, pool: Any
 ) -> None:

@@ -1,11 +1,15 @@
 """Guesses that fail have a limit by sender and by site; who finds what it asks for does not use it up."""
 
+import asyncio
+
 import pytest
+from fastapi import Request
 from hypothesis import given
 from hypothesis import strategies as st
 
+from buuta.errors import DatabaseAway, Forbidden
 from buuta.model.networks import senders_of
-from buuta.web.guessing import MOST_REMEMBERED, SITE, Allowance, Guesses
+from buuta.web.guessing import MOST_REMEMBERED, SITE, Allowance, Guesses, Holders
 from buuta.web.problems import Problem
 
 ALLOWANCE = Allowance(10, 1.0)
@@ -73,6 +77,63 @@ def test_memory_is_bounded() -> None:
     for number in range(MOST_REMEMBERED + 1_000):
         wrong(guesses, f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 1)
     assert len(guesses._used) <= MOST_REMEMBERED
+
+
+def asking(address: str = HERE) -> Request:
+    return Request({"type": "http", "client": (address, 1), "headers": []})
+
+
+class Keys:
+    """Keys with their holders, and the looks that they cost."""
+
+    def __init__(self, **held: str) -> None:
+        self.held, self.looks = held, 0
+        self.holders = Holders(Guesses(ALLOWANCE, Clock()), "nobody has it")
+
+    async def try_(self, key: str) -> str | int:
+        """Whose it is, or the status that is heard."""
+
+        async def look() -> str | None:
+            self.looks += 1
+            await asyncio.sleep(0)
+            return self.held.get(key)
+
+        try:
+            return await self.holders.of(asking(), key, look)
+        except Forbidden:
+            return 401
+        except Problem as refused:
+            return refused.status
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_wrong_keys_cost_no_look_beyond_the_limit(*, at_once: bool) -> None:
+    keys = Keys()
+    tried = [keys.try_(f"bs_{place}") for place in range(1_000)]
+    heard = await asyncio.gather(*tried) if at_once else [await each for each in tried]
+    assert (keys.looks, heard.count(401), heard.count(429)) == (10, 10, 990)
+
+
+async def test_a_key_that_was_good_is_let_in_whatever_its_neighbours_guess_until_it_ends() -> None:
+    keys = Keys(bs_good="shop")
+    assert await asyncio.gather(*(keys.try_("bs_good") for _ in range(100))) == ["shop"] * 100
+    assert keys.looks == 1, "who comes with one new key at once is one guess"
+    for place in range(50):
+        await keys.try_(f"bs_{place}")
+    assert await keys.try_("bs_good") == "shop"
+    keys.held.clear()
+    assert [await keys.try_("bs_good") for _ in range(3)] == [401, 429, 429], "an end holds at once"
+
+
+async def test_a_look_that_fails_is_no_guess() -> None:
+    holders = Holders(Guesses(ALLOWANCE, Clock()), "nobody has it")
+
+    async def away() -> str | None:
+        raise DatabaseAway("PostgreSQL is away")
+
+    for _ in range(50):
+        with pytest.raises(DatabaseAway):
+            await holders.of(asking(), "bs_good", away)
 
 
 @given(st.text(max_size=60))

@@ -1,7 +1,7 @@
 """Periods that figures are asked for are bounded, and cut into months and days without a gap."""
 
 import contextlib
-from datetime import date, timedelta
+from datetime import date, timedelta, timezone
 from itertools import pairwise
 
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from buuta.errors import BadItem
+from buuta.model.times import EARLIEST, LATEST, VIETNAM_MINUTES
 from services.portal.domain.periods import (
     FIRST_DAY,
     LAST_DAY,
@@ -21,6 +22,12 @@ from services.portal.domain.periods import (
 
 DAYS = st.dates(FIRST_DAY, LAST_DAY)
 TODAY = date(2026, 11, 25)
+
+
+def test_figures_can_be_asked_for_of_every_day_that_a_scan_can_have_and_of_no_other() -> None:
+    here = timezone(timedelta(minutes=VIETNAM_MINUTES))
+    days = [moment.astimezone(here).date() for moment in (EARLIEST, LATEST - timedelta(milliseconds=1))]
+    assert days == [FIRST_DAY, LAST_DAY]
 
 
 @given(DAYS, st.integers(0, MOST_DAYS - 1))

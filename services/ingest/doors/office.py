@@ -14,7 +14,7 @@ from buuta.model.statuses import DeliveryMode, Reason, Status
 from buuta.storage.vault import Vault
 from buuta.web.bearer import bearer_key, scheme
 from buuta.web.guarded import guarded
-from buuta.web.guessing import KEYS, Guesses
+from buuta.web.guessing import KEYS, Guesses, Holders
 from buuta.web.parameters import CarrierQuery, CodeQuery, Cursor, Plain, RecordPath
 from buuta.web.problems import Problem, problems
 from services.ingest.domain.personal import shown
@@ -88,20 +88,17 @@ class Office:
         self.pool = pool
         self._way = way
         self._book = book
-        self.guesses = Guesses(KEYS)
+        self._holders = Holders(Guesses(KEYS), "no operator has this key: buuta operator add NAME")
 
     async def operator(self, request: Request) -> str:
         """Who asks.
 
         Raises:
             Forbidden: no operator has this key.
+            Problem: 429, too many wrong keys came from there.
         """
         key = bearer_key(request)
-        return await self.guesses.holder(
-            request,
-            lambda: operators.name_of(self.pool, key),
-            "no operator has this key: buuta operator add NAME",
-        )
+        return await self._holders.of(request, key, lambda: operators.name_of(self.pool, key))
 
     @property
     def vault(self) -> Vault:

@@ -4,9 +4,11 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from buuta.errors import BadItem
+from buuta.model.times import EARLIEST, LATEST
 
-FIRST_DAY: Final = date(2000, 1, 1)
-LAST_DAY: Final = date(2100, 12, 31)
+FIRST_DAY: Final = EARLIEST.date()
+LAST_DAY: Final = LATEST.date()
+"""The days in Vietnam, seven hours ahead, of all moments that a scan may have."""
 MOST_DAYS: Final = 1_830
 """Five years, and some days more."""
 USUAL_DAYS: Final = 367

@@ -12,7 +12,7 @@ from buuta.storage.vault import Vault
 from buuta.telemetry.clock import now_ms
 from buuta.web.bearer import bearer_key, scheme
 from buuta.web.guarded import guarded
-from buuta.web.guessing import KEYS, Guesses
+from buuta.web.guessing import KEYS, Guesses, Holders
 from buuta.web.problems import Problem, problems
 from services.portal import standing, storage
 from services.portal.domain.registration import NewParcel, ParcelChange, Registered
@@ -31,13 +31,11 @@ IdempotencyKey = Annotated[
 def router(pool: Any, registrar: Registrar, vault: Vault) -> APIRouter:
     """The shippers' API."""
 
-    guesses = Guesses(KEYS)
+    holders = Holders(Guesses(KEYS), "no shipper has this API key")
 
     async def shipper(request: Request) -> str:
         key = bearer_key(request)
-        return await guesses.holder(
-            request, lambda: storage.shipper_of(pool, key), "no shipper has this API key"
-        )
+        return await holders.of(request, key, lambda: storage.shipper_of(pool, key))
 
     routes = APIRouter(tags=["shippers"], dependencies=[Depends(scheme)], route_class=guarded(shipper))
     Shipper = Annotated[str, Depends(_caller)]
