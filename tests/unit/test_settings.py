@@ -17,7 +17,12 @@ from services.notifier.settings import NotifierSettings
 from services.portal.settings import PortalSettings
 from services.tracker.settings import TrackerSettings
 
-SERVICES = (IngestSettings, TrackerSettings, NotifierSettings, PortalSettings)
+SERVICES: tuple[type[SharedSettings], ...] = (
+    IngestSettings,
+    TrackerSettings,
+    NotifierSettings,
+    PortalSettings,
+)
 DSNS = (
     "postgresql://buuta:s3cr3t@db.example:5432/buuta",
     "postgresql://buuta:s3cr3t@db1.example,db2.example/buuta",
