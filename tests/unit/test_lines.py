@@ -3,12 +3,22 @@
 import csv
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.doors.lines import MOST_CELLS, MOST_CHARACTERS, Record, records
+from services.ingest.doors import lines as doors_lines
+from services.ingest.doors.lines import (
+    MOST_CELLS,
+    MOST_CHARACTERS,
+    MOST_LINES,
+    MOST_TRIES,
+    Record,
+    open_after,
+    records,
+)
 from services.ingest.doors.report import harmless
 
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12)
@@ -61,6 +71,32 @@ def test_a_cell_of_several_lines_is_one_cell_and_lines_keep_their_numbers() -> N
 def test_whatever_is_written_is_read_to_its_end(some: str, more: str) -> None:
     assert sum(len(record.cells) > 0 for record in read(some + more)) <= len(some + more) + 1
     assert all(len(record.cells) <= MOST_CELLS for record in read("," * MOST_CHARACTERS + some))
+
+
+@given(st.text('",;a', max_size=12), st.booleans())
+def test_a_quote_is_open_where_pythons_reader_asks_for_the_next_line(line: str, inside: bool) -> None:  # noqa: FBT001
+    before = ['"begun\n'] if inside else []
+    reader = csv.reader([*before, line + "\n", "next"], delimiter=",")
+    next(reader)
+    asked = reader.line_num > len(before) + 1
+    assert open_after(line + "\n", ",", inside=inside) == asked
+
+
+@pytest.mark.parametrize("line", ['a","', '"', 'a,"' + "x" * 1_200, '"a",b'])
+def test_quotes_that_are_never_closed_are_looked_after_only_so_often(
+    line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+
+    def counted(*given: Any, **more: Any) -> bool:
+        nonlocal looks
+        looks += 1
+        return open_after(*given, **more)
+
+    monkeypatch.setattr(doors_lines, "open_after", counted)
+    count = 5_000
+    assert read(f"{line}\n" * count)
+    assert looks <= count + MOST_TRIES * MOST_LINES
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+84", "-1", "@x", "\t=1", "\r=1", "  =HYPERLINK(1)"])
