@@ -4,7 +4,6 @@ import asyncio
 import getpass
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_network
 from typing import Annotated, Any, Final, TypeVar
 
 import asyncpg
@@ -19,6 +18,7 @@ from buuta.cli.conformance import carrier_check
 from buuta.cli.connect import connected
 from buuta.errors import BadItem
 from buuta.model.identifiers import CARRIER, SHARED
+from buuta.model.networks import read_network
 from buuta.settings import load
 from buuta.storage.unlocking import open_vault
 from services.ingest.carriers import RECIPES, all_recipes
@@ -142,7 +142,7 @@ def key_add(
 
 def _networks(asked: Sequence[str]) -> list[str]:
     try:
-        return [str(ip_network(each)) for each in asked]
+        return [str(read_network(each)) for each in asked]
     except ValueError as wrong:
         raise BadItem("network_invalid", f"{wrong}; write it as 203.0.113.0/24 or 2001:db8::/32") from None
 

@@ -5,19 +5,18 @@ body that goes on behind its answer, a reader that does not read.
 """
 
 import asyncio
-import json
 from collections import Counter
-from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from buuta.model.networks import Network, is_among
+from buuta.model.networks import Network, is_among, plain, senders_of
 from buuta.telemetry import metrics
+from buuta.telemetry.answers import closing_problem
 
 MOST_CONNECTIONS: Final = 2_000
 MOST_OF_ONE: Final = 500
-"""Connections of a process, and of one address; trusted proxies are many in one."""
+"""Connections of a process, and of one sender's addresses; trusted proxies are many in one."""
 MOST_URL_BYTES: Final = 8 * 1024
 MOST_HEADERS: Final = 100
 MOST_HEAD_BYTES: Final = 32 * 1024
@@ -49,7 +48,7 @@ class LimitedProtocol(HttpToolsProtocol):
     trusted: ClassVar[tuple[Network, ...]] = ()
     """Networks of proxies, which have as many connections as they like."""
     of_one: ClassVar[Counter[str]] = Counter()
-    """Connections by address."""
+    """Connections by sender."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -58,16 +57,20 @@ class LimitedProtocol(HttpToolsProtocol):
         self._header_bytes = 0
         self._code = "request_malformed"
         self._refused = False
-        self._address = ""
+        self._sender = ""
         self._timer: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Take a connection, unless there are too many."""
         super().connection_made(transport)
-        self._address = self.client[0] if self.client else ""
-        self.of_one[self._address] += 1
-        crowded = self.of_one[self._address] > MOST_OF_ONE and not is_among(self._address, self.trusted)
+        address = ""
+        if self.client is not None:
+            address = plain(self.client[0])
+            self.client = address, self.client[1]
+        self._sender = senders_of(address)[0]
+        self.of_one[self._sender] += 1
+        crowded = self.of_one[self._sender] > MOST_OF_ONE and not is_among(address, self.trusted)
         if crowded or len(self.connections) > MOST_CONNECTIONS:
             metrics.HTTP_REFUSED.labels("connections").inc()
             transport.abort()
@@ -78,9 +81,9 @@ class LimitedProtocol(HttpToolsProtocol):
         """Forget the connection."""
         self._rest()
         self._end_unread()
-        self.of_one[self._address] -= 1
-        if self.of_one[self._address] <= 0:
-            del self.of_one[self._address]
+        self.of_one[self._sender] -= 1
+        if self.of_one[self._sender] <= 0:
+            del self.of_one[self._sender]
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -170,7 +173,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._refused = True
         self._rest()
         self._timer = self.loop.call_later(REST_SECONDS, self.transport.abort)
-        self.transport.write(_problem(code))
+        status, detail = REFUSALS[code]
+        self.transport.write(closing_problem(status, code, detail))
         self.transport.write_eof()
 
     def _await_head(self) -> None:
@@ -186,19 +190,6 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._unread is not None:
             self._unread.cancel()
             self._unread = None
-
-
-def _problem(code: str) -> bytes:
-    status, detail = REFUSALS[code]
-    title = code.replace("_", " ")
-    body = json.dumps(
-        {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
-    )
-    head = (
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/problem+json\r\n"
-        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-    )
-    return (head + body).encode()
 
 
 def limited(proxies: tuple[Network, ...]) -> type[LimitedProtocol]:

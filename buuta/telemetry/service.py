@@ -15,7 +15,7 @@ import structlog
 import uvicorn
 import uvloop
 
-from buuta.errors import BadSettings, BuutaError
+from buuta.errors import BadSettings, BuutaError, Stop
 from buuta.model.networks import read_networks
 from buuta.settings import Settings, SharedSettings, doubts, load
 from buuta.telemetry import logs
@@ -56,7 +56,7 @@ async def http(app: Any, settings: SharedSettings) -> AsyncIterator[int]:
 
 @contextlib.asynccontextmanager
 async def _served(app: Any, address: tuple[str, int], settings: SharedSettings) -> AsyncIterator[int]:
-    listener = socket.create_server(address)
+    listener = _listener(*address)
     port: int = listener.getsockname()[1]
     proxies = read_networks(settings.trusted_proxies)
     config = uvicorn.Config(
@@ -72,6 +72,21 @@ async def _served(app: Any, address: tuple[str, int], settings: SharedSettings) 
     finally:
         server.should_exit = True
         await serving
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """A listening socket; `::` is every address of the machine, of either version.
+
+    Raises:
+        Stop: nothing can listen there.
+    """
+    family, both = socket.AF_INET, False
+    if ":" in host:
+        family, both = socket.AF_INET6, host == "::" and socket.has_dualstack_ipv6()
+    try:
+        return socket.create_server((host, port), family=family, dualstack_ipv6=both)
+    except OSError as why:
+        raise Stop(f"cannot listen on host {host!r}, port {port}: {why.strerror or why}") from why
 
 
 # Chunks are many short-lived tuples without cycles: collecting after every 700 of them is half the time.

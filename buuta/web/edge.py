@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from buuta import __version__
 from buuta.web import problems
@@ -10,9 +11,17 @@ from buuta.web.headers import WithHeaders
 from buuta.web.limits import HttpLimits, Limited
 
 
+class _Edge(FastAPI):
+    """An app whose headers lie around everything, also around Starlette's answer to an error of ours."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The app with all of its middleware, and ours outermost."""
+        return WithHeaders(super().build_middleware_stack())
+
+
 def edge_app(title: str, summary: str, limits: HttpLimits, **more: Any) -> FastAPI:
     """An app that describes itself to nobody by itself, answers errors as problems, and is limited as a whole."""
-    app = FastAPI(
+    app = _Edge(
         title=title,
         version=__version__,
         summary=summary,
@@ -25,5 +34,4 @@ def edge_app(title: str, summary: str, limits: HttpLimits, **more: Any) -> FastA
     app.router.redirect_slashes = False
     app.add_middleware(Limited, limits=limits)
     problems.install(app)
-    app.add_middleware(WithHeaders)
     return app

@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from ipaddress import ip_network
 from typing import Any, Final
 
 import structlog
 
 from buuta.errors import DatabaseAway
+from buuta.model.networks import read_network
 from buuta.model.times import vietnam_day
 from buuta.storage.background import in_turn, run_forever
 from buuta.storage.faults import is_away
@@ -193,7 +193,7 @@ class Keyring:
             return None
         key = Key(
             row["id"], row["code"], Kind(row["kind"]), frozenset(map(Scope, row["scopes"])),
-            tuple(map(ip_network, row["addresses"])), row["sandbox"],
+            tuple(map(read_network, row["addresses"])), row["sandbox"],
             Limits(row["scans_per_second"], row["scans_per_day"]), row["expires_at"],
         )  # fmt: skip
         return Caller(Carrier(row["code"], row["name"], row["format"], row["is_post"]), key, secret)
