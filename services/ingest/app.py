@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from buuta.contracts import registry
+from buuta.model.times import DAY_MS
 from buuta.storage import set_aside
 from buuta.storage.background import Step, run_forever, running
 from buuta.storage.bounded import LOAN_SECONDS, BoundedPool, Silence
@@ -104,7 +105,8 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         ground = Ground(pools, vault, codec, spool.put, shelter.keep, book)
         wired, trial = build_intake(ground), build_sandbox(ground)
         real = wired.intake
-        worlds = Worlds(World(real, RealRecords(edge, vault)), World(trial, SandboxRecords()))
+        records = RealRecords(edge, vault, settings.epoch_gap_days * DAY_MS)
+        worlds = Worlds(World(real, records), World(trial, SandboxRecords()))
         gate = Gate(worlds, keyring, Signatures(edge), settings.ingest_inside_bytes)
         limits = epcis.Limits(settings.ingest_body_bytes, settings.ingest_items)
         kafka_door = KafkaDoor(settings.kafka, real, codec)

@@ -60,9 +60,10 @@ class Records(Protocol):
 class RealRecords:
     """What lies in PostgreSQL."""
 
-    def __init__(self, pool: Any, vault: Vault) -> None:
+    def __init__(self, pool: Any, vault: Vault, gap_ms: int) -> None:
         self._pool = pool
         self._vault = vault
+        self._gap_ms = gap_ms
 
     async def received(self, carrier: str, span: tuple[int, int]) -> AsyncIterator[str]:
         """Scans received in a span, read a minute at a time."""
@@ -104,8 +105,11 @@ class RealRecords:
 
     async def unconfirmed(self, carrier: str) -> Sequence[dict[str, Any]]:
         """Registrations that another's goes before, the newest first."""
-        rows = await shippers.unconfirmed(self._pool, carrier, MOST_SHOWN)
+        rows = await shippers.unconfirmed(self._pool, carrier, MOST_SHOWN, self._at())
         return [{**dict(row), "registered_at": iso_text(row["registered_at"])} for row in rows]
+
+    def _at(self) -> shippers.At:
+        return shippers.At(now_ms(), self._gap_ms)
 
 
 class SandboxRecords:

@@ -40,14 +40,15 @@ select owner, carrier, number from registrations where registration_id = $1 and 
 LOCK_ONE: Final = (
     f"select {COLUMNS} from registrations where registration_id = $1 and shipper = $2 for update"  # noqa: S608
 )
-LOCK_SAME: Final = (
-    f"select {COLUMNS} from registrations where shipper = $1 and carrier = $2 and number = $3 for update"  # noqa: S608
-)
+LOCK_SAME: Final = f"""
+select {COLUMNS} from registrations where shipper = $1 and number = $2 and (owner = $3 or carrier = $4)
+order by withdrawn, carrier <> $4, registration_id limit 1 for update
+"""  # noqa: S608 - names from this file
 ALL_OF: Final = f"select {COLUMNS} from registrations where owner = $1 and number = $2 for update"  # noqa: S608
 WRITE: Final = f"""
 insert into registrations ({COLUMNS})
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-on conflict (registration_id) do update set version = excluded.version,
+on conflict (registration_id) do update set version = excluded.version, carrier = excluded.carrier,
   language = excluded.language, province = excluded.province, commune = excluded.commune,
   promised_at = excluded.promised_at, withdrawn = excluded.withdrawn,
   person_hash = excluded.person_hash, contacts = excluded.contacts, service = excluded.service,
@@ -79,19 +80,20 @@ class Registrar:
         if owner is None:
             raise Problem(404, "carrier_unknown", "no carrier has this code; GET /v1/carriers lists them")
         parcel = await standing.place(con, owner, new.number, self._gap_ms, now_ms)
-        same = await con.fetchrow(LOCK_SAME, shipper, new.carrier, new.number)
+        same = await con.fetchrow(LOCK_SAME, shipper, new.number, owner, new.carrier)
         if same is not None and not same["withdrawn"]:
             raise Problem(
                 409, "already_registered",
                 f"this parcel is registered: change it by PATCH /v1/parcels/{same['registration_id']}",
             )  # fmt: skip
         row: dict[str, Any] = dict(same) if same is not None else {
-            "registration_id": uuid.uuid4(), "shipper": shipper, "carrier": new.carrier,
+            "registration_id": uuid.uuid4(), "shipper": shipper,
             "number": new.number, "version": 0, "registered_at": now_ms,
         }  # fmt: skip
         destination = new.destination
         row |= {
             "owner": owner,
+            "carrier": new.carrier,
             "withdrawn": False,
             "province": destination.province if destination else None,
             "commune": destination.commune if destination else None,

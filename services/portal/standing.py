@@ -1,7 +1,8 @@
 """Which of a parcel's registrations steers, as the tracker will find it: docs/decisions/0048.
 
 The carrier confirms a shipper by a link (all its parcels there) or by naming it for one parcel; a naming goes
-before links. What is so when a version is written lies in its record; nothing here is looked up by the tracker.
+before links. Of posts that share a parcel only one that has reported it has a say. What is so when a version is
+written lies in its record; nothing here is looked up by the tracker.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,21 +11,17 @@ from typing import Any, Final
 from uuid import UUID
 
 from buuta.model.identifiers import parcel_key
-from buuta.model.times import REGISTERED_AHEAD_MS
-from buuta.storage import locks, set_aside
+from buuta.storage import locks, set_aside, sharing
 from buuta.storage.locks import Lock
+from buuta.storage.sharing import HAS_A_SAY
 
-BEGINS: Final = """
-select coalesce(max(last_at) + $2, 0)::bigint from (
-  select last_at from parcels where parcel_key = $1 and next_expected_at is null
-  union all select last_at from past_parcels where parcel_key = $1
-) as ended where last_at + $2 <= $3
-"""
-CONFIRMED: Final = """
+CONFIRMED: Final = f"""
 select coalesce(
-  (select shipper = $3 from parcel_shippers where owner = $1 and number = $2 and named_at >= $5),
-  exists (select from shipper_carriers where shipper = $3 and carrier = $4))
-"""
+  (select shipper = $3 from parcel_shippers as named where owner = $1 and number = $2 and named_at >= $4
+    and (carrier is null or {HAS_A_SAY.format(owner="$1", number="$2", since="$4", carrier="named.carrier")})),
+  exists (select from shipper_carriers as linked where shipper = $3
+    and {HAS_A_SAY.format(owner="$1", number="$2", since="$4", carrier="linked.carrier")}))
+"""  # noqa: S608 - parts of our own
 RANK: Final = """
 update registrations r set behind = ranked.behind from (
   select registration_id, not confirmed
@@ -33,7 +30,7 @@ update registrations r set behind = ranked.behind from (
 ) as ranked where ranked.registration_id = r.registration_id and r.behind <> ranked.behind
 """
 OPEN: Final = """
-select count(*) from registrations
+select count(distinct shipper) from registrations
 where owner = $1 and number = $2 and registered_at >= $3 and not withdrawn and not confirmed
 """
 NAME: Final = """
@@ -76,15 +73,13 @@ async def place(con: Any, owner: str, number: str, gap_ms: int, now_ms: int) -> 
     """The parcel that a number has now, locked: its registrations are written one after another."""
     key = parcel_key(owner, number)
     await locks.hold(con, Lock.REGISTRATION, key)
-    since = await con.fetchval(BEGINS, key, gap_ms - REGISTERED_AHEAD_MS, now_ms)
+    since = await sharing.began(con, key, gap_ms, now_ms)
     return Parcel(owner, number, since)
 
 
 async def is_confirmed(con: Any, parcel: Parcel, row: Mapping[str, Any]) -> bool:
     """Whether the carrier knows a registration's shipper for the parcel's sender."""
-    found: bool = await con.fetchval(
-        CONFIRMED, parcel.owner, parcel.number, row["shipper"], row["carrier"], parcel.since
-    )
+    found: bool = await con.fetchval(CONFIRMED, parcel.owner, parcel.number, row["shipper"], parcel.since)
     return found
 
 
@@ -94,7 +89,7 @@ async def rank(con: Any, parcel: Parcel) -> None:
 
 
 async def unconfirmed(con: Any, parcel: Parcel) -> int:
-    """How many of the parcel's registrations hold and are confirmed by nobody."""
+    """How many shippers have a registration of the parcel that holds and that nobody confirms."""
     count: int = await con.fetchval(OPEN, parcel.owner, parcel.number, parcel.since)
     return count
 

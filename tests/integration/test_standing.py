@@ -11,11 +11,13 @@ import pytest
 from buuta.settings import SharedSettings
 from buuta.storage import windows
 from buuta.storage.windows import window
+from buuta.telemetry.clock import now_ms
+from services.ingest.storage import Carrier
 from services.portal.app import wire
 from services.portal.settings import PortalSettings
 from services.portal.storage import add_shipper
 from tests.integration.command import buuta
-from tests.integration.doors import Door
+from tests.integration.doors import Door, add_carrier
 from tests.integration.parts import chunk, everything, waits_for_a_lock, worker
 from tests.integration.test_portal import log
 from tests.scans import scan
@@ -226,3 +228,66 @@ async def test_a_carrier_names_its_parcels_shipper_with_its_own_key(
         "an operator has the last word"
     )
     assert await shops.standing("other") == ["confirmed"]
+
+
+SHARED: dict[str, Any] = {"number": "EE123456785VN"}
+
+
+@pytest.fixture
+async def posts(door: Door, pool: Any) -> Door:
+    """Two posts with keys: they share parcels."""
+    door.secrets["ems"] = await add_carrier(pool, Carrier("ems", "EMS", "buuta"))
+    await pool.execute("update carriers set is_post = true where code in ('vnp', 'ems')")
+    return door
+
+
+async def reports(settings: SharedSettings, pool: Any, post: str, at: int = -60_000, **more: Any) -> None:
+    """A post's scan of the shared parcel, as the tracker keeps it."""
+    occurred = now_ms() + at
+    made = scan("accepted", carrier="s10", number=SHARED["number"], reporter=post, **more)
+    made = made._replace(event_id=uuid.uuid4().hex, occurred_at=occurred, received_at=occurred)
+    start = await pool.fetchval("select coalesce(max(position), 0) from progress")
+    async with worker(settings, pool) as tracker:
+        await tracker.handle(chunk(settings, start, (made,)))
+
+
+async def names(posts: Door, post: str, shipper: str) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {posts.secrets[post][0]}"}
+    path = f"/v1/parcels/{SHARED['number']}/shipper"
+    return await posts.client.put(path, headers=headers, json={"shipper": shipper})
+
+
+async def unconfirmed(posts: Door, post: str) -> list[str]:
+    headers = {"Authorization": f"Bearer {posts.secrets[post][0]}"}
+    found = await posts.client.get("/v1/registrations/unconfirmed", headers=headers)
+    return [each["shipper"] for each in found.json()]
+
+
+async def test_of_posts_that_share_a_parcel_only_one_that_reported_it_has_a_say(
+    posts: Door, settings: SharedSettings, pool: Any, shops: Shops
+) -> None:
+    await buuta(settings, "shipper", "link", "other", "vnp")
+    await reports(settings, pool, "ems")
+    await shops.register("shop", carrier="ems", **SHARED)
+    linked_elsewhere = (await shops.register("other", carrier="vnp", **SHARED)).json()
+    assert linked_elsewhere["standing"] == "unconfirmed"
+    assert (await unconfirmed(posts, "ems"), await unconfirmed(posts, "vnp")) == (["other"], [])
+    await reports(settings, pool, "vnp")
+    assert await unconfirmed(posts, "vnp") == ["other"]
+    path = f"/v1/parcels/{linked_elsewhere['registration_id']}"
+    assert (await shops.ask("other", "PATCH", path, {})).json()["standing"] == "confirmed"
+    assert await shops.standing("shop") == ["unconfirmed"]
+
+
+async def test_a_shipper_has_one_registration_of_a_parcel_under_whichever_post(
+    posts: Door, shops: Shops
+) -> None:
+    made = (await shops.register("greedy", carrier="vnp", **SHARED)).json()
+    again = await shops.register("greedy", carrier="ems", **SHARED)
+    assert (again.status_code, again.json()["code"]) == (409, "already_registered")
+    assert (await shops.register("shop", carrier="ems", **SHARED)).status_code == 201
+    await shops.ask("greedy", "DELETE", f"/v1/parcels/{made['registration_id']}")
+    back = (await shops.register("greedy", carrier="ems", **SHARED)).json()
+    assert (back["registration_id"], back["carrier"], back["version"]) == (
+        made["registration_id"], "ems", 3,
+    )  # fmt: skip

@@ -1,9 +1,11 @@
 """Shippers of a carrier's parcels: whom it names, and whose registrations another's goes before."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from buuta.model.identifiers import owner_of
+from buuta.storage.sharing import BEGAN, HAS_A_SAY, ahead
 from services.ingest.storage import Carrier
 
 NAME: Final = """
@@ -12,10 +14,20 @@ values ($1, $2, $3, $4, $5, false)
 on conflict (owner, number) do update set shipper = excluded.shipper, named_at = excluded.named_at, applied = false
 where p.carrier = excluded.carrier returning true
 """
-UNCONFIRMED: Final = """
-select number, shipper, registered_at from registrations
-where carrier = $1 and behind and not withdrawn order by registered_at desc limit $2
-"""
+SINCE: Final = BEGAN.format(key="r.owner || ':' || r.number", gap="$3::bigint", now="$4::bigint")
+UNCONFIRMED: Final = f"""
+select number, shipper, registered_at from registrations as r where behind and not withdrawn
+  and {HAS_A_SAY.format(owner="r.owner", number="r.number", carrier="$1", since=SINCE)}
+order by registered_at desc limit $2
+"""  # noqa: S608 - parts of our own
+
+
+@dataclass(frozen=True)
+class At:
+    """A moment (UTC milliseconds), and how long a number rests before it is another parcel's."""
+
+    now_ms: int
+    gap_ms: int
 
 
 async def name(con: Any, carrier: Carrier, number: str, shipper: str, now_ms: int) -> bool:
@@ -28,7 +40,7 @@ async def name(con: Any, carrier: Carrier, number: str, shipper: str, now_ms: in
     return bool(await con.fetchval(NAME, owner, number, shipper, now_ms, carrier.code))
 
 
-async def unconfirmed(con: Any, carrier: str, most: int) -> Sequence[Any]:
-    """Registrations of a carrier's parcels that another's goes before, the newest first."""
-    rows: Sequence[Any] = await con.fetch(UNCONFIRMED, carrier, most)
+async def unconfirmed(con: Any, carrier: str, most: int, at: At) -> Sequence[Any]:
+    """Registrations that another's goes before: of a carrier's own parcels and of shared ones that it reported."""
+    rows: Sequence[Any] = await con.fetch(UNCONFIRMED, carrier, most, ahead(at.gap_ms), at.now_ms)
     return rows

@@ -1,0 +1,28 @@
+"""Who has a say about a parcel: the carrier whose it is, and of posts that share it those that reported it."""
+
+from typing import Any, Final
+
+from buuta.model.times import REGISTERED_AHEAD_MS
+
+BEGAN: Final = """(
+select coalesce(max(last_at) + {gap}, 0)::bigint from (
+  select last_at from parcels where parcel_key = {key} and next_expected_at is null
+  union all select last_at from past_parcels where parcel_key = {key}
+) as ended where last_at + {gap} <= {now})"""
+"""From when on a number is the parcel's that has it now."""
+HAS_A_SAY: Final = """(
+{owner} = {carrier} or exists (select from scans as reported where reported.parcel_key = {owner} || ':' || {number}
+  and reported.reporter = {carrier} and reported.occurred_at >= {since}))"""
+"""Whether a carrier owns a parcel, or has reported it since it began. A post that has not may say nothing of it."""
+SINCE: Final = f"select {BEGAN.format(key='$1', gap='$2', now='$3')}"
+
+
+async def began(con: Any, key: str, gap_ms: int, now_ms: int) -> int:
+    """From when on a number is the parcel's that has it now; 0 where it had none before. UTC milliseconds."""
+    since: int = await con.fetchval(SINCE, key, ahead(gap_ms), now_ms)
+    return since
+
+
+def ahead(gap_ms: int) -> int:
+    """How long after a parcel's end its number is the next one's: registrations come before the first scan."""
+    return gap_ms - REGISTERED_AHEAD_MS
