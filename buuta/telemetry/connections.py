@@ -54,7 +54,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._in_head = True
         self._head_bytes = 0
-        self._header_bytes = 0
+        self._headers = self._header_bytes = 0
         self._code = "request_malformed"
         self._refused = False
         self._sender = ""
@@ -87,21 +87,20 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take some bytes; a head is counted from its first byte on, whatever it consists of."""
+        """Take some bytes; what is no body is counted from its first byte on, whatever it consists of."""
         if self._refused:
             return
-        if self._in_head:
-            if self._timer is None:
-                self._await_head()
-            self._head_bytes += len(data)
+        if self._in_head and self._timer is None:
+            self._await_head()
+        self._head_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._head_bytes > MOST_HEAD_BYTES and not self._refused:
+        if self._head_bytes > MOST_HEAD_BYTES and not self._refused:
             self._refuse("headers_too_large")
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
-        self._in_head, self._header_bytes = True, 0
+        self._in_head, self._headers, self._header_bytes = True, 0, 0
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the URL."""
@@ -110,22 +109,30 @@ class LimitedProtocol(HttpToolsProtocol):
             raise self._beyond("url_too_long")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
-        super().on_header(name, value)
+        """Take a header; one behind the body (RFC 9110, section 6.5) is counted with them and none of them."""
+        if self._in_head:
+            super().on_header(name, value)
+        self._headers += 1
         self._header_bytes += len(name) + len(value)
-        if len(self.headers) > MOST_HEADERS or self._header_bytes > MOST_HEAD_BYTES:
+        if self._headers > MOST_HEADERS or self._header_bytes > MOST_HEAD_BYTES:
             raise self._beyond("headers_too_large")
 
     def on_headers_complete(self) -> None:
         """The head is whole: its time is over."""
         self._in_head, self._head_bytes = False, 0
         self._rest()
+        self.scope["headers"] = list(self.headers)
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._head_bytes = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The body is whole: the next byte begins another request."""
         super().on_message_complete()
-        self._in_head = True
+        self._in_head, self._head_bytes = True, 0
         if self.cycle.response_complete:
             self._await_head()
 

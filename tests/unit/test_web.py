@@ -227,3 +227,32 @@ async def test_an_ipv6_subscriber_has_as_many_connections_as_one_address() -> No
     taken = [made(f"2001:db8::{number:x}") for number in range(connections.MOST_OF_ONE + 2)]
     assert sum(taken) == connections.MOST_OF_ONE
     assert made("2001:db8:0:1::1"), "others are not concerned"
+
+
+CHUNKED = (
+    b"POST /who HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Forwarded-For: 198.51.100.9\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n"
+)
+
+
+async def behind_a_body(trailers: bytes) -> bytes:
+    settings = SharedSettings(operations_port=0, trusted_proxies="127.0.0.0/8")
+    async with http(edge(), settings) as port:
+        return await heard(port, CHUNKED + b"2\r\nab\r\n0\r\n" + trailers)
+
+
+async def test_what_stands_behind_a_body_is_no_header() -> None:
+    answer = await behind_a_body(
+        b"X-Forwarded-For: 1.2.3.4\r\nAuthorization: Bearer x\r\nExpect: 100-continue\r\n\r\n"
+    )
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b'{"address":"198.51.100.9","key":null}')
+
+
+@pytest.mark.parametrize(
+    "trailers",
+    [b"x: 1\r\n" * 101 + b"\r\n", b"x: " + b"a" * 33_000 + b"\r\n\r\n", b"x: " + b"a" * 200_000],
+    ids=["many", "long", "endless"],
+)
+async def test_what_stands_behind_a_body_is_limited_with_the_head(trailers: bytes) -> None:
+    assert (await behind_a_body(trailers)).startswith(b"HTTP/1.1 431 ")
