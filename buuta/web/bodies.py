@@ -1,6 +1,5 @@
 """Request bodies with a limit, and JSON that a hostile sender cannot break us with."""
 
-import asyncio
 import json
 from typing import Any, Final
 
@@ -8,36 +7,29 @@ from starlette.requests import ClientDisconnect, Request
 
 from buuta.web.problems import Problem
 
-MOST_HEADERS: Final = 100
-BODY_SECONDS: Final = 15
 DEEPEST: Final = 64
 """Levels of arrays and objects in JSON."""
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The body, never holding more than `limit` bytes, nor the connection for longer than a body takes.
+    """The body of a route that takes at most `limit` bytes.
+
+    How long a body may take, and how large any may be, says the application's limit (`buuta/web/limits.py`).
 
     Raises:
         Problem: 413 when it is longer, 408 when it takes too long, 400 when the sender went away.
     """
-    if len(request.headers) > MOST_HEADERS:
-        raise Problem(431, "too_many_headers", f"send at most {MOST_HEADERS} headers")
     chunks, size = [], 0
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > limit:
-                    raise Problem(
-                        413,
-                        "body_too_large",
-                        f"the body is larger than {limit} bytes; send less at once",
-                    )
-                chunks.append(chunk)
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise Problem(
+                    413, "body_too_large", f"the body is larger than {limit} bytes; send less at once"
+                )
+            chunks.append(chunk)
     except ClientDisconnect as gone:
         raise Problem(400, "body_incomplete", "the body ended before its time") from gone
-    except TimeoutError as slow:
-        raise Problem(408, "body_too_slow", f"the body took longer than {BODY_SECONDS} s") from slow
     return b"".join(chunks)
 
 

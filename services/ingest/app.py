@@ -106,7 +106,10 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         wired, trial = build_intake(ground), build_sandbox(ground)
         real = wired.intake
         records = RealRecords(edge, vault, settings.epoch_gap_days * DAY_MS)
-        worlds = Worlds(World(real, records), World(trial, SandboxRecords()))
+        worlds = Worlds(
+            World(real, records, earnest(real, enqueue, spool.room)),
+            World(trial, SandboxRecords(), sandbox(trial)),
+        )
         gate = Gate(worlds, keyring, Signatures(edge), settings.ingest_inside_bytes)
         limits = epcis.Limits(settings.ingest_body_bytes, settings.ingest_items)
         kafka_door = KafkaDoor(settings.kafka, real, codec)
@@ -125,7 +128,7 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
             more = [
                 office.router(office.Office(Keys(vault, codec), edge, Way(spool.put, wired.keeping.take), book)),
                 reading.router(gate), manifest_door.router(gate), shippers.router(gate),
-                epcis.router(gate, earnest(real, enqueue, spool.room), sandbox(trial), limits),
+                epcis.router(gate, limits),
             ]  # fmt: skip
             async with running(*work):
                 yield build(settings, gate, more, readiness), failed

@@ -106,6 +106,10 @@ class Parts:
         """Whether nothing remains but the job."""
         return self.enqueue is None
 
+    def whose(self, carrier: str) -> epcis_rows.Whose:
+        """Whose the jobs of a carrier are in this world."""
+        return carrier, self.is_sandbox
+
 
 def earnest(intake: Intake, enqueue: Enqueue, room: Callable[[], Awaitable[None]] | None = None) -> Parts:
     """Capturing for good; `enqueue` puts records into the spool."""
@@ -245,8 +249,8 @@ class _Capture:
             if self._parts.enqueue is not None:
                 await _put(con, self._parts.enqueue, pairs, reading)
             if is_last:
-                await epcis_rows.keep_job(con, (self._carrier.code, self._parts.is_sandbox), self._job)
-        self._intake.note(self._carrier, reading)
+                await epcis_rows.keep_job(con, self._parts.whose(self._carrier.code), self._job)
+        self._intake.note(reading)
         self._intake.count(self._receipt, reading)
         self._job.counts.update(answer.result.value for answer in reading.answers)
 

@@ -32,21 +32,27 @@ class Copies:
         self._most = most
         self._known: OrderedDict[str, Said] = OrderedDict()
 
-    async def differing(self, scans: Mapping[str, Scan]) -> dict[str, list[str]]:
-        """What of these scans, by their ids, was reported differently before; nothing of the others."""
-        new = [scan for event_id, scan in scans.items() if event_id not in self._known]
+    async def differing(self, scans: Mapping[str, Scan], *, stored: bool = True) -> dict[str, list[str]]:
+        """What of these scans, by their ids, was reported differently before; nothing of the others.
+
+        `stored`: whether PostgreSQL is asked of those that are not in memory.
+        """
         before = {event_id: self._known[event_id] for event_id in scans if event_id in self._known}
-        stored = await self._stored(new[:MOST_ASKED])
-        self._known.update(stored)
-        before |= stored
+        if stored:
+            new = [scan for event_id, scan in scans.items() if event_id not in before]
+            found_there = await self._stored(new[:MOST_ASKED])
+            self._known.update(found_there)
+            before |= found_there
         found = {event_id: differences(then, said(scans[event_id])) for event_id, then in before.items()}
         return {event_id: names for event_id, names in found.items() if names}
 
     def note(self, scans: Collection[Scan]) -> None:
         """Remember scans that were taken in; the first word stays."""
         for scan in scans:
-            self._known.setdefault(scan.event_id, said(scan))
-            self._known.move_to_end(scan.event_id)
+            if scan.event_id in self._known:
+                self._known.move_to_end(scan.event_id)
+            else:
+                self._known[scan.event_id] = said(scan)
         while len(self._known) > self._most:
             self._known.popitem(last=False)
 

@@ -155,24 +155,22 @@ class Intake:
         if reading.scans:
             await self.compare(carrier, reading)
             await self._target.put(self.records(reading))
-            self.note(carrier, reading)
+            self.note(reading)
         self.count(receipt, reading)
         return reading.answers
 
     async def compare(self, carrier: Carrier, reading: Reading) -> None:
         """Say in the answers which scans were reported before and say something else now."""
-        if not copy.may_differ(self.recipes[carrier.format].identity):
-            return
-        differing = await self._target.copies.differing(reading.scans)
+        late = copy.may_come_late(self.recipes[carrier.format].identity)
+        differing = await self._target.copies.differing(reading.scans, stored=late)
         for place, answer in enumerate(reading.answers if differing else ()):
             names = differing.get(answer.event_id or "")
             if names and answer.code is None:
                 reading.answers[place] = _differs(answer, names)
 
-    def note(self, carrier: Carrier, reading: Reading) -> None:
+    def note(self, reading: Reading) -> None:
         """Remember what was taken in, for the copies that may come."""
-        if copy.may_differ(self.recipes[carrier.format].identity):
-            self._target.copies.note(reading.scans.values())
+        self._target.copies.note(reading.scans.values())
 
     def read(
         self,

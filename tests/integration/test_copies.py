@@ -3,6 +3,8 @@
 import time
 from typing import Any
 
+import pytest
+
 from buuta.model.scan import Scan
 from buuta.settings import SharedSettings
 from buuta.storage.bounded import BoundedPool, Silence
@@ -54,6 +56,39 @@ async def test_copies_in_one_request_are_told_apart_by_what_they_say(
     assert answers[2].field == "occurred_at"
     # What counts is decided by the tracker's rule, as if they had come apart: it gets both.
     assert len({event["occurred_at"] for event in await log(settings)}) == 2
+
+
+GHN = {
+    "Type": "switch_status",
+    "OrderCode": "Z82BS",
+    "Status": "delivery_fail",
+    "Time": "2026-11-25T07:54:50Z",
+}
+OWN = {"number": "EJ00000001VN", "code": "attempt_failed", "occurred_at": "2026-11-25T07:54:50+07:00"}
+
+
+@pytest.mark.parametrize(
+    ("format_name", "first", "other", "field"),
+    [
+        ("ghn", GHN, GHN | {"ReasonCode": "GHN-DFC1A0"}, "reason"),
+        ("buuta", OWN | {"attempt": 1}, OWN | {"attempt": 2}, "attempt"),
+    ],
+)
+async def test_a_copy_hears_what_it_says_otherwise_also_where_its_id_holds_the_time(
+    settings: SharedSettings, pool: Any, format_name: str, first: Any, other: Any, field: str
+) -> None:
+    carrier = Carrier(format_name, format_name, format_name)
+    async with producer_on(settings) as producer:
+        intake = intake_on(settings, producer, pool)
+        parse = intake.recipes[format_name].parse
+        heard = [
+            (await intake.take(carrier, Receipt(format_name, "api", 9), [each], parse))[0]
+            for each in (first, first, other)
+        ]
+    assert [(each.result, each.code, each.field) for each in heard] == [
+        ("accepted", None, None), ("accepted", None, None), ("accepted", "copy_differs", field),
+    ]  # fmt: skip
+    assert len({each.event_id for each in heard}) == 1
 
 
 def one(**more: Any) -> dict[str, Scan]:

@@ -1,8 +1,10 @@
 """What a key opens: networks, a bucket of scans, signatures that anybody's library makes."""
 
+import ast
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from buuta.errors import Forbidden
 from services.ingest.domain import signature
 from services.ingest.domain.keys import Bucket, Key, Kind, Limits, Scope
 
+INGEST = Path(signature.__file__).parents[1]
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 SECRET = f"whsec_{b64encode(bytes(range(32))).decode()}"
 BODY = '[{"number":"Z82BS"}]'
@@ -108,3 +111,15 @@ def test_a_signature_is_good_for_the_request_that_was_signed_and_for_no_other(
 ) -> None:
     with pytest.raises(Forbidden, match="no signature"):
         signature.check(SECRET, signed(), other.signed(BODY.encode()), NOW.timestamp())
+
+
+def test_which_world_is_a_keys_is_decided_at_the_gate_and_nowhere_else() -> None:
+    """What is real and what is of the sandbox: whoever asks again may answer otherwise, or forget to ask."""
+    asked = [
+        path.relative_to(INGEST).as_posix()
+        for path in sorted(INGEST.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "sandbox"
+        and isinstance(node.value, ast.Attribute) and node.value.attr == "key"
+    ]  # fmt: skip
+    assert asked == ["doors/gate.py"]

@@ -22,7 +22,7 @@ from buuta.web import problems
 from buuta.web.bodies import DEEPEST, parse_json, read_body
 from buuta.web.edge import edge_app
 from buuta.web.guessing import address_of
-from buuta.web.limits import HttpLimits
+from buuta.web.limits import HttpLimits, Limited
 from buuta.web.problems import Problem
 
 
@@ -69,7 +69,7 @@ async def test_an_answer_that_nobody_reads_ends(monkeypatch: pytest.MonkeyPatch)
         writer.close()
 
 
-def arriving(*parts: bytes, headers: int = 1, stays_open: bool = False) -> Request:
+def arriving(*parts: bytes, stays_open: bool = False) -> Request:
     """A request whose body comes in these parts."""
     waiting = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
 
@@ -80,28 +80,38 @@ def arriving(*parts: bytes, headers: int = 1, stays_open: bool = False) -> Reque
             await asyncio.Event().wait()
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    names = [(b"x-%d" % number, b"1") for number in range(headers)]
-    return Request({"type": "http", "method": "POST", "headers": names}, receive)
+    return Request({"type": "http", "method": "POST", "headers": []}, receive)
+
+
+async def read_within(limits: HttpLimits, request: Request, most: int) -> bytes:
+    """What a route of an application with these limits reads."""
+    found = []
+
+    async def route(scope: Any, receive: Any, _: Any) -> None:
+        found.append(await read_body(Request(scope, receive), most))
+
+    await Limited(route, limits)(request.scope, request.receive, None)
+    return found[0]
 
 
 async def test_a_body_is_taken_whole_in_whatever_parts_it_comes() -> None:
-    assert await read_body(arriving(b"ab", b"", b"c"), 3) == b"abc"
+    assert await read_within(HttpLimits(3), arriving(b"ab", b"", b"c"), 3) == b"abc"
 
 
 @pytest.mark.parametrize(
-    ("request_", "status"),
+    ("request_", "limit", "status"),
     [
-        (arriving(b"ab", b"cd"), 413),
-        (arriving(b"a", stays_open=True), 408),
-        (arriving(b"a", headers=101), 431),
+        (arriving(b"ab", b"cd"), 9, 413),
+        (arriving(b"ab", b"cd"), 3, 413),
+        (arriving(b"a", stays_open=True), 9, 408),
     ],
 )
-async def test_a_body_that_is_too_long_or_too_slow_and_too_many_headers_are_refused(
-    request_: Request, status: int, monkeypatch: pytest.MonkeyPatch
+async def test_a_body_that_is_too_long_or_too_slow_is_refused_by_its_route_or_its_application(
+    request_: Request, limit: int, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("buuta.web.bodies.BODY_SECONDS", 0.05)
+    monkeypatch.setattr("buuta.web.limits.BODY_SECONDS", 0.05)
     with pytest.raises(Problem) as refused:
-        await read_body(request_, 3)
+        await read_within(HttpLimits(limit), request_, 3)
     assert refused.value.status == status
 
 

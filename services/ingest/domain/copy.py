@@ -1,10 +1,12 @@
 """Whether two scans of one id say the same, and where they do not.
 
-It can only be where an id says nothing of the time: a vendor's own id may come again with other words. Of two such
-scans the one that was received first counts (`services/tracker/domain/fold.py`), and the sender is told.
+An id says some of a report, never all of it: a vendor's own may come again with another time, one of number, code
+and time with another reason or attempt. Of two such scans the one that was received first counts
+(`services/tracker/domain/fold.py`), and the sender is told.
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from buuta.model.scan import Scan
@@ -32,9 +34,12 @@ class Said(NamedTuple):
     mapping_version: str
 
 
+_of = attrgetter(*Said._fields)
+
+
 def said(scan: Scan) -> Said:
     """What of a scan is the sender's word."""
-    return Said(*(getattr(scan, name) for name in Said._fields))
+    return Said._make(_of(scan))
 
 
 def differences(one: Said, other: Said) -> list[str]:
@@ -45,8 +50,12 @@ def differences(one: Said, other: Said) -> list[str]:
     return [shown for name, shown in names.items() if getattr(one, name) != getattr(other, name)]
 
 
-def may_differ(identity: Sequence[str]) -> bool:
-    """Whether scans with these columns of identity can be one event and say something else."""
+def may_come_late(identity: Sequence[str]) -> bool:
+    """Whether the id of such scans says nothing of the time, so that the same may come again long after.
+
+    Of these the table is asked, too. With the time in it a copy is a repetition, which mostly comes soon: a look-up
+    for every scan of every carrier would cost more than it tells, and the tracker finds the rest.
+    """
     return "time" not in identity
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import uuid
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
@@ -49,8 +49,8 @@ class Limits:
         }
 
 
-def router(gate: Gate, real: capture.Parts, trial: capture.Parts, limits: Limits) -> APIRouter:
-    """The EPCIS door; `trial` is for sandbox keys."""
+def router(gate: Gate, limits: Limits) -> APIRouter:
+    """The EPCIS door."""
     routes = APIRouter(
         prefix="/epcis", tags=["epcis"], dependencies=[Depends(scheme)],
         route_class=guarded(gate.known, gate.unanswered),
@@ -79,10 +79,9 @@ def router(gate: Gate, real: capture.Parts, trial: capture.Parts, limits: Limits
             named = _named(read)
             gate.admit(caller, named)
             receipt = caller.carrier.receipt(DOOR, now_ms())
-            parts = trial if caller.key.sandbox else real
             job = await _captured(
                 capture.capture(
-                    parts,
+                    gate.capturing(caller),
                     caller.carrier,
                     receipt,
                     read,
@@ -97,14 +96,14 @@ def router(gate: Gate, real: capture.Parts, trial: capture.Parts, limits: Limits
     async def jobs(request: Request, per_page: PerPage = 30) -> JSONResponse:
         """Your jobs, the latest first."""
         caller = await _caller(gate, request, Scope.REPORT)
-        rows = await epcis_rows.jobs(real.intake.pool, _whose(caller), per_page)
+        rows = await _jobs(gate, caller, per_page)
         return JSONResponse([_said(row) for row in rows], headers=limits.headers)
 
     @routes.get("/capture/{job_id}", summary="A capture job", responses=problems(401, 403, 404, 422, 503))
     async def job(request: Request, job_id: JobId) -> JSONResponse:
         """What became of a document: whether all was captured, and what is wrong with which event."""
         caller = await _caller(gate, request, Scope.REPORT)
-        rows = await epcis_rows.jobs(real.intake.pool, _whose(caller), 1, job_id)
+        rows = await _jobs(gate, caller, 1, job_id)
         if not rows:
             raise Problem(404, "capture_unknown", "you have no capture job of this id")
         return JSONResponse(_said(rows[0]), headers=limits.headers)
@@ -142,9 +141,10 @@ async def _caller(gate: Gate, request: Request, scope: Scope) -> Caller:
     return caller
 
 
-def _whose(caller: Caller) -> epcis_rows.Whose:
-    """Whose jobs a caller sees: its carrier's, of the world that its key is for."""
-    return caller.carrier.code, caller.key.sandbox
+async def _jobs(gate: Gate, caller: Caller, most: int, job_id: uuid.UUID | None = None) -> Sequence[Any]:
+    """Jobs that a caller sees: its carrier's, of its world."""
+    parts = gate.capturing(caller)
+    return await epcis_rows.jobs(parts.intake.pool, parts.whose(caller.carrier.code), most, job_id)
 
 
 def _document(request: Request, body: bytes, most_events: int) -> Document:

@@ -13,6 +13,7 @@ from buuta.telemetry import metrics
 from buuta.web.bearer import bearer_key
 from buuta.web.guessing import KEYS, Guesses, address_of
 from buuta.web.problems import Problem
+from services.ingest.capture import Parts
 from services.ingest.domain import signature
 from services.ingest.domain.keys import Kind, Scope
 from services.ingest.domain.recipe import Recipe
@@ -29,10 +30,14 @@ UNKNOWN: Final = "no carrier has this API key; ask for one, or rotate a lost one
 
 @dataclass(frozen=True)
 class World:
-    """Where reports go, and what can be read: of production, or of the sandbox, where nothing is kept."""
+    """Where reports go, and what can be read: of production, or of the sandbox, where nothing is kept.
+
+    `capturing` is what EPCIS documents are captured by, and whose jobs are read.
+    """
 
     intake: Intake
     records: Records
+    capturing: Parts
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,10 @@ class Gate:
     def records(self, caller: Caller) -> Records:
         """What this caller can read."""
         return self._world(caller).records
+
+    def capturing(self, caller: Caller) -> Parts:
+        """By what this caller's documents are captured, and whose jobs it can read."""
+        return self._world(caller).capturing
 
     def _world(self, caller: Caller) -> World:
         return self._worlds.sandbox if caller.key.sandbox else self._worlds.real
