@@ -1,7 +1,9 @@
-"""Migrations: numbered SQL files, applied once each, a transaction each, while everything else goes on.
+"""Migrations: numbered SQL files, applied once each, a transaction each.
 
 A file that changes a table waits for its lock only so long that those who queue up behind it hardly notice, and
-tries again. A file that begins with `-- not transactional` holds one `create index concurrently if not exists`.
+tries again. What it has locked it keeps while it works, so it only makes room and never goes through a table; some
+files from before the first release do (docs/decisions/0071). A file that begins with `-- not transactional` holds
+one `create index concurrently if not exists`.
 """
 
 import asyncio

@@ -1,4 +1,8 @@
-"""Migrations: a transaction a file, once each, and nobody who reads is held up by one that waits."""
+"""Migrations: a transaction a file, once each, and nobody is held up for long by one that waits for its lock.
+
+By one that works everybody is who needs its table: tests/unit/test_migration_files.py says what a file may not do
+there, and which files from before the first release do it all the same.
+"""
 
 import asyncio
 import re
@@ -18,7 +22,7 @@ from tests.waiting import until
 FOLDER = Path(__file__).parents[2] / "buuta/storage/migrations"
 INDEX = f"{NOT_TRANSACTIONAL}\n-- what for\ncreate index concurrently if not exists probe on scans (received_at);\n"
 SINCE = "0027"
-"""The first migration since the last release; tables that were made since have no rows yet."""
+"""From here on indexes are built concurrently; there was no release yet, so those of before met no rows."""
 
 REWRITES = {"0060_vault.sql"}
 """It gives every row of the quarantine a name of its own: the table is written anew, and its indexes with it."""
