@@ -99,7 +99,7 @@ class SchemaMismatch(Stop):
 
 
 NAME: Final = re.compile(r"[A-Za-z_@$][A-Za-z0-9_.:$/-]{0,59}")
-DIGITS: Final = re.compile(r"\d{7}")
+DIGITS: Final = re.compile(r"\d{7}", re.UNICODE)
 
 
 def shown_name(name: str) -> str:

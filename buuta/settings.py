@@ -17,10 +17,10 @@ from buuta.setting_names import OF_SERVICES
 Settings = TypeVar("Settings", bound="SharedSettings")
 Port = Annotated[int, Field(ge=0, le=65535)]
 PREFIX: Final = "BUUTA_"
-CREDENTIALS: Final = re.compile(r"://\S*@")
-PARAMETERS: Final = re.compile(r"(?i)\b(\w*(?:password|passwd|secret|token|key)\w*)=[^&\s]+")
+CREDENTIALS: Final = re.compile(r"://\S*@", re.UNICODE)
+PARAMETERS: Final = re.compile(r"(?i)\b(\w*(?:password|passwd|secret|token|key)\w*)=[^&\s]+", re.UNICODE)
 HIDDEN: Final = "**********"
-LOOPBACK: Final = re.compile(r"\b(localhost|127(\.\d{1,3}){3})\b|\[?::1\]?(?![\w:])")
+LOOPBACK: Final = re.compile(r"\b(localhost|127(\.\d{1,3}){3})\b|\[?::1\]?(?![\w:])", re.ASCII)
 LISTENING: Final = ("host", "operations_host")
 """Addresses where we listen: a loopback address is right behind a proxy, or beside what reads the metrics."""
 LIKE: Final = 0.8

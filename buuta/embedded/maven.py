@@ -47,5 +47,5 @@ def java_of_at_least(version: int) -> str | None:
 
 def _version(java: str) -> int:
     told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    match = re.search(r'version "(\d+)', told)
+    match = re.search(r'version "([0-9]+)', told)
     return int(match[1]) if match else 0

@@ -9,23 +9,22 @@ from typing import Final
 
 from buuta.errors import BadItem
 
-MOBILE: Final = r"(?:(?:\+|00)?84|0)[._/-]?[35789](?:[._/-]?\d){8}"
-LANDLINE: Final = r"0[._/-]?2(?:[._/-]?\d){9}"
+MOBILE: Final = r"(?:(?:\+|00)?84|0)[._/-]?[35789](?:[._/-]?[0-9]){8}"
+LANDLINE: Final = r"0[._/-]?2(?:[._/-]?[0-9]){9}"
 _TELEPHONE: Final = rf"(?:{MOBILE}|{LANDLINE})(?:[._/-]|\Z)"
 NO_TELEPHONE: Final = rf"(?!{_TELEPHONE})(?!(?:[^._/-]*+[._/-])+?{_TELEPHONE})"
 """No telephone number of Vietnam stands in it by itself: a mobile one, also from abroad, or that of a house."""
-NO_IDENTITY: Final = r"(?!(?:.*\D)?\d{9,12}(?:\D|\Z))(?!(?:\d[._/-]?){9,12}\Z)"
+NO_IDENTITY: Final = r"(?!(?:.*[^0-9])?[0-9]{9,12}(?:[^0-9]|\Z))(?!(?:[0-9][._/-]?){9,12}\Z)"
 """Nor 9 to 12 digits in a row, as identity cards and telephones have; a GLN has 13."""
-NUMBER: Final = re.compile(rf"{NO_TELEPHONE}(?=\D*+\d|[A-Z]{{3,8}}\Z)[A-Z0-9][A-Z0-9._-]{{2,49}}")
+NUMBER: Final = re.compile(rf"{NO_TELEPHONE}(?=[^0-9]*+[0-9]|[A-Z]{{3,8}}\Z)[A-Z0-9][A-Z0-9._-]{{2,49}}")
 """No `/`: a number is a segment of its page's address, and no carrier that we know has one (decision 0052). Nor
 what a telephone number or a longer name fits (0067); GHN's numbers of 5 or 8 may happen to have no digit."""
 CODES: Final = {
     "facility": re.compile(
-        rf"{NO_TELEPHONE}{NO_IDENTITY}(?=\D*+\d|[A-Z]{{2,6}}\Z|[A-Z]{{2,4}}[._-][A-Z]{{2,4}}\Z)[\w./-]{{1,40}}",
-        re.ASCII,
+        rf"{NO_TELEPHONE}{NO_IDENTITY}(?=[^0-9]*+[0-9]|[A-Z]{{2,6}}\Z|[A-Z]{{2,4}}[._-][A-Z]{{2,4}}\Z)[A-Za-z0-9_./-]{{1,40}}",
     ),
-    "province": re.compile(r"\d{2,5}", re.ASCII),
-    "commune": re.compile(r"\d{2,5}", re.ASCII),
+    "province": re.compile(r"[0-9]{2,5}"),
+    "commune": re.compile(r"[0-9]{2,5}"),
 }
 """What goes on as it is, so that it must be a code and no text that somebody typed."""
 WANTED: Final = {
@@ -38,7 +37,7 @@ WANTED: Final = {
 }
 """The same in words."""
 CARRIER: Final = re.compile(r"[a-z][a-z0-9]{1,15}")
-S10: Final = re.compile(r"[A-Z]{2}\d{9}[A-Z]{2}")
+S10: Final = re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}")
 SHARED: Final = "s10"
 """The name under which posts share parcels; no carrier has this code."""
 S10_WEIGHTS: Final = (8, 6, 4, 2, 3, 5, 9, 7)

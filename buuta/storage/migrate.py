@@ -35,7 +35,7 @@ STATEMENT_SECONDS: Final = 86_400.0
 NOT_TRANSACTIONAL: Final = "-- not transactional"
 INDEX: Final = re.compile(
     r"create\s+(?:unique\s+)?index\s+concurrently\s+if\s+not\s+exists\s+(\w+)\s+on\s+[^;]+;?\s*",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 INVALID: Final = """
 select exists (select from pg_index where indexrelid = to_regclass($1) and not indisvalid)

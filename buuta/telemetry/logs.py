@@ -12,14 +12,14 @@ import structlog
 SECRET_NAMES: Final = re.compile(
     r"phone|email|contact|recipient|password|secret|token|api_key|authorization|payload|body|address"
 )
-PHONE: Final = re.compile(r"(?<![\w.:-])\+?\d[\d ]{7,13}\d(?![\w.:-])")
-CREDENTIALS: Final = re.compile(r"://\S*@")
-EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
+PHONE: Final = re.compile(r"(?<![\w.:-])\+?\d[\d ]{7,13}\d(?![\w.:-])", re.UNICODE)
+CREDENTIALS: Final = re.compile(r"://\S*@", re.UNICODE)
+EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+", re.UNICODE)
 HIDDEN: Final = "[redacted]"
 PLAIN: Final = {"event", "level", "timestamp", "logger", "service"}
 QUIET_SECONDS: Final = 10.0
 MOST_REASONS: Final = 1000
-FIGURES: Final = re.compile(r"\d[\d.]*")
+FIGURES: Final = re.compile(r"\d[\d.]*", re.UNICODE)
 Event = MutableMapping[str, Any]
 Reason = tuple[str, str, str, str]
 

@@ -10,7 +10,7 @@ from buuta.errors import BadItem
 SECRET: Final = "{secret}"  # noqa: S105 - a place for one
 """Stands in an address for the key that lies sealed."""
 SECRET_NAMES: Final = re.compile(
-    r"secret|passw|pwd|token|api.?key|access.?key|auth|credential|signature|^(key|sig|pass|jwt)$",
+    r"secret|passw|pwd|token|api.?key|access.?key|auth|credential|signature|^(key|sig|pass|jwt)\Z",
     re.IGNORECASE,
 )
 TRANSLATED: Final = IPv6Network("64:ff9b::/96")

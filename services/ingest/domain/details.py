@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from buuta.model.statuses import DistanceBucket
 
 EARTH_METRES: Final = 6_371_000
-DIGITAL_ADDRESS: Final = re.compile(r"\d{10}")
+DIGITAL_ADDRESS: Final = re.compile(r"[0-9]{10}")
 """Decision 1178/QD-BTTTT: ten digits. No checksum is known, so what differs is flagged and kept."""
 STEPS: Final = (
     (50, DistanceBucket.WITHIN_50_M), (200, DistanceBucket.WITHIN_200_M), (1_000, DistanceBucket.WITHIN_1_KM),

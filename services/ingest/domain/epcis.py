@@ -148,7 +148,7 @@ class Envelope(BaseModel):
 
     type: Literal["EPCISDocument"]
     context: Any = Field(alias="@context")
-    version: Annotated[str, Field(alias="schemaVersion", pattern=r"^2(\.\d+)*$")]
+    version: Annotated[str, Field(alias="schemaVersion", pattern=r"^2(\.[0-9]+)*$")]
     created_at: Annotated[Moment, Field(alias="creationDate")]
     body: Body = Field(alias="epcisBody")
 

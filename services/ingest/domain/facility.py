@@ -10,7 +10,7 @@ from buuta.errors import BadItem, shown_place
 from buuta.model.identifiers import CODES, WANTED
 
 Empty = BeforeValidator(lambda raw: None if raw == "" else raw)
-Unit = Annotated[str, Field(pattern="^[0-9]{2,5}$")]
+Unit = Annotated[str, Field(pattern=f"^{CODES['province'].pattern}$")]
 Degrees = Annotated[float | None, Empty]
 
 

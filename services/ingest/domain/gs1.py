@@ -13,11 +13,11 @@ from buuta.model.identifiers import CODES, normalise_number
 
 PARCEL: Final = "urn:buuta:parcel:"
 FACILITY: Final = "urn:buuta:facility:"
-SSCC_URN: Final = re.compile(r"urn:epc:id:sscc:(\d{6,12})\.(\d)(\d{4,10})")
-SSCC_LINK: Final = re.compile(r"https?://[^/]+(?:/[^?#]*)?/00/(\d{18})/?(?:[?#].*)?")
-SGLN_URN: Final = re.compile(r"urn:epc:id:sgln:(\d{6,12})\.(\d{0,6})\.([!-~]{1,40})")
+SSCC_URN: Final = re.compile(r"urn:epc:id:sscc:([0-9]{6,12})\.([0-9])([0-9]{4,10})")
+SSCC_LINK: Final = re.compile(r"https?://[^/]+(?:/[^?#]*)?/00/([0-9]{18})/?(?:[?#].*)?")
+SGLN_URN: Final = re.compile(r"urn:epc:id:sgln:([0-9]{6,12})\.([0-9]{0,6})\.([!-~]{1,40})")
 SGLN_LINK: Final = re.compile(
-    r"https?://[^/]+(?:/[^?#]*)?/414/(\d{13})(?:/254/([^/?#]{1,60}))?/?(?:[?#].*)?"
+    r"https?://[^/]+(?:/[^?#]*)?/414/([0-9]{13})(?:/254/([^/?#]{1,60}))?/?(?:[?#].*)?"
 )
 LONGEST: Final = 200
 

@@ -112,7 +112,7 @@ class Recipe:
     polling: Polling | None = None
 
 
-PERSONAL: Final = re.compile(r"\d{7}|@")
+PERSONAL: Final = re.compile(r"\d{7}|@", re.UNICODE)
 LONGEST_CODE: Final = 40
 
 

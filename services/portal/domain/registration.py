@@ -16,7 +16,8 @@ from pydantic import (
 )
 
 from buuta.errors import BadItem
-from buuta.model.identifiers import CARRIER, normalise_number
+from buuta.model.checked import RULE_OF
+from buuta.model.identifiers import CARRIER, CODES, normalise_number
 from buuta.model.statuses import Service
 from buuta.model.times import EARLIEST, LATEST
 
@@ -34,9 +35,8 @@ def _in_range(moment: datetime) -> datetime:
     return moment
 
 
-PHONE: Final = r"^\+[1-9]\d{7,14}$"
+PHONE: Final = r"^\+[1-9][0-9]{7,14}$"
 EMAIL: Final = r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$"
-UNIT: Final = r"^\d{2,5}$"
 
 
 def _says(pattern: str, sentence: str) -> BeforeValidator:
@@ -44,6 +44,17 @@ def _says(pattern: str, sentence: str) -> BeforeValidator:
 
     def check(raw: object) -> object:
         if isinstance(raw, str) and not re.fullmatch(pattern, raw):
+            raise ValueError(sentence)
+        return raw
+
+    return BeforeValidator(check)
+
+
+def _fits(field: str, sentence: str) -> BeforeValidator:
+    """What a scan's field may hold, the registration's may: by the one table of `buuta.model.checked`."""
+
+    def check(raw: object) -> object:
+        if isinstance(raw, str) and not RULE_OF[field].fits(raw):
             raise ValueError(sentence)
         return raw
 
@@ -60,10 +71,15 @@ Email = Annotated[
     Field(pattern=EMAIL, max_length=254, examples=["nguoinhan@example.vn"]),
     _says(EMAIL, "an e-mail is written name@example.vn"),
 ]
-Unit = Annotated[
+Province = Annotated[
     str,
-    Field(pattern=UNIT),
-    _says(UNIT, "a unit is its code of the Statistics Office, such as 01 for Hà Nội or 00070 for a ward"),
+    Field(pattern=f"^{CODES['province'].pattern}$", examples=["01"]),
+    _fits("province", "a province is its code of the Statistics Office, such as 01 for Hà Nội"),
+]
+Commune = Annotated[
+    str,
+    Field(pattern=f"^{CODES['commune'].pattern}$", examples=["00070"]),
+    _fits("commune", "a commune is its code of the Statistics Office, such as 00070"),
 ]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
 
@@ -90,10 +106,10 @@ class Destination(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    province: Annotated[Unit, Field(examples=["01"])]
-    commune: Annotated[Unit | None, Field(examples=["00070"])] = None
+    province: Province
+    commune: Commune | None = None
     digital_address: Annotated[
-        str | None, Field(pattern=r"^\d{10}$", description="Ten digits; encrypted, as the position is.")
+        str | None, Field(pattern="^[0-9]{10}$", description="Ten digits; encrypted, as the position is.")
     ] = None
     latitude: Annotated[float | None, Field(ge=-90, le=90, allow_inf_nan=False)] = None
     longitude: Annotated[float | None, Field(ge=-180, le=180, allow_inf_nan=False)] = None
