@@ -60,7 +60,7 @@ def _docs(tree: ast.AST) -> set[ast.AST]:
 def unsaid(code: str) -> list[int]:
     """Lines whose text has a class that Unicode widens, and that is in no call of `re` that says which it means.
 
-    A text that is built into a pattern elsewhere, and one of pydantic's (whose engine has no such flag), says [0-9].
+    A text that is built into a pattern elsewhere, and one of pydantic's, which has no such flag, says [0-9].
     """
     tree = ast.parse(code)
     said = {
