@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from buuta.errors import Unopenable
+from buuta.model.contact_points import one_mailbox, one_spelling
 from buuta.storage.unlocking import unlock
 from buuta.storage.vault import Owned, Place, Vault
 
@@ -40,13 +41,13 @@ class Unreadable:
 
 
 def person_hash(vault: Vault, shipper: str, contact: Contact) -> bytes:
-    """The person, as this shipper knows them: found again by phone, or by e-mail without one."""
-    return vault.find_by("person", shipper, contact.phone or contact.email or "")
+    """The person, as this shipper knows them: found again by phone, or by e-mail without one, however spelt."""
+    return vault.find_by("person", shipper, one_spelling(contact.phone or contact.email or ""))
 
 
 def recipient_hash(vault: Vault, channel: str, address: str) -> bytes:
-    """An address, found again without being known."""
-    return vault.find_by("recipient", channel, address)
+    """Whom an address reaches, found again without being known; all tags of a mailbox reach one recipient."""
+    return vault.find_by("recipient", channel, one_mailbox(address))
 
 
 def recipients(vault: Vault, contact: Contact | Unreadable) -> list[tuple[str, bytes]]:

@@ -1,9 +1,9 @@
 """What a shipper sends to register a parcel, checked."""
 
-import re
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +17,7 @@ from pydantic import (
 
 from buuta.errors import BadItem
 from buuta.model.checked import RULE_OF
+from buuta.model.contact_points import EMAIL, PHONE, is_email, is_phone, one_spelling
 from buuta.model.identifiers import CARRIER, CODES, normalise_number
 from buuta.model.statuses import Service
 from buuta.model.times import EARLIEST, LATEST
@@ -35,26 +36,11 @@ def _in_range(moment: datetime) -> datetime:
     return moment
 
 
-PHONE: Final = r"^\+[1-9][0-9]{7,14}$"
-EMAIL: Final = r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$"
-
-
-def _says(pattern: str, sentence: str) -> BeforeValidator:
+def _says(fits: Callable[[str], object], sentence: str) -> BeforeValidator:
     """Who writes it otherwise reads a sentence, and no regular expression."""
 
     def check(raw: object) -> object:
-        if isinstance(raw, str) and not re.fullmatch(pattern, raw):
-            raise ValueError(sentence)
-        return raw
-
-    return BeforeValidator(check)
-
-
-def _fits(field: str, sentence: str) -> BeforeValidator:
-    """What a scan's field may hold, the registration's may: by the one table of `buuta.model.checked`."""
-
-    def check(raw: object) -> object:
-        if isinstance(raw, str) and not RULE_OF[field].fits(raw):
+        if isinstance(raw, str) and not fits(raw):
             raise ValueError(sentence)
         return raw
 
@@ -63,23 +49,26 @@ def _fits(field: str, sentence: str) -> BeforeValidator:
 
 Phone = Annotated[
     str,
-    Field(pattern=PHONE, description="E.164.", examples=["+84912345678"]),
-    _says(PHONE, "a phone is written as E.164, such as +84912345678"),
+    Field(pattern=f"^{PHONE}$", description="E.164.", examples=["+84912345678"]),
+    _says(is_phone, "a phone is written as E.164, such as +84912345678"),
+    AfterValidator(one_spelling),
 ]
 Email = Annotated[
     str,
-    Field(pattern=EMAIL, max_length=254, examples=["nguoinhan@example.vn"]),
-    _says(EMAIL, "an e-mail is written name@example.vn"),
+    Field(pattern=f"^{EMAIL}$", max_length=254, examples=["nguoinhan@example.vn"]),
+    _says(is_email, "an e-mail is written name@example.vn"),
 ]
 Province = Annotated[
     str,
     Field(pattern=f"^{CODES['province'].pattern}$", examples=["01"]),
-    _fits("province", "a province is its code of the Statistics Office, such as 01 for Hà Nội"),
+    _says(
+        RULE_OF["province"].fits, "a province is its code of the Statistics Office, such as 01 for Hà Nội"
+    ),
 ]
 Commune = Annotated[
     str,
     Field(pattern=f"^{CODES['commune'].pattern}$", examples=["00070"]),
-    _fits("commune", "a commune is its code of the Statistics Office, such as 00070"),
+    _says(RULE_OF["commune"].fits, "a commune is its code of the Statistics Office, such as 00070"),
 ]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
 
