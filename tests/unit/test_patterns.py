@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import pytest
 from pydantic import ValidationError
@@ -32,7 +32,7 @@ WRONG: Final = (
 )  # fmt: skip
 
 
-def _is_re(node: ast.AST, names: set[str]) -> bool:
+def _is_re(node: ast.AST, names: set[str]) -> TypeGuard[ast.Call]:
     return (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
