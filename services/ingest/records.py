@@ -101,7 +101,7 @@ class RealRecords:
 
     async def name_shipper(self, carrier: Carrier, number: str, shipper: str) -> bool:
         """Name a parcel's shipper; False where somebody else has named it."""
-        return await shippers.name(self._pool, carrier, number, shipper, now_ms())
+        return await shippers.name(self._pool, carrier, number, shipper, self._at())
 
     async def unconfirmed(self, carrier: str) -> Sequence[dict[str, Any]]:
         """Registrations that another's goes before, the newest first."""

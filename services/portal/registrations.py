@@ -164,7 +164,7 @@ class Registrar:
 
     async def follow_namings(self, pool: Any) -> bool:
         """Let registrations follow the shippers that carriers named; returns whether there may be more."""
-        waiting = await standing.to_apply(pool)
+        waiting = await standing.to_apply(pool, self._gap_ms, now_ms())
 
         async def apply(some: Sequence[Any]) -> None:
             for named in some:

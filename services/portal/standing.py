@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from buuta.model.identifiers import parcel_key
+from buuta.model.identifiers import SHARED, parcel_key
 from buuta.storage import locks, set_aside, sharing
 from buuta.storage.locks import Lock
-from buuta.storage.sharing import HAS_A_SAY
+from buuta.storage.sharing import BEGAN, HAS_A_SAY
 
-CONFIRMED: Final = f"""
-select coalesce(
-  (select shipper = $3 from parcel_shippers as named where owner = $1 and number = $2 and named_at >= $4
-    and (carrier is null or {HAS_A_SAY.format(owner="$1", number="$2", since="$4", carrier="named.carrier")})),
-  exists (select from shipper_carriers as linked where shipper = $3
-    and {HAS_A_SAY.format(owner="$1", number="$2", since="$4", carrier="linked.carrier")}))
+SAY: Final = HAS_A_SAY.format(owner="{owner}", number="{number}", since="{since}", carrier="said.carrier")
+IS_CONFIRMED: Final = f"""coalesce(
+  (select said.shipper = {{shipper}} from parcel_shippers as said where said.owner = {{owner}}
+    and said.number = {{number}} and said.named_at >= {{since}} and (said.carrier is null or {SAY})),
+  exists (select from shipper_carriers as said where said.shipper = {{shipper}} and {SAY}))
 """  # noqa: S608 - parts of our own
+CONFIRMED: Final = f"select {IS_CONFIRMED.format(owner='$1', number='$2', shipper='$3', since='$4')}"
 RANK: Final = """
 update registrations r set behind = ranked.behind from (
   select registration_id, not confirmed
@@ -39,11 +39,25 @@ on conflict (owner, number) do update set shipper = excluded.shipper, named_at =
   applied = true
 """
 """What an operator says goes before what a carrier says."""
+OF: Final = {
+    "owner": "of.owner", "number": "of.number", "shipper": "of.shipper",
+    "since": BEGAN.format(key="of.owner || ':' || of.number", gap="$1::bigint", now="$2::bigint"),
+}  # fmt: skip
 TO_APPLY: Final = f"""
-select owner, number, named_at from parcel_shippers
+select owner, number, named_at from parcel_shippers as of
 where not applied and {set_aside.not_resting("namings", "owner || ':' || number")}
+  and (carrier is null or {HAS_A_SAY.format(**OF, carrier="of.carrier")})
 order by named_at limit 100
 """  # noqa: S608 - names of our own
+TO_CONFIRM: Final = f"""
+select distinct owner, number, null::bigint as named_at from registrations as of
+where behind and not withdrawn and not confirmed and owner = '{SHARED}'
+  and exists (select from shipper_carriers as known where known.shipper = of.shipper
+    and known.linked_at <= coalesce(of.changed_at, of.created_at))
+  and {set_aside.not_resting("namings", "owner || ':' || number")} and {IS_CONFIRMED.format(**OF)}
+limit 100
+"""  # noqa: S608 - names of our own
+"""Parcels whose posts had not reported them yet when a shipper registered them that they know."""
 APPLIED: Final = """
 update parcel_shippers set applied = true where owner = $1 and number = $2 and named_at = $3
 """
@@ -99,10 +113,12 @@ async def name(con: Any, parcel: Parcel, shipper: str, now_ms: int) -> None:
     await con.execute(NAME, parcel.owner, parcel.number, shipper, now_ms)
 
 
-async def to_apply(con: Any) -> Sequence[Any]:
-    """Parcels whose carriers named a shipper, and whose registrations have not followed yet: the oldest hundred."""
-    rows: Sequence[Any] = await con.fetch(TO_APPLY)
-    return rows
+async def to_apply(con: Any, gap_ms: int, now_ms: int) -> Sequence[Any]:
+    """Parcels whose registrations have not followed yet: named ones, and those that a post has reported by now."""
+    named, reported = [
+        await con.fetch(sql, sharing.ahead(gap_ms), now_ms) for sql in (TO_APPLY, TO_CONFIRM)
+    ]
+    return [*named, *reported]
 
 
 async def applied(con: Any, named: Any) -> None:

@@ -244,8 +244,8 @@ async def posts(door: Door, pool: Any) -> Door:
 async def reports(settings: SharedSettings, pool: Any, post: str, at: int = -60_000, **more: Any) -> None:
     """A post's scan of the shared parcel, as the tracker keeps it."""
     occurred = now_ms() + at
-    made = scan("accepted", carrier="s10", number=SHARED["number"], reporter=post, **more)
-    made = made._replace(event_id=uuid.uuid4().hex, occurred_at=occurred, received_at=occurred)
+    made = scan("accepted", carrier="s10", number=SHARED["number"], reporter=post)
+    made = made._replace(**more, event_id=uuid.uuid4().hex, occurred_at=occurred, received_at=occurred)
     start = await pool.fetchval("select coalesce(max(position), 0) from progress")
     async with worker(settings, pool) as tracker:
         await tracker.handle(chunk(settings, start, (made,)))
@@ -291,3 +291,52 @@ async def test_a_shipper_has_one_registration_of_a_parcel_under_whichever_post(
     assert (back["registration_id"], back["carrier"], back["version"]) == (
         made["registration_id"], "ems", 3,
     )  # fmt: skip
+
+
+async def test_whom_a_post_named_that_never_had_the_parcel_keeps_no_post_out_that_has_it(
+    posts: Door, settings: SharedSettings, pool: Any, shops: Shops
+) -> None:
+    assert (await names(posts, "vnp", "other")).status_code == 202
+    for shop in ("shop", "other"):
+        await shops.register(shop, carrier="ems", **SHARED)
+    assert (await names(posts, "ems", "shop")).status_code == 409, "neither has it yet"
+    await reports(settings, pool, "ems")
+    assert await shops.standing("other") == ["unconfirmed"]
+    assert (await names(posts, "ems", "shop")).status_code == 202
+
+    async def followed() -> bool:
+        return await shops.standing("shop") == ["confirmed"]
+
+    await until(followed, "the registrations follow")
+    await reports(settings, pool, "vnp")
+    assert (await names(posts, "vnp", "other")).status_code == 409, "the first that has it has named one"
+
+
+async def test_whom_a_post_named_or_knows_is_confirmed_once_it_reports_the_parcel(
+    posts: Door, settings: SharedSettings, pool: Any, shops: Shops
+) -> None:
+    await buuta(settings, "shipper", "link", "other", "vnp")
+    for shop in ("shop", "other"):
+        await shops.register(shop, carrier="ems", **SHARED)
+    await names(posts, "ems", "shop")
+    assert [*await shops.standing("shop"), *await shops.standing("other")] == ["first", "unconfirmed"]
+    for post, confirmed in (("vnp", "other"), ("ems", "shop")):
+        await reports(settings, pool, post)
+
+        async def followed(shop: str = confirmed) -> bool:
+            return await shops.standing(shop) == ["confirmed"]
+
+        await until(followed, "the registrations follow")
+    assert await shops.standing("other") == ["unconfirmed"], "a naming goes before links"
+
+
+async def test_what_was_said_of_a_numbers_earlier_parcel_does_not_count(
+    posts: Door, settings: SharedSettings, pool: Any, shops: Shops
+) -> None:
+    await names(posts, "vnp", "other")
+    await pool.execute("update parcel_shippers set named_at = named_at - 400 * 86400000::bigint")
+    for status, day in (("accepted", 401), ("delivered", 400)):
+        await reports(settings, pool, "vnp", -day * 86_400_000, status=status)
+    assert (await names(posts, "ems", "shop")).status_code == 202
+    await buuta(settings, "shipper", "confirm", f"ems/{SHARED['number']}", "third")
+    assert (await names(posts, "ems", "shop")).status_code == 409, "an operator has the last word"

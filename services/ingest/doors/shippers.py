@@ -45,7 +45,8 @@ def router(gate: Gate) -> APIRouter:
             raise Problem(
                 409,
                 "shipper_named",
-                "an operator, or another post, has named this parcel's shipper; ask them",
+                "an operator, or another post that has the parcel, has named its shipper; ask them, or name yours "
+                "again once you have reported a scan of it",
             )
         return JSONResponse({"number": number, "shipper": sender.shipper}, 202)
 

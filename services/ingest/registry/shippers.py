@@ -4,16 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from buuta.model.identifiers import owner_of
-from buuta.storage.sharing import BEGAN, HAS_A_SAY, ahead
+from buuta.model.identifiers import owner_of, parcel_key
+from buuta.storage.sharing import BEGAN, HAS_A_SAY, ahead, began
 from services.ingest.storage import Carrier
 
-NAME: Final = """
+SAY: Final = HAS_A_SAY.format(owner="$1", number="$2", carrier="{carrier}", since="$6")
+NAME: Final = f"""
 insert into parcel_shippers as p (owner, number, shipper, named_at, carrier, applied)
 values ($1, $2, $3, $4, $5, false)
-on conflict (owner, number) do update set shipper = excluded.shipper, named_at = excluded.named_at, applied = false
-where p.carrier = excluded.carrier returning true
-"""
+on conflict (owner, number) do update set shipper = excluded.shipper, named_at = excluded.named_at,
+  carrier = excluded.carrier, applied = false
+where p.carrier = excluded.carrier or p.named_at < $6
+  or ({SAY.format(carrier="$5")} and p.carrier is not null and not {SAY.format(carrier="p.carrier")})
+returning true
+"""  # noqa: S608 - parts of our own
+"""What a post says that has not reported a parcel, or what was said of an earlier one, keeps nobody out."""
 SINCE: Final = BEGAN.format(key="r.owner || ':' || r.number", gap="$3::bigint", now="$4::bigint")
 UNCONFIRMED: Final = f"""
 select number, shipper, registered_at from registrations as r where behind and not withdrawn
@@ -30,14 +35,15 @@ class At:
     gap_ms: int
 
 
-async def name(con: Any, carrier: Carrier, number: str, shipper: str, now_ms: int) -> bool:
+async def name(con: Any, carrier: Carrier, number: str, shipper: str, at: At) -> bool:
     """Note that a carrier names a parcel's shipper; False where an operator or another post has named one.
 
     Raises:
         asyncpg.ForeignKeyViolationError: there is no such shipper.
     """
     owner, _ = owner_of(carrier.code, number, is_post=carrier.is_post)
-    return bool(await con.fetchval(NAME, owner, number, shipper, now_ms, carrier.code))
+    since = await began(con, parcel_key(owner, number), at.gap_ms, at.now_ms)
+    return bool(await con.fetchval(NAME, owner, number, shipper, at.now_ms, carrier.code, since))
 
 
 async def unconfirmed(con: Any, carrier: str, most: int, at: At) -> Sequence[Any]:
