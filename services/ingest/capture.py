@@ -12,16 +12,18 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from buuta.errors import BadItem, DatabaseAway
 from buuta.telemetry.clock import now_ms
 from services.ingest import epcis_rows
-from services.ingest.carriers.epcis.parser import ParsingOnce, parse
+from services.ingest.carriers.epcis.parser import ParsingOnce, code_of, parse
 from services.ingest.domain import copy
 from services.ingest.domain.effects import Change
 from services.ingest.domain.epcis import Document, of_the_standard
 from services.ingest.domain.following import MOST_SCANS, Plan, plan
+from services.ingest.domain.marking import Marking
 from services.ingest.domain.packing import too_much
 from services.ingest.domain.recipe import Receipt, UnknownCode, to_scan
 from services.ingest.domain.single import Whole, of_change, of_one, read_whole
@@ -186,7 +188,7 @@ class _Capture:
 
     async def run(self, wholes: Sequence[Whole], admit: Admit) -> None:
         """Work out what follows, hold it to the limits, and write it."""
-        holding = [each for each in wholes if each.may_hold and self._parts.enqueue is not None]
+        holding = [] if self._parts.is_sandbox else await asyncio.to_thread(self._holding, wholes)
         ones = await asyncio.to_thread(self._ones, wholes)
         if len(ones) > MOST_SCANS:
             raise too_much()
@@ -206,6 +208,15 @@ class _Capture:
             for each in wholes
             for uri in (each.uris if self._parts.is_sandbox else each.alone)
         ]
+
+    def _holding(self, wholes: Sequence[Whole]) -> list[Whole]:
+        """The events that may concern more than what they name, as they are kept."""
+        recipe, mark = (
+            self._intake.recipes[FORMAT],
+            partial(self._intake.mark, purpose=f"epcis {self._carrier.code}"),
+        )
+        marks = Marking(mark, lambda event: code_of(event) in recipe.codes, recipe.reasons.keys())
+        return [marks.marked(each) for each in wholes if each.may_hold]
 
     async def _planned(self, holding: Sequence[Whole]) -> Plan:
         if not holding:

@@ -222,13 +222,13 @@ class Intake:
             reading.details[scan.event_id] = report.details
         return Answer(Result.ACCEPTED, scan.event_id)
 
-    def mark(self, text: str) -> str:
-        """What is kept of an Idempotency-Key, which may be anything: found again by it, and not told.
+    def mark(self, text: str, purpose: str = "idempotency") -> str:
+        """What is kept of a key or name that may be anything: found again by it, and not told.
 
         Raises:
             DatabaseAway: the vault was not unlocked yet.
         """
-        return self._vault.find_by("idempotency", text).hex()
+        return self._vault.find_by(purpose, text).hex()
 
     async def keep_facts(self, recipe: Recipe, receipt: Receipt, payload: Any) -> None:
         """Keep what a payload says of money; what it says wrongly is set aside.

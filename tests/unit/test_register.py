@@ -74,3 +74,11 @@ def test_a_manifest_counts_pieces_or_names_them() -> None:
 def test_what_is_wrong_with_a_manifest_is_said(change: dict[str, Any], says: str) -> None:
     with pytest.raises(ValidationError, match=says):
         Manifest(**{"manifest": "M1", **SPAN, **change})
+
+
+@pytest.mark.parametrize("named", ["0912345678", "NguyenVanAn", "lan@post.vn", "M-0912.345.678"])
+def test_the_id_of_a_manifest_is_no_name_and_no_telephone(named: str) -> None:
+    times = {"since": "2026-11-24T00:00:00+07:00", "until": "2026-11-25T00:00:00+07:00", "pieces": 1}
+    assert Manifest.model_validate({"manifest": "2026/M-1", **times}).manifest == "2026/M-1"
+    with pytest.raises(ValidationError):
+        Manifest.model_validate({"manifest": named, **times})

@@ -1,12 +1,13 @@
 """A manifest: how many pieces a carrier says that it handed over or reported, so that a gap is seen."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from buuta.errors import BadItem
-from buuta.model.identifiers import normalise_number
+from buuta.model.identifiers import NO_TELEPHONE, normalise_number
 
 MOST_NUMBERS: Final = 20_000
 LONGEST: Final = timedelta(days=7)
@@ -17,6 +18,19 @@ def _number(raw: str) -> str:
         return normalise_number(raw)
     except BadItem as bad:
         raise ValueError(str(bad)) from None
+
+
+ID: Final = rf"{NO_TELEPHONE}(?=\D*+\d|[A-Z]{{1,8}}\Z)[A-Za-z0-9_./-]{{1,60}}"
+"""An id of papers, with a digit or else a few capitals: what no name and no telephone number fits."""
+
+
+def _id(raw: str) -> str:
+    if not re.fullmatch(ID, raw, re.ASCII):
+        raise ValueError(
+            "an id has at most 60 letters, digits or . _ / -, has a digit or is at most 8 capitals, "
+            "and is no telephone number"
+        )
+    return raw
 
 
 Number = Annotated[str, Field(max_length=60), AfterValidator(_number)]
@@ -31,9 +45,10 @@ class Manifest(BaseModel):
         str,
         Field(
             pattern=r"^[A-Za-z0-9_./-]{1,60}$",
-            description="Your own id of it.",
+            description="Your own id of it, with a digit or at most 8 capitals.",
             examples=["M-2026-11-25-01"],
         ),
+        AfterValidator(_id),
     ]
     since: Annotated[AwareDatetime, Field(description="The pieces' scans happened from here on,")]
     until: Annotated[AwareDatetime, Field(description="and before this: at most seven days.")]

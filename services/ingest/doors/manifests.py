@@ -30,6 +30,9 @@ def router(gate: Gate) -> APIRouter:
     async def declare(request: Request, declared: Manifest) -> JSONResponse:
         """Say how many pieces you handed over or reported within a time; the same id again replaces it."""
         caller = await gate.caller(request, Scope.REPORT)
+        codes = gate.intake(caller).recipes[caller.carrier.format].codes
+        if declared.code is not None and declared.code not in codes:
+            raise Problem(422, "code_unknown", "the code table of your format has no such code")
         gate.admit(caller, 1)
         await gate.records(caller).declare(caller.carrier.code, declared)
         where = {"Location": f"/v1/manifests/{declared.manifest}"}
