@@ -210,7 +210,7 @@ async def through_polling(settings: SharedSettings, pool: Any, folder: Path, avi
             # The ingest that runs beside it asks as well, and may not ask this machine.
             await pool.execute("update polls set next_at = now()")
             await door.turn(client)
-            return await pool.fetchval("select position from polls") == str(len(items))
+            return bool(await pool.fetchval("select position from polls") == str(len(items)))
 
         await until(is_through, "all was asked for", 120)
 
