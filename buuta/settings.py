@@ -4,22 +4,23 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
-from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Final, TypeVar
+from enum import Enum, StrEnum
+from inspect import isclass
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar, get_origin
 
-from pydantic import AfterValidator, Field, PostgresDsn, SecretStr, ValidationError
+from pydantic import Field, PostgresDsn, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from buuta.endpoints import Database, Host, Networks, Servers, WebAddress, masked
 from buuta.errors import BadSettings
-from buuta.model.networks import read_networks
 from buuta.setting_names import OF_SERVICES
 
 Settings = TypeVar("Settings", bound="SharedSettings")
 Port = Annotated[int, Field(ge=0, le=65535)]
 PREFIX: Final = "BUUTA_"
-CREDENTIALS: Final = re.compile(r"://\S*@", re.UNICODE)
-PARAMETERS: Final = re.compile(r"(?i)\b(\w*(?:password|passwd|secret|token|key)\w*)=[^&\s]+", re.UNICODE)
-HIDDEN: Final = "**********"
+NUMBERS: Final = (int, float, bool, bool | None)
+PLAIN: Final = re.compile(r"[A-Za-z0-9_.+-]{0,40}")
+"""What a number or a choice looks like, be it a wrong one."""
 LOOPBACK: Final = re.compile(r"\b(localhost|127(\.\d{1,3}){3})\b|\[?::1\]?(?![\w:])", re.ASCII)
 LISTENING: Final = ("host", "operations_host")
 """Addresses where we listen: a loopback address is right behind a proxy, or beside what reads the metrics."""
@@ -34,14 +35,6 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
-def _networks(text: str) -> str:
-    read_networks(text)
-    return text
-
-
-Networks = Annotated[str, AfterValidator(_networks)]
-
-
 class SharedSettings(BaseSettings):
     """Kafka, PostgreSQL, the registry, and the service's own HTTP port."""
 
@@ -53,7 +46,7 @@ class SharedSettings(BaseSettings):
         Environment.DEVELOPMENT,
         description="production: loopback addresses and secrets that are not set are told at the start.",
     )
-    kafka: str = Field("127.0.0.1:9092", description="Bootstrap servers, host:port with commas.")
+    kafka: Servers = Field("127.0.0.1:9092", description="Bootstrap servers, host:port with commas.")
     kafka_idempotence: bool = Field(
         True, description="Idempotent producer; only the embedded broker wants it off."
     )
@@ -61,7 +54,7 @@ class SharedSettings(BaseSettings):
     kafka_session_timeout: float = Field(
         6.0, ge=1, description="Seconds after which a silent worker's partitions go to others."
     )
-    database: PostgresDsn = Field(
+    database: Database = Field(
         PostgresDsn("postgresql://postgres@127.0.0.1:5432/buuta"), description="PostgreSQL DSN."
     )
     database_timeout: float = Field(
@@ -73,7 +66,7 @@ class SharedSettings(BaseSettings):
         description="Seconds by which a machine's clock may differ from PostgreSQL's before it is not ready.",
     )
     database_pool: int = Field(8, ge=1, le=200, description="Connections a process may hold.")
-    schema_registry_url: str | None = Field(
+    schema_registry_url: WebAddress | None = Field(
         None, description="Confluent-compatible schema registry; none: single-object encoding."
     )
     events_topic: str = Field("parcel-events", description="The log of all parcels.")
@@ -109,9 +102,9 @@ class SharedSettings(BaseSettings):
         ge=31,
         description="Days after a parcel's ending after which its number, scanned again, is another parcel.",
     )
-    host: str = Field("127.0.0.1", description="Address of the service's public HTTP port.")
+    host: Host = Field("127.0.0.1", description="Address of the service's public HTTP port.")
     port: Port = Field(0, description="The service's public HTTP port; 0 lets the system choose.")
-    operations_host: str = Field("127.0.0.1", description="Address of the service's operations port.")
+    operations_host: Host = Field("127.0.0.1", description="Address of the service's operations port.")
     operations_port: Port = Field(
         0, description="The port of metrics, health and API pages, not for the public; 0 as above."
     )
@@ -130,7 +123,7 @@ class SharedSettings(BaseSettings):
         description="Another master key that opens, too, while `buuta keys rotate` takes its place.",
         json_schema_extra={"only_with": None},
     )
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Log level.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level.")
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """What stands in a `repr`, and so in tracebacks: addresses without their passwords."""
@@ -138,16 +131,11 @@ class SharedSettings(BaseSettings):
             yield name, masked(str(value)) if isinstance(value, str | PostgresDsn) else value
 
 
-def masked(text: str) -> str:
-    """A text without the passwords of addresses in it."""
-    return PARAMETERS.sub(rf"\1={HIDDEN}", CREDENTIALS.sub(f"://{HIDDEN}@", text))
-
-
 def load(kind: type[Settings]) -> Settings:
     """Read settings from the environment.
 
     Raises:
-        BadSettings: names each wrong variable, the value it got and what it wants.
+        BadSettings: names each wrong variable and what it wants, and the value where that is a number or a choice.
     """
     try:
         return kind()
@@ -158,19 +146,19 @@ def load(kind: type[Settings]) -> Settings:
 def _sentence(kind: type[SharedSettings], error: Any) -> str:
     name = str(error["loc"][0])
     field = kind.model_fields.get(name)
-    secret = field is not None and field.annotation is SecretStr
-    got = "(secret)" if secret else _got(os.environ.get(_variable(name), error.get("input")))
-    wants = error["msg"][0].lower() + error["msg"][1:]
+    got = _shown(field and field.annotation, os.environ.get(_variable(name), error.get("input")))
+    said = error["msg"].removeprefix("Value error, ")
+    wants = said[0].lower() + said[1:]
     meaning = field.description if field else ""
     return f"{_variable(name)} is {got}: {wants}. {meaning}"
 
 
-def _got(value: Any) -> str:
-    """A wrong value as a message may show it: what looks as if it held a password, and is no address, is not."""
-    shown = masked(str(value))
-    if HIDDEN not in shown and re.search(r":.*@", shown):
-        return "(not shown: it may hold a password)"
-    return repr(shown) if isinstance(value, str) else repr(value)
+def _shown(annotation: Any, value: Any) -> str:
+    """A wrong value as a message may show it: a number or a choice, never an address or a secret."""
+    is_choice = get_origin(annotation) is Literal or (isclass(annotation) and issubclass(annotation, Enum))
+    if not (is_choice or annotation in NUMBERS) or not PLAIN.fullmatch(str(value)):
+        return "wrong (its value is not shown)"
+    return repr(value)
 
 
 def _variable(name: str) -> str:

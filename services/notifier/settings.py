@@ -2,16 +2,15 @@
 
 from pydantic import Field, SecretStr
 
+from buuta.endpoints import Host, PublicAddress
 from buuta.settings import Port, SharedSettings
 
 
 class NotifierSettings(SharedSettings):
     """The providers, beside what all services share."""
 
-    portal_url: str = Field(
-        "http://127.0.0.1:8082", pattern="^https?://", description="Where tracking pages are."
-    )
-    smtp_host: str = Field("127.0.0.1", description="Mail relay.")
+    portal_url: PublicAddress = Field("http://127.0.0.1:8082", description="Where tracking pages are.")
+    smtp_host: Host = Field("127.0.0.1", description="Mail relay.")
     smtp_port: Port = Field(25, description="Its port.")
     smtp_user: str = Field("", description="User at the mail relay; empty: none.")
     smtp_password: SecretStr = Field(
@@ -20,8 +19,10 @@ class NotifierSettings(SharedSettings):
         json_schema_extra={"only_with": "smtp_user"},
     )
     smtp_starttls: bool | None = Field(None, description="STARTTLS; unset: if the relay offers it.")
-    mail_from: str = Field("buuta@example.vn", pattern="^[^@]+@[^@]+$", description="Sender address.")
-    smpp_host: str = Field("127.0.0.1", description="SMSC.")
+    mail_from: str = Field(
+        "buuta@example.vn", pattern=r"^[^@\x00-\x1f]+@[^@\x00-\x1f]+$", description="Sender address."
+    )
+    smpp_host: Host = Field("127.0.0.1", description="SMSC.")
     smpp_port: Port = Field(2775, description="Its port.")
     smpp_system_id: str = Field("buuta", max_length=15, description="Our name at the SMSC.")
     smpp_password: SecretStr = Field(SecretStr("buuta"), description="Our password, 8 characters.")

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from buuta.endpoints import masked
 from buuta.errors import BadSettings
 from buuta.setting_names import OF_INGEST, OF_NOTIFIER, OF_PORTAL, OF_TRACKER
-from buuta.settings import Environment, SharedSettings, describe, doubts, load, masked, unknown_names
+from buuta.settings import Environment, SharedSettings, describe, doubts, load, unknown_names
 from services.ingest.settings import IngestSettings
 from services.notifier.settings import NotifierSettings
 from services.portal.settings import PortalSettings
@@ -53,7 +54,9 @@ def test_no_print_of_the_settings_holds_the_databases_password(
     dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BUUTA_DATABASE", dsn)
-    monkeypatch.setenv("BUUTA_SCHEMA_REGISTRY_URL", dsn.replace("postgresql", "https"))
+    monkeypatch.setenv(
+        "BUUTA_SCHEMA_REGISTRY_URL", dsn.replace("postgresql", "https").replace(",db2.example", "")
+    )
     settings = load(SharedSettings)
     assert str(settings.database) == dsn, "what connects has it"
     for shown in (repr(settings), str(settings), *describe(settings).values(), f"{settings!r}"):
@@ -81,9 +84,75 @@ def test_an_address_without_a_password_is_shown_as_it_is() -> None:
         "postgresql://db.example:5432/buuta",
         "kafka.example:9092",
         "buuta@example.vn",
-        "https://x/?a=1",
+        "https://x/a/b",
+        "postgresql://h1:1,h2:2/db",
+        "Buuta <buuta@example.vn>",
+        "[::1]:9092,[::2]:9092",
+        "::",
     ):
         assert masked(plain) == plain
+
+
+@pytest.mark.parametrize(
+    ("address", "printed"),
+    [
+        ("postgresql://u:hunter2@h:1/db?sslmode=require&sslpassword=hunter2", "postgresql://h:1/db"),
+        ("https://hunter2@reg:8081/a#hunter2", "https://reg:8081/a"), ("https://x/?hunter2", "https://x/"),
+        ("http://u:pa hunter2@reg:8081", "http://reg:8081"), ("https://u:a/hunter2@reg", "**********"),
+        ("u:hunter2@k:9092", "**********"), ("host=h password = hunter2", "**********"),
+        ("k:9092,u:hunter2@k:9092", "**********"),
+    ],
+)  # fmt: skip
+def test_of_an_address_scheme_hosts_ports_and_path_are_printed_and_nothing_else(
+    address: str, printed: str
+) -> None:
+    assert masked(address) == printed
+    unchecked = SharedSettings().model_copy(update={"kafka": address})
+    assert describe(unchecked)["BUUTA_KAFKA"] == printed
+    assert "hunter2" not in repr(unchecked)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE", "host=h user=u password='my hunter2'"), ("DATABASE", "host=h password = hunter2"),
+        ("DATABASE", "postgresql://u:12#hunter2@h/db"), ("DATABASE", "postgresql://u:12/hunter2@h/db"),
+        ("DATABASE", "hunter2"), ("SCHEMA_REGISTRY_URL", "http://u:pa hunter2@reg:8081"),
+        ("SCHEMA_REGISTRY_URL", "u:hunter2@reg:8081"), ("SCHEMA_REGISTRY_URL", "http://u:12/hunter2@reg:8081"),
+        ("SCHEMA_REGISTRY_URL", "ftp://hunter2"),
+        ("SCHEMA_REGISTRY_URL", "http://u:12#hunter2@reg:8081"),
+        ("SCHEMA_REGISTRY_URL", "http://hunter2:99999"),
+        ("KAFKA", "u:hunter2@k:9092"), ("KAFKA", "SASL_SSL://k:9092 hunter2"), ("KAFKA", "k:9092,hunter2:port"),
+        ("SMTP_HOST", "u:hunter2@mail"), ("SMPP_HOST", "smpp://hunter2"), ("HOST", "hunter2:80"),
+        ("PORTAL_URL", "https://u:hunter2@track.example"), ("PORTAL_URL", "https://track.example?key=hunter2"),
+        ("TRUSTED_PROXIES", "u:hunter2@10.0.0.0/8"),
+        ("MAIL_FROM", "hunter2"), ("PARTITIONS", "postgresql://u:hunter2@h/db"),
+    ],
+)  # fmt: skip
+def test_a_wrong_address_is_told_with_what_is_wrong_and_never_shown(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"BUUTA_{name}", value)
+    with pytest.raises(
+        BadSettings, match=f"^BUUTA_{name} is wrong .its value is not shown.: [a-z]"
+    ) as wrong:
+        load(NotifierSettings)
+    assert "hunter2" not in str(wrong.value)
+    assert wrong.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("kafka", "k1:9092,k2.example:9092"), ("kafka", "[::1]:9092"), ("kafka", "kafka_1"),
+        ("schema_registry_url", "http://u:pa%20ss@reg:8081/apis/ccompat/v7"), ("schema_registry_url", "https://reg"),
+        ("host", "::"), ("host", "0.0.0.0"), ("smtp_host", "mail-1.example.vn"),
+        ("portal_url", "https://track.example/vn"), ("trusted_proxies", "10.0.0.0/8, fd00::/8"),
+    ],
+)  # fmt: skip
+def test_a_right_address_is_taken_as_it_is(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"BUUTA_{name.upper()}", value)
+    assert getattr(load(NotifierSettings), name) == value
 
 
 @pytest.mark.parametrize(
