@@ -67,7 +67,8 @@ class Play:
                 task = group.create_task(self._journey_alone(self._day.parcel()))
                 task.add_done_callback(lambda _: gate.release())
                 try:
-                    await asyncio.wait_for(stop.wait(), 1 / parcels_per_second)
+                    async with asyncio.timeout(1 / parcels_per_second):
+                        await stop.wait()
                 except TimeoutError:
                     continue
 

@@ -49,7 +49,8 @@ async def open_pool(settings: SharedSettings, application: str, readiness: Readi
             yield pool
     finally:
         try:
-            await asyncio.wait_for(pool.close(), CLOSE_SECONDS)
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await pool.close()
         except TimeoutError:
             pool.terminate()
 

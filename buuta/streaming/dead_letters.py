@@ -84,7 +84,9 @@ async def letters(settings: SharedSettings) -> AsyncIterator[Letter]:
         end = (await read_ends(consumer, [place]))[place]
         await consumer.seek_to_beginning(place)
         while await consumer.position(place) < end:
-            yield _letter(await asyncio.wait_for(consumer.getone(), SILENT_SECONDS))
+            async with asyncio.timeout(SILENT_SECONDS):
+                record = await consumer.getone()
+            yield _letter(record)
     except (TimeoutError, KafkaError) as away:
         raise KafkaAway(f"no broker answers: {type(away).__name__}") from away
     finally:

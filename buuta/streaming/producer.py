@@ -134,7 +134,8 @@ class Producer:
 
     async def _end(self, kafka: Any) -> None:
         try:
-            await asyncio.wait_for(kafka.stop(), self._timeout)
+            async with asyncio.timeout(self._timeout):
+                await kafka.stop()
         except (TimeoutError, KafkaError):
             log.warning("producer_stop_unclean")
 

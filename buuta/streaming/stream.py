@@ -117,7 +117,8 @@ async def running(settings: SharedSettings, worker: ChunkWorker) -> AsyncIterato
         for task in tasks:
             task.cancel()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(app.stop(), 5)
+            async with asyncio.timeout(5):
+                await app.stop()
         await worker.stop()
 
 

@@ -35,6 +35,8 @@ Keep = Callable[[Sequence[Held]], Awaitable[None]]
 Put = Callable[[Sequence[Pair]], Awaitable[None]]
 PIECE: Final = 500
 """So many payloads are read without a break: some 10 ms."""
+MOST_KEPT: Final = 500_000
+"""Bytes of a refused payload that are kept: encrypted and packed it must fit a record of the shelter's topic."""
 COPY_DIFFERS: Final = "copy_differs"
 """The code of an answer about a scan whose id came before with other words."""
 
@@ -279,6 +281,8 @@ class Intake:
     def sealed(self, receipt: Receipt, payload: Any, reason: str, raw_code: str) -> Held:
         """A report for the quarantine; what it says may be personal, so it is encrypted."""
         plain = payload if isinstance(payload, bytes) else _bytes(payload)
+        if len(plain) > MOST_KEPT:
+            plain = _bytes({"too_large_to_keep": f"{len(plain)} bytes"})
         source = Source(receipt.carrier, receipt.door, reason, receipt.received_at)
         return sealed(self._vault, source, plain, raw_code)
 

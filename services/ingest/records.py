@@ -4,6 +4,7 @@ Of what a sandbox key reports nothing is kept, so there is nothing that it could
 its business. A door reads by the records of its caller and cannot reach others.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final, Protocol
@@ -12,7 +13,6 @@ from buuta.model.times import iso_text
 from buuta.storage.vault import Vault
 from buuta.telemetry.clock import now_ms
 from services.ingest.domain.manifest import Manifest
-from services.ingest.domain.personal import shown
 from services.ingest.quarantine import held
 from services.ingest.quarantine.held import Wanted
 from services.ingest.registry import manifests, shippers
@@ -83,11 +83,11 @@ class RealRecords:
         ]  # fmt: skip
 
     async def reports(self, carrier: str, code: str, after: int) -> Sequence[dict[str, Any]]:
-        """Reports that wait for a code, decrypted."""
+        """Reports that wait for a code, decrypted one by one beside the event loop."""
         wanted = Wanted(carrier, held.hash_named(self._vault, code))
         return [
             {"number": each.number, "door": each.door, "received_at": each.received_at.isoformat(),
-             "report": shown(each.opened(self._vault))}
+             "report": await asyncio.to_thread(each.readable, self._vault)}
             for each in await held.waiting(self._pool, wanted, after)
         ]  # fmt: skip
 

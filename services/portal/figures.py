@@ -167,7 +167,8 @@ async def opened(settings: PortalSettings, silence: Silence) -> AsyncIterator[Fi
         yield Figures(pool, settings.figures_seconds, silence)
     finally:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(pool.close(), 3)
+            async with asyncio.timeout(3):
+                await pool.close()
         pool.terminate()
 
 

@@ -59,9 +59,7 @@ class LiveBoard:
         """The next version that differs from `seen`, or an empty text after a quiet while."""
         async with self._changed:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(
-                    self._changed.wait_for(lambda: self._versions.get(key) not in (None, seen)),
-                    HEARTBEAT_SECONDS,
-                )
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await self._changed.wait_for(lambda: self._versions.get(key) not in (None, seen))
                 return self._versions[key]
         return ""

@@ -85,6 +85,28 @@ async def test_what_waits_in_quarantine_is_the_carriers_own_and_without_personal
     assert (await ask(door, "/v1/quarantine/odd")).json() == []
 
 
+async def test_a_page_of_reports_ends_at_its_bytes_and_one_that_does_not_open_is_told_alone(
+    door: Door, pool: Any
+) -> None:
+    """The guard over every test holds the event loop to its limit meanwhile."""
+    wide = {**GHN, "Type": "switch_status", "Status": "handed_over", "x": [[0]] * 30_000}
+    for _ in range(20):
+        assert (await door.webhook("ghn", json=wide)).status_code == 200
+    seen, after = list[int](), 0
+    while page := (await ask(door, "/v1/quarantine/handed_over", after=str(after))).json():
+        assert len(page) < 20
+        seen += [report["number"] for report in page]
+        after = seen[-1]
+    assert len(seen) == len(set(seen)) == 20
+    await pool.execute(
+        "update quarantine set payload = set_byte(payload, 40, get_byte(payload, 40) # 1) where id = $1",
+        seen[0],
+    )
+    page = (await ask(door, "/v1/quarantine/handed_over")).json()
+    assert page[0]["report"].startswith("(cannot be read")
+    assert json.loads(page[1]["report"])["OrderCode"] == "Z82BS"
+
+
 @pytest.mark.parametrize("carrier", ["vnp", "ghn"])
 @pytest.mark.parametrize("right", ["number", "code", "occurred_at"])
 async def test_a_misspelt_item_shows_nobody_what_it_says_in_private(

@@ -82,6 +82,13 @@ def test_the_demo_plays_in_communes_that_exist() -> None:
         assert not any(character.isdigit() for character in unit_name(province))
 
 
+def test_no_wait_swallows_a_cancellation() -> None:
+    """`asyncio.wait_for` of Python 3.11 does, where what it waits for ends in the same turn: `asyncio.timeout`."""
+    for folder in ("buuta", "services"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert "asyncio.wait_for(" not in path.read_text(encoding="utf-8"), path
+
+
 def test_files_stay_small() -> None:
     for folder in ("buuta", "services"):
         for path in (ROOT / folder).rglob("*.py"):

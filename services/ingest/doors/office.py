@@ -3,6 +3,7 @@
 How many messages would go only the command says: it asks the notifier's rules, which no other service knows.
 """
 
+import asyncio
 from typing import Annotated, Any, Final, Self
 
 import structlog
@@ -17,7 +18,6 @@ from buuta.web.guarded import guarded
 from buuta.web.guessing import KEYS, Guesses, Holders
 from buuta.web.parameters import CarrierQuery, CodeQuery, Cursor, Plain, RecordPath
 from buuta.web.problems import Problem, problems
-from services.ingest.domain.personal import shown
 from services.ingest.domain.recipe import CodeRow
 from services.ingest.intake import RecipeBook
 from services.ingest.quarantine import desk, held
@@ -167,10 +167,10 @@ def router(office: Office) -> APIRouter:
         if found is None:
             raise Problem(404, "report_unknown", "there is no report of this number")
         log.info("quarantine_shown", number=number, operator=name)
-        said = shown(found.opened(office.vault))
+        said = await asyncio.to_thread(found.readable, office.vault)
+        code = found.readable_code(office.vault)
         return JSONResponse(
-            _plain(found)
-            | {"state": found.state, "why": found.why, "report": said, "code": found.raw_code(office.vault)}
+            _plain(found) | {"state": found.state, "why": found.why, "report": said, "code": code}
         )
 
     @routes.post("/map", summary="Map a code, and send on what waited for it", responses=ERRORS)

@@ -15,6 +15,7 @@ from buuta.storage.background import Fault
 from buuta.storage.set_aside import Aside
 from buuta.storage.vault import Place, Vault
 from buuta.telemetry import metrics
+from services.ingest.domain.personal import shown
 from services.ingest.domain.recipe import CodeRow, Recipe
 
 HOLD: Final = """
@@ -31,10 +32,16 @@ where state = 'waiting' group by 1, 2
 """
 CODES: Final = "select id, sealed_as, carrier, code from quarantine where id = any($1)"
 COLUMNS: Final = "id, carrier, door, reason, sealed_as, code, payload, received_at, state, why"
+PAGE_BYTES: Final = 1_000_000
+"""A page ends at so many encrypted bytes, too; it has one report at least."""
 WAITING: Final = f"""
-select {COLUMNS} from quarantine
-where state = 'waiting' and ($1::text is null or carrier = $1) and ($2::bytea is null or code_hash = $2)
-  and ($3::bigint is null or id = $3) and id > $4 order by id limit $5
+select {COLUMNS} from (
+  select *, row_number() over by_id as place, sum(octet_length(payload)) over by_id as so_far from (
+    select * from quarantine
+    where state = 'waiting' and ($1::text is null or carrier = $1) and ($2::bytea is null or code_hash = $2)
+      and ($3::bigint is null or id = $3) and id > $4 order by id limit $5) as page
+  window by_id as (order by id)) as measured
+where place = 1 or so_far <= {PAGE_BYTES} order by id
 """  # noqa: S608 - names of our own
 ONE: Final = f"select {COLUMNS} from quarantine where id = $1"  # noqa: S608
 SETTLE: Final = """
@@ -168,6 +175,20 @@ class HeldReport:
             Unopenable: another master key, or bytes that were changed or moved.
         """
         return vault.open_directly(_place("payload", self.sealed_as, self.carrier), self.payload)
+
+    def readable(self, vault: Vault) -> str:
+        """What it says, as it may be shown; of one that does not open, that it does not."""
+        try:
+            return shown(self.opened(vault))
+        except Unopenable as why:
+            return f"(cannot be read: {why})"
+
+    def readable_code(self, vault: Vault) -> str | None:
+        """The code as it came; None where it does not open."""
+        try:
+            return self.raw_code(vault)
+        except Unopenable:
+            return None
 
     def raw_code(self, vault: Vault) -> str:
         """The code as it came; nothing where it has none.

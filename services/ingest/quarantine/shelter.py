@@ -81,7 +81,8 @@ class Shelter:
     async def _turn(self) -> None:
         with contextlib.suppress(TimeoutError):
             # A consumer costs some 100 ms of this process: not more often than it is of use.
-            await asyncio.wait_for(self._used.wait(), LOOK_SECONDS)
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._used.wait()
         try:
             while await self.collect():
                 self._used.clear()

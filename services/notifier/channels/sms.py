@@ -103,7 +103,8 @@ class SmsChannel:
     async def stop(self) -> None:
         """Unbind."""
         with contextlib.suppress(TimeoutError, OSError):
-            await asyncio.wait_for(self._esme.stop(), 3)
+            async with asyncio.timeout(3):
+                await self._esme.stop()
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
