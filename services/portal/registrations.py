@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -42,9 +42,12 @@ LOCK_ONE: Final = (
 )
 LOCK_SAME: Final = f"""
 select {COLUMNS} from registrations where shipper = $1 and number = $2 and (owner = $3 or carrier = $4)
-order by withdrawn, carrier <> $4, registration_id limit 1 for update
+order by withdrawn or registered_at < $5, carrier <> $4, registration_id limit 1 for update
 """  # noqa: S608 - names from this file
-ALL_OF: Final = f"select {COLUMNS} from registrations where owner = $1 and number = $2 for update"  # noqa: S608
+ALL_OF: Final = f"""
+select {COLUMNS} from registrations where owner = $1 and number = $2 and registered_at >= $3 for update
+"""  # noqa: S608
+"""Those of the parcel that a number has now; nothing moves a registration of one before it into this one."""
 WRITE: Final = f"""
 insert into registrations ({COLUMNS})
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
@@ -70,7 +73,9 @@ class Registrar:
         self._limits = Limits(vault, settings)
 
     async def register(self, con: Any, shipper: str, new: NewParcel, now_ms: int) -> Registered:
-        """Register a parcel; one that was withdrawn comes back with the next version.
+        """Register a parcel; one that was withdrawn, or was of the number's parcel before, comes back.
+
+        Only so can one be of another parcel than before: its shipper says anew who is told, and where to.
 
         Raises:
             Problem: 404 for a carrier that we do not know, 409 for a parcel that is registered, or by too many;
@@ -80,16 +85,19 @@ class Registrar:
         if owner is None:
             raise Problem(404, "carrier_unknown", "no carrier has this code; GET /v1/carriers lists them")
         parcel = await standing.place(con, owner, new.number, self._gap_ms, now_ms)
-        same = await con.fetchrow(LOCK_SAME, shipper, new.number, owner, new.carrier)
-        if same is not None and not same["withdrawn"]:
+        same = await con.fetchrow(LOCK_SAME, shipper, new.number, owner, new.carrier, parcel.since)
+        if same is not None and not same["withdrawn"] and not _is_past(parcel, same):
             raise Problem(
                 409, "already_registered",
                 f"this parcel is registered: change it by PATCH /v1/parcels/{same['registration_id']}",
             )  # fmt: skip
         row: dict[str, Any] = dict(same) if same is not None else {
-            "registration_id": uuid.uuid4(), "shipper": shipper,
-            "number": new.number, "version": 0, "registered_at": now_ms,
+            "registration_id": uuid.uuid4(), "shipper": shipper, "number": new.number,
+            "version": 0, "registered_at": now_ms, "person_hash": None,
         }  # fmt: skip
+        before = row["person_hash"]
+        if _is_past(parcel, row):
+            row["registered_at"] = now_ms
         destination = new.destination
         row |= {
             "owner": owner,
@@ -102,9 +110,11 @@ class Registrar:
         }
         row["destination"] = await self._sealed(con, row, destination)
         await self._seal(con, row, new.recipient)
-        registered = await self._write(con, parcel, row, now_ms)
+        registered = await self._write(con, parcel, row)
         await self._limits.room(con, parcel, registered.standing)
         await self._limits.count(con, Written(shipper, registered, new.recipient), now_ms)
+        if before not in (None, row["person_hash"]):
+            await contacts.forget_unused(con, before)
         return registered
 
     async def change(
@@ -113,11 +123,16 @@ class Registrar:
         """Change what the request names.
 
         Raises:
-            Problem: 404 where this shipper has no such registration, 409 where it was withdrawn.
+            Problem: 404 where this shipper has no such registration, 409 where it was withdrawn or its parcel ended
+                so long ago that the number is free for another one.
         """
         parcel, row = await self._mine(con, shipper, registration_id, now_ms)
         if row["withdrawn"]:
             raise Problem(409, "withdrawn", "this registration was withdrawn; register the parcel again")
+        if _is_past(parcel, row):
+            raise Problem(
+                409, "parcel_ended", "that parcel has ended; register anew if the number is used again"
+            )
         before = row["person_hash"]
         if change.recipient is not None:
             await self._seal(con, row, change.recipient)
@@ -128,7 +143,7 @@ class Registrar:
             row["promised_at"] = _ms(change.promised_at)
         if change.service is not None:
             row["service"] = change.service
-        registered = await self._write(con, parcel, row, now_ms)
+        registered = await self._write(con, parcel, row)
         await self._limits.count(con, Written(shipper, registered, change.recipient), now_ms)
         if before != row["person_hash"]:
             await contacts.forget_unused(con, before)
@@ -145,7 +160,7 @@ class Registrar:
             return shown(row, await standing.is_behind(con, registration_id))
         before = row["person_hash"]
         row |= {"withdrawn": True, "contacts": None, "person_hash": None, "destination": None}
-        registered = await self._write(con, parcel, row, now_ms)
+        registered = await self._write(con, parcel, row)
         await contacts.forget_unused(con, before)
         return registered
 
@@ -160,7 +175,7 @@ class Registrar:
             raise BadItem("name_unknown", f"there is no carrier {carrier!r}, or no shipper {shipper!r}")
         parcel = await standing.place(con, owner, number, self._gap_ms, now_ms)
         await standing.name(con, parcel, shipper, now_ms)
-        return await self._follow(con, parcel, now_ms)
+        return await self._follow(con, parcel)
 
     async def follow_namings(self, pool: Any) -> bool:
         """Let registrations follow the shippers that carriers named; returns whether there may be more."""
@@ -177,17 +192,16 @@ class Registrar:
         return bool(waiting)
 
     async def _apply(self, con: Any, named: Any) -> None:
-        now = now_ms()
-        parcel = await standing.place(con, named["owner"], named["number"], self._gap_ms, now)
-        await self._follow(con, parcel, now)
+        parcel = await standing.place(con, named["owner"], named["number"], self._gap_ms, now_ms())
+        await self._follow(con, parcel)
         await standing.applied(con, named)
 
-    async def _follow(self, con: Any, parcel: Parcel, now_ms: int) -> int:
+    async def _follow(self, con: Any, parcel: Parcel) -> int:
         """Write a next version of every registration whose confirmation has changed; returns how many."""
         changed = 0
-        for row in await con.fetch(ALL_OF, parcel.owner, parcel.number):
+        for row in await con.fetch(ALL_OF, parcel.owner, parcel.number, parcel.since):
             if row["confirmed"] != await standing.is_confirmed(con, parcel, row):
-                await self._write(con, parcel, dict(row), now_ms)
+                await self._write(con, parcel, dict(row))
                 changed += 1
         return changed
 
@@ -218,11 +232,11 @@ class Registrar:
         row |= {"person_hash": person, "contacts": sealed, "language": contact.language,
                 "channels": contact.channels}  # fmt: skip
 
-    async def _write(self, con: Any, parcel: Parcel, row: dict[str, Any], now_ms: int) -> Registered:
+    async def _write(self, con: Any, parcel: Parcel, row: dict[str, Any]) -> Registered:
+        """Write the next version, of the parcel that its registration was made for, whenever that was."""
         row["version"] += 1
-        row["confirmed"] = await standing.is_confirmed(con, parcel, row)
-        if row["registered_at"] < parcel.since:
-            row["registered_at"] = now_ms
+        if not _is_past(parcel, row):
+            row["confirmed"] = await standing.is_confirmed(con, parcel, row)
         await con.execute(WRITE, *(row[name.strip()] for name in COLUMNS.split(",")))
         await standing.rank(con, parcel)
         key = _key(row)
@@ -232,7 +246,7 @@ class Registrar:
             "province": row["province"], "commune": row["commune"],
             "promised_at": row["promised_at"], "language": row["language"],
             "channels": row.get("channels", []), "withdrawn": row["withdrawn"],
-            "registered_at": now_ms, "service": row["service"], "confirmed": row["confirmed"],
+            "registered_at": row["registered_at"], "service": row["service"], "confirmed": row["confirmed"],
         }  # fmt: skip
         value = self._codec.encode("ParcelRegistration", event)
         await outbox.put(con, self._topic, key.encode(), value)
@@ -246,6 +260,11 @@ def shown(row: dict[str, Any], is_behind: bool) -> Registered:  # noqa: FBT001 -
         version=row["version"], withdrawn=row["withdrawn"], standing=standing_of(row["confirmed"], is_behind),
         tracking_page=f"/t/{row['carrier']}/{row['number']}",
     )  # fmt: skip
+
+
+def _is_past(parcel: Parcel, row: Mapping[str, Any]) -> bool:
+    """Whether a registration was made for a parcel that the number had before this one."""
+    return bool(row["registered_at"] < parcel.since)
 
 
 def _key(row: dict[str, Any]) -> str:
