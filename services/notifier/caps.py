@@ -1,12 +1,14 @@
-"""Caps: how much one recipient, one parcel and one shipper may be told in a time; more is held back and kept.
+"""Caps: how much one recipient and one shipper, of one parcel and in all, may be told in a time; more is held back.
 
-Counted by the time at which the milestones were made, so that the same records come to the same whenever they are
-read.
+What is held back is kept. What one shipper calls for uses up nothing of another's: a message that several call for
+waits only where each of them has had too much. Counted by the time at which the milestones were made, so that the
+same records come to the same whenever they are read.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from buuta.storage import windows
 from buuta.storage.windows import Window, window
@@ -20,16 +22,28 @@ class Cap(NamedTuple):
     """The most messages of one subject in a window of so many hours; `what` is the reason that is noted."""
 
     what: str
-    subject: str
+    subjects: Callable[[Queued], Sequence[str | bytes]]
     hours: int
     setting: str
 
 
+def _recipient(message: Queued) -> Sequence[bytes]:
+    return [message.recipient_hash]
+
+
+def _shippers(message: Queued) -> Sequence[str]:
+    return message.shippers
+
+
+def _shippers_of_parcel(message: Queued) -> Sequence[str]:
+    return [f"{message.parcel_key} {shipper}" for shipper in message.shippers]
+
+
 CAPS: Final = (
-    Cap("recipient_hour", "recipient_hash", 1, "recipient_messages_per_hour"),
-    Cap("recipient_day", "recipient_hash", 24, "recipient_messages_per_day"),
-    Cap("parcel_day", "parcel_key", 24, "parcel_messages_per_day"),
-    Cap("shipper_hour", "shipper", 1, "shipper_messages_per_hour"),
+    Cap("recipient_hour", _recipient, 1, "recipient_messages_per_hour"),
+    Cap("recipient_day", _recipient, 24, "recipient_messages_per_day"),
+    Cap("parcel_day", _shippers_of_parcel, 24, "parcel_messages_per_day"),
+    Cap("shipper_hour", _shippers, 1, "shipper_messages_per_hour"),
 )
 
 
@@ -37,27 +51,38 @@ class Caps:
     """Holds messages that were just queued to the caps of the settings."""
 
     def __init__(self, settings: NotifierSettings) -> None:
-        self._most = {f"message_{cap.what}": getattr(settings, cap.setting) for cap in CAPS}
+        self._most: Mapping[str, int] = {cap.what: getattr(settings, cap.setting) for cap in CAPS}
 
     async def hold_back(self, con: Any, queued: Sequence[Queued], at_ms: int) -> None:
         """Count messages, in their order, and hold back those that are too many, in the transaction of `con`."""
         counts = Counter(each for message in queued for each in _windows(message, at_ms))
         totals = await windows.take(con, counts)
         before = Counter({each: totals[each] - count for each, count in counts.items()})
-        held = defaultdict[str, list[Any]](list)
+        held = defaultdict[str, list[UUID]](list)
         for message in queued:
             before.update(_windows(message, at_ms))
-            full = [each for each in _windows(message, at_ms) if before[each] > self._most[each.what]]
-            if full:
-                held[full[0].what.removeprefix("message_")].append(message.message_id)
+            reason = self._too_much(message, at_ms, before)
+            if reason is not None:
+                held[reason].append(message.message_id)
         for reason, ids in held.items():
             await storage.hold(con, ids, reason)
             metrics.NOTIFIER_HELD.labels(reason).inc(len(ids))
         await windows.drop_ended(con, at_ms)
 
+    def _too_much(self, message: Queued, at_ms: int, counts: Mapping[Window, int]) -> str | None:
+        """The first cap that a message is beyond for everybody whom it counts for."""
+        for cap in CAPS:
+            own = [counts[each] for each in _windows_of(cap, message, at_ms)]
+            if own and min(own) > self._most[cap.what]:
+                return cap.what
+        return None
+
 
 def _windows(message: Queued, at_ms: int) -> Iterator[Window]:
     for cap in CAPS:
-        subject = getattr(message, cap.subject)
-        if subject is not None:
-            yield window(f"message_{cap.what}", subject, at_ms, cap.hours)
+        yield from _windows_of(cap, message, at_ms)
+
+
+def _windows_of(cap: Cap, message: Queued, at_ms: int) -> Iterator[Window]:
+    for subject in cap.subjects(message):
+        yield window(f"message_{cap.what}", subject, at_ms, cap.hours)

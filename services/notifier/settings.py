@@ -39,7 +39,9 @@ class NotifierSettings(SharedSettings):
         100, ge=1, description="Messages to one phone or e-mail in a day; more are held back."
     )
     parcel_messages_per_day: int = Field(
-        100, ge=1, description="Messages about one parcel in a day, to whomever; more are held back."
+        100,
+        ge=1,
+        description="Messages about one parcel in a day for one shipper's registration; more are held back.",
     )
     shipper_messages_per_hour: int = Field(
         100_000,

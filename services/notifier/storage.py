@@ -26,7 +26,8 @@ set state = 'queued', milestone = excluded.milestone, registration_id = excluded
 where messages.state = 'withdrawn'
   and (excluded.milestone->>'sequence')::int > (messages.milestone->>'sequence')::int
 returning message_id, parcel_key, recipient_hash,
-  (select shipper from registrations r where r.registration_id = messages.registration_id) as shipper
+  array(select distinct shipper from registrations r
+    where r.registration_id = any (messages.registration_id || messages.further)) as shippers
 """
 """A message that was withdrawn before it left can be called for again, but not by an older record."""
 JOIN_IN: Final = """
@@ -112,12 +113,12 @@ LEFT_AT_ONCE: Final = 500
 
 
 class Queued(NamedTuple):
-    """A message that was just queued, as caps look at it; nobody knows the shipper of what was erased."""
+    """A message that was just queued, as caps look at it; the shippers who call for it, but for erased ones."""
 
     message_id: UUID
     parcel_key: str
     recipient_hash: bytes
-    shipper: str | None
+    shippers: Sequence[str]
 
 
 @dataclass(frozen=True)

@@ -43,14 +43,18 @@ LIMITS: Final = {
     ),
     "recipient": Limit(
         1, "recipient_registrations_per_hour",
-        "this recipient was registered {most} times in this hour, the most there may be",
+        "you registered this recipient {most} times in this hour, the most there may be",
+    ),
+    "recipient_changes": Limit(
+        DAY_HOURS, "recipient_changes_per_day",
+        "this registration's recipient was named anew {most} times today, the most there may be",
     ),
     "unconfirmed": Limit(
         DAY_HOURS, "unconfirmed_per_day",
         "you registered {most} parcels today that others registered before you; ask the carrier to confirm you",
     ),
 }  # fmt: skip
-"""By what is counted; a shipper's own, a registration's, and those of a recipient whoever registers them."""
+"""By what is counted: always a shipper's own, so that what one does refuses nothing to another."""
 
 
 class Limits:
@@ -96,9 +100,11 @@ class Limits:
         if written.registered.standing is Standing.UNCONFIRMED and written.registered.version == 1:
             subjects.append(("unconfirmed", written.shipper))
         if written.recipient is not None:
+            if written.registered.version > 1:
+                subjects.append(("recipient_changes", written.registered.registration_id))
             addresses = {"sms": written.recipient.phone, "email": written.recipient.email}
             subjects += [
-                ("recipient", recipient_hash(self._vault, channel, address))
+                ("recipient", recipient_hash(self._vault, channel, address) + written.shipper.encode())
                 for channel, address in addresses.items()
                 if address
             ]

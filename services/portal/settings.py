@@ -43,9 +43,14 @@ class PortalSettings(SharedSettings):
         50_000, ge=1, description="Registrations and changes of one shipper in an hour."
     )
     recipient_registrations_per_hour: int = Field(
-        30, ge=1, description="Registrations in an hour that name one phone or e-mail, whoever makes them."
+        30, ge=1, description="Registrations of one shipper in an hour that name one phone or e-mail."
     )
     changes_per_day: int = Field(50, ge=1, description="Versions of one registration in a day.")
+    recipient_changes_per_day: int = Field(
+        5,
+        ge=1,
+        description="Versions of one registration in a day that name a recipient after the first one.",
+    )
     figures_pool: int = Field(
         3, ge=2, le=50, description="Connections that figures are read on, beside those of everything else."
     )

@@ -217,6 +217,21 @@ async def test_what_is_too_much_for_recipient_parcel_or_shipper_is_held_back_and
     assert {row["provider_code"] for row in rows if row["state"] == "held"} == {reason}
 
 
+@pytest.mark.parametrize("limit", ["parcel_messages_per_day", "shipper_messages_per_hour"])
+async def test_what_one_shop_calls_for_holds_back_nothing_of_anothers(
+    settings: SharedSettings, pool: Any, vault: Vault, limit: str
+) -> None:
+    """Nor what both call for, which counts for both."""
+    loud = str(await registered(pool, vault, "loud", Contact(LAN.phone, None, "vi")))
+    for part in range(5):
+        await plan(pool, vault, *news(5, registration_id=loud)[part : part + 1], **{limit: 3})
+    assert await states(pool) == ["queued"] * 3 + ["held"] * 2
+    both = {"registration_id": loud, "also_registered": [str(REGISTRATION)]}
+    await plan(pool, vault, milestone("held", sequence=6, **both), **{limit: 3})
+    await plan(pool, vault, milestone(sequence=7), **{limit: 3})
+    assert await states(pool) == ["queued"] * 3 + ["held"] * 2 + ["queued"] * 2
+
+
 async def test_an_operator_sees_what_is_held_back_and_lets_it_go(
     settings: SharedSettings, pool: Any, vault: Vault
 ) -> None:

@@ -26,7 +26,7 @@ from tests.waiting import until
 PARCEL: dict[str, Any] = {"carrier": "ghn", "number": "Z82BS"}
 LIMITS: dict[str, Any] = {
     "parcel_registrations": 2, "unconfirmed_per_day": 2, "recipient_registrations_per_hour": 3,
-    "changes_per_day": 4,
+    "changes_per_day": 4, "recipient_changes_per_day": 2,
 }  # fmt: skip
 
 
@@ -145,18 +145,31 @@ async def test_registrations_without_the_carriers_word_are_few_by_parcel_and_by_
     assert (await shops.register("greedy", number="MINE1")).status_code == 201
 
 
-async def test_a_recipient_is_registered_only_so_often_whoever_does_it(shops: Shops, pool: Any) -> None:
+async def test_a_recipient_is_registered_only_so_often_by_a_shop_and_no_other_shop_is_refused(
+    shops: Shops, pool: Any
+) -> None:
     victim = {"phone": "+84912345678"}
-    made = [("shop", "V01"), ("other", "V02"), *(("shop", f"V{place}") for place in range(10, 20))]
     answers = await asyncio.gather(
-        *(shops.register(shop, number=number, recipient=victim) for shop, number in made)
+        *(shops.register("shop", number=f"V{place}", recipient=victim) for place in range(10, 22))
     )
     assert sorted(each.status_code for each in answers) == [201] * 3 + [429] * 9
+    assert (await shops.register("other", number="V22", recipient=victim)).status_code == 201
     assert "912345678" not in repr([dict(row) for row in await pool.fetch("select * from window_counts")])
     own = await shops.register("shop")
     path = f"/v1/parcels/{own.json()['registration_id']}"
     assert (await shops.ask("shop", "PATCH", path, {"recipient": victim})).status_code == 429
     assert (await shops.ask("shop", "DELETE", path)).status_code == 200, "to withdraw is always possible"
+
+
+async def test_a_registrations_recipient_is_named_anew_only_so_often(shops: Shops) -> None:
+    path = f"/v1/parcels/{(await shops.register('shop')).json()['registration_id']}"
+    change = {"recipient": {"phone": "+84912345678"}}
+    assert (await shops.ask("shop", "PATCH", path, change)).status_code == 200
+    assert (await shops.ask("shop", "DELETE", path)).status_code == 200
+    assert (await shops.register("shop")).status_code == 201, "the second: by another way"
+    change = {"recipient": {"phone": "+84912345678", "email": "lan@example.vn"}}
+    assert (await shops.ask("shop", "PATCH", path, change)).status_code == 429
+    assert (await shops.register("other")).status_code == 201
 
 
 async def test_a_registration_is_changed_only_so_often(shops: Shops) -> None:
