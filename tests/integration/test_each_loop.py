@@ -517,10 +517,10 @@ async def of_namings(on: Ground) -> None:
     )
     follow = Registrar._follow
 
-    async def followed(registrar: Registrar, con: Any, parcel: Any, now: int) -> int:
+    async def followed(registrar: Registrar, con: Any, parcel: Any) -> int:
         if parcel.number == f"N{on.bad}":
             raise ValueError("a fault of ours")
-        return await follow(registrar, con, parcel, now)
+        return await follow(registrar, con, parcel)
 
     on.patch.setattr(Registrar, "_follow", followed)
     registrar = Registrar(on.vault, Codec(), PortalSettings(**on.settings.model_dump()))
