@@ -15,7 +15,7 @@ ALWAYS: Final = {
 """Headers of every answer; what a route says itself takes precedence."""
 
 
-def closing_problem(status: int, code: str, detail: str) -> bytes:
+def closing_problem(code: str, status: int, detail: str) -> bytes:
     """A whole answer that is a problem document (RFC 9457), and the last one of its connection."""
     said = {"type": "about:blank", "title": code.replace("_", " "), "status": status, "code": code}
     body = json.dumps({**said, "detail": detail}).encode()

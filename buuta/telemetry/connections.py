@@ -5,18 +5,24 @@ body that goes on behind its answer, a reader that does not read.
 """
 
 import asyncio
-from collections import Counter
 from typing import Any, ClassVar, Final
 
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from buuta.model.networks import Network, is_among, plain, senders_of
 from buuta.telemetry import metrics
 from buuta.telemetry.answers import closing_problem
+from buuta.telemetry.turns import Crowd, Reading
 
 MOST_CONNECTIONS: Final = 2_000
 MOST_OF_ONE: Final = 500
 """Connections of a process, and of one sender's addresses; trusted proxies are many in one."""
+MOST_WAITING: Final = 8
+MOST_AT_ONCE: Final = 2_000
+"""Pipelined requests that wait behind one of their connection; requests under way or waiting in a process."""
+PIECE_BYTES: Final = 32 * 1024
+"""What is parsed of a connection before the others have their turn."""
 MOST_URL_BYTES: Final = 8 * 1024
 MOST_HEADERS: Final = 100
 MOST_HEAD_BYTES: Final = 32 * 1024
@@ -30,6 +36,10 @@ REFUSALS: Final = {
     "url_too_long": (414, f"the URL has more than {MOST_URL_BYTES} bytes"),
     "headers_too_large": (431, f"send at most {MOST_HEADERS} headers, in all {MOST_HEAD_BYTES} bytes"),
     "head_too_slow": (408, f"the headers took longer than {HEAD_SECONDS:g} s"),
+    "too_many_pipelined": (
+        429,
+        f"let at most {MOST_WAITING} requests of a connection wait; send the rest again",
+    ),
     "request_malformed": (400, "this is no HTTP request"),
 }
 
@@ -47,8 +57,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     trusted: ClassVar[tuple[Network, ...]] = ()
     """Networks of proxies, which have as many connections as they like."""
-    of_one: ClassVar[Counter[str]] = Counter()
-    """Connections by sender."""
+    crowd: ClassVar[Crowd] = Crowd()
+    """What it shares with the other connections of its listener."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -57,6 +67,10 @@ class LimitedProtocol(HttpToolsProtocol):
         self._headers = self._header_bytes = 0
         self._code = "request_malformed"
         self._refused = False
+        self._owed: str | None = None
+        self._unparsed = b""
+        self._counted = 0
+        self._active: Any = None
         self._sender = ""
         self._timer: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
@@ -64,13 +78,14 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Take a connection, unless there are too many."""
         super().connection_made(transport)
+        self.flow = Reading(transport, self._has_enough)
         address = ""
         if self.client is not None:
             address = plain(self.client[0])
             self.client = address, self.client[1]
         self._sender = senders_of(address)[0]
-        self.of_one[self._sender] += 1
-        crowded = self.of_one[self._sender] > MOST_OF_ONE and not is_among(address, self.trusted)
+        self.crowd.of_one[self._sender] += 1
+        crowded = self.crowd.of_one[self._sender] > MOST_OF_ONE and not is_among(address, self.trusted)
         if crowded or len(self.connections) > MOST_CONNECTIONS:
             metrics.HTTP_REFUSED.labels("connections").inc()
             transport.abort()
@@ -81,15 +96,40 @@ class LimitedProtocol(HttpToolsProtocol):
         """Forget the connection."""
         self._rest()
         self._end_unread()
-        self.of_one[self._sender] -= 1
-        if self.of_one[self._sender] <= 0:
-            del self.of_one[self._sender]
+        self.crowd.of_one[self._sender] -= 1
+        if self.crowd.of_one[self._sender] <= 0:
+            del self.crowd.of_one[self._sender]
+        self._unparsed = b""
+        self.pipeline.clear()
+        self._recount()
+        self._end_active()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take some bytes; what is no body is counted from its first byte on, whatever it consists of."""
+        """Take some bytes, and parse as much of them as is this connection's turn."""
         if self._refused:
             return
+        is_behind = bool(self._unparsed)
+        self._unparsed += data
+        if not is_behind:
+            self._parse_a_piece()
+
+    def _parse_a_piece(self) -> None:
+        if self._refused or self.transport.is_closing():
+            return
+        piece, self._unparsed = self._unparsed[:PIECE_BYTES], self._unparsed[PIECE_BYTES:]
+        self._parse(piece)
+        if self._unparsed:
+            self.flow.pause_reading()
+            self.loop.call_soon(self._parse_a_piece)
+        elif self.cycle is None or len(self.cycle.body) <= HIGH_WATER_LIMIT:
+            self.flow.resume_reading()
+
+    def _has_enough(self) -> bool:
+        return bool(self._unparsed or self.pipeline) or self.transport.is_closing()
+
+    def _parse(self, data: bytes) -> None:
+        """Parse; what is no body is counted from its first byte on, whatever it consists of."""
         if self._in_head and self._timer is None:
             self._await_head()
         self._head_bytes += len(data)
@@ -98,7 +138,11 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refuse("headers_too_large")
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
+        """Begin a request, unless too many wait already."""
+        if self._is_answering():
+            at_once = len(self.tasks) + self.crowd.waiting
+            if len(self.pipeline) >= MOST_WAITING or at_once >= MOST_AT_ONCE:
+                raise self._beyond("too_many_pipelined")
         super().on_message_begin()
         self._in_head, self._headers, self._header_bytes = True, 0, 0
 
@@ -119,10 +163,29 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole: its time is over."""
-        self._in_head, self._head_bytes = False, 0
-        self._rest()
         self.scope["headers"] = list(self.headers)
         super().on_headers_complete()
+        self._in_head, self._head_bytes = False, 0
+        self._rest()
+        self._recount()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._active = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _is_answering(self) -> bool:
+        active = self._active
+        return active is not None and not active.response_complete and not active.disconnected
+
+    def _end_active(self) -> None:
+        """Tell the application that nobody waits for its answer any more."""
+        if self._is_answering():
+            self._active.disconnected = True
+            self._active.message_event.set()
+
+    def _recount(self) -> None:
+        self.crowd.waiting += len(self.pipeline) - self._counted
+        self._counted = len(self.pipeline)
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
@@ -139,7 +202,10 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """An answer was given; what still comes of the body is thrown away, for a moment."""
         super().on_response_complete()
-        if self.cycle.response_complete and self.cycle.more_body and not self.transport.is_closing():
+        self._recount()
+        if self._refused:
+            self._say_refusal()
+        elif self.cycle.response_complete and self.cycle.more_body and not self.transport.is_closing():
             self._rest()
             self._timer = self.loop.call_later(REST_SECONDS, self.transport.abort)
 
@@ -175,14 +241,35 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def _refuse(self, code: str) -> None:
-        """Say what is wrong with the head as a problem document, and end the connection once that can be read."""
+        """Take nothing more, and say why once the answers under way are given."""
         metrics.HTTP_REFUSED.labels(code).inc()
-        self._refused = True
+        self._refused, self._unparsed, self._owed = True, b"", code
+        self._rest()
+        if not self._in_head:
+            self._drop_unfinished()
+        self._say_refusal()
+
+    def _drop_unfinished(self) -> None:
+        """Forget the request whose body is broken; where its answer has begun, nothing can be said any more."""
+        if self.cycle.response_started:
+            self._owed = None
+        if self.cycle is self._active:
+            self._end_active()
+        else:
+            self.pipeline.popleft()
+            self._recount()
+
+    def _say_refusal(self) -> None:
+        """Say as a problem document what is wrong, and end the connection once that can be read."""
+        if self._is_answering() or self.transport.is_closing():
+            return
+        if self._owed is not None:
+            self.transport.write(closing_problem(self._owed, *REFUSALS[self._owed]))
+            self._owed = None
+        self.transport.write_eof()
+        self.flow.resume_reading()
         self._rest()
         self._timer = self.loop.call_later(REST_SECONDS, self.transport.abort)
-        status, detail = REFUSALS[code]
-        self.transport.write(closing_problem(status, code, detail))
-        self.transport.write_eof()
 
     def _await_head(self) -> None:
         self._rest()
@@ -204,6 +291,6 @@ def limited(proxies: tuple[Network, ...]) -> type[LimitedProtocol]:
 
     class Limited(LimitedProtocol):
         trusted = proxies
-        of_one: ClassVar[Counter[str]] = Counter()
+        crowd = Crowd()
 
     return Limited

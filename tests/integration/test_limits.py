@@ -189,3 +189,20 @@ async def test_one_address_does_not_take_all_connections(stack: Stack) -> None:
     for _, writer in opened:
         writer.close()
     await asyncio.gather(*asking, return_exceptions=True)
+
+
+async def test_pipelined_requests_take_neither_memory_nor_the_turn_of_others(stack: Stack) -> None:
+    port = stack.ports["portal"]
+    many = head("GET", "/v1/carriers") * 20_000
+    with little_memory(stack, "portal"):
+        opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(12)]
+        for _, writer in opened:
+            writer.write(many)
+        started = time.monotonic()
+        assert b" 200 " in await answer_to(port, head("GET", "/v1/carriers"), nothing())
+        assert time.monotonic() - started < 2, "others are served meanwhile"
+        for reader, writer in opened:
+            async with asyncio.timeout(60):
+                with contextlib.suppress(ConnectionError):
+                    assert b"HTTP/1.1 429 " in await reader.read()
+            writer.close()

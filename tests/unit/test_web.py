@@ -6,22 +6,14 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from starlette.requests import Request
-from uvicorn.server import ServerState
 
-from buuta.errors import Stop
-from buuta.model.networks import is_among, read_networks, senders_of
 from buuta.settings import SharedSettings
-from buuta.telemetry import connections
-from buuta.telemetry.answers import ALWAYS
 from buuta.telemetry.service import http
 from buuta.web import problems
 from buuta.web.bodies import DEEPEST, parse_json, read_body
-from buuta.web.edge import edge_app
-from buuta.web.guessing import address_of
 from buuta.web.limits import HttpLimits, Limited
 from buuta.web.problems import Problem
 
@@ -128,141 +120,3 @@ def test_json_nests_no_deeper_than_64_levels(depth: int, opens: bytes, closes: b
 
 def test_many_shallow_values_are_not_deep() -> None:
     assert len(parse_json(b"[" + b"[1]," * 5000 + b"[1]]")) == 5001
-
-
-def edge() -> FastAPI:
-    """An app that tells who asks, and one route of which breaks."""
-    app = edge_app("x", "y", HttpLimits(body_bytes=1_000_000))
-
-    @app.api_route("/who", methods=["GET", "POST"])
-    async def who(request: Request) -> dict[str, str | None]:
-        await request.body()
-        return {"address": address_of(request), "key": request.headers.get("authorization")}
-
-    @app.get("/broken")
-    async def broken() -> None:
-        raise RuntimeError
-
-    return app
-
-
-async def heard(port: int, said: bytes, host: str = "127.0.0.1") -> bytes:
-    """All that a server answers until it closes."""
-    reader, writer = await asyncio.open_connection(host, port)
-    writer.write(said)
-    async with asyncio.timeout(20):
-        answer = await reader.read()
-    writer.close()
-    return answer
-
-
-WHO = b"GET /who HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-
-
-@pytest.mark.parametrize(
-    ("said", "status"),
-    [
-        (WHO, 200),
-        (WHO.replace(b"/who", b"/none"), 404),
-        (WHO.replace(b"/who", b"/broken"), 500),
-        (b"this is no HTTP\r\n\r\n", 400),
-        (WHO.replace(b"/who", b"/" + b"a" * 9_000), 414),
-        (WHO.replace(b"Host", b"x: 1\r\n" * 101 + b"Host"), 431),
-        (b"GET /who HTTP/1.1\r\n", 408),
-    ],
-)
-async def test_every_answer_has_the_headers_of_every_answer(
-    said: bytes, status: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.5)
-    async with http(edge(), SharedSettings(operations_port=0)) as port:
-        answer = await heard(port, said)
-    assert answer.startswith(b"HTTP/1.1 %d " % status)
-    assert [name for name, value in ALWAYS.items() if b"%b: %b\r\n" % (name, value) not in answer] == []
-
-
-@pytest.mark.parametrize(
-    ("listens", "asks", "is_called"),
-    [
-        ("127.0.0.1", "127.0.0.1", b"127.0.0.1"), ("::1", "::1", b"::1"),
-        ("::", "::1", b"::1"), ("::", "127.0.0.1", b"127.0.0.1"),
-    ],
-)  # fmt: skip
-async def test_a_service_listens_on_addresses_of_both_versions(
-    listens: str, asks: str, is_called: bytes
-) -> None:
-    settings = SharedSettings(operations_port=0, operations_host=listens)
-    async with http(edge(), settings) as port:
-        assert b'"address":"%b"' % is_called in await heard(port, WHO, asks)
-
-
-async def test_a_place_where_nothing_can_listen_is_named() -> None:
-    with pytest.raises(Stop, match="cannot listen on host '2001:db8::1', port 0"):
-        async with http(edge(), SharedSettings(operations_port=0, operations_host="2001:db8::1")):
-            pass
-
-
-@pytest.mark.parametrize("network", ["203.0.113.0/24", "::ffff:203.0.113.0/120"])
-def test_an_ipv4_address_is_one_however_it_is_written(network: str) -> None:
-    networks = read_networks(network)
-    for address in ("203.0.113.9", "::ffff:203.0.113.9", "::ffff:cb00:7109"):
-        assert is_among(address, networks)
-        assert senders_of(address) == ("203.0.113.9/32", "203.0.113.0/24")
-    assert not is_among("::ffff:203.0.114.9", networks)
-    assert not is_among("::203.0.113.9", networks)
-
-
-async def test_an_ipv6_subscriber_has_as_many_connections_as_one_address() -> None:
-    class Transport:
-        aborted = False
-
-        def __init__(self, host: str) -> None:
-            self.host = host
-
-        def get_extra_info(self, name: str) -> Any:
-            return {"peername": (self.host, 1), "sockname": ("::1", 80)}.get(name)
-
-        def abort(self) -> None:
-            self.aborted = True
-
-    kind, state = connections.limited(()), ServerState()
-
-    def made(host: str) -> bool:
-        protocol = kind(uvicorn.Config(edge()), state, {})
-        transport = Transport(host)
-        protocol.connection_made(transport)
-        protocol._rest()
-        return not transport.aborted
-
-    taken = [made(f"2001:db8::{number:x}") for number in range(connections.MOST_OF_ONE + 2)]
-    assert sum(taken) == connections.MOST_OF_ONE
-    assert made("2001:db8:0:1::1"), "others are not concerned"
-
-
-CHUNKED = (
-    b"POST /who HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Forwarded-For: 198.51.100.9\r\n"
-    b"Transfer-Encoding: chunked\r\n\r\n"
-)
-
-
-async def behind_a_body(trailers: bytes) -> bytes:
-    settings = SharedSettings(operations_port=0, trusted_proxies="127.0.0.0/8")
-    async with http(edge(), settings) as port:
-        return await heard(port, CHUNKED + b"2\r\nab\r\n0\r\n" + trailers)
-
-
-async def test_what_stands_behind_a_body_is_no_header() -> None:
-    answer = await behind_a_body(
-        b"X-Forwarded-For: 1.2.3.4\r\nAuthorization: Bearer x\r\nExpect: 100-continue\r\n\r\n"
-    )
-    assert answer.startswith(b"HTTP/1.1 200 ")
-    assert answer.endswith(b'{"address":"198.51.100.9","key":null}')
-
-
-@pytest.mark.parametrize(
-    "trailers",
-    [b"x: 1\r\n" * 101 + b"\r\n", b"x: " + b"a" * 33_000 + b"\r\n\r\n", b"x: " + b"a" * 200_000],
-    ids=["many", "long", "endless"],
-)
-async def test_what_stands_behind_a_body_is_limited_with_the_head(trailers: bytes) -> None:
-    assert (await behind_a_body(trailers)).startswith(b"HTTP/1.1 431 ")
