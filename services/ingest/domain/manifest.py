@@ -20,7 +20,7 @@ def _number(raw: str) -> str:
         raise ValueError(str(bad)) from None
 
 
-ID: Final = rf"{NO_TELEPHONE}(?=\D*+\d|[A-Z]{{1,8}}\Z)[A-Za-z0-9_./-]{{1,60}}"
+ID: Final = rf"{NO_TELEPHONE}(?=[^0-9]*+[0-9]|[A-Z]{{1,8}}\Z)[A-Za-z0-9_./-]{{1,60}}"
 """An id of papers, with a digit or else a few capitals: what no name and no telephone number fits."""
 
 

@@ -17,7 +17,7 @@ MARK: Final = "urn:buuta:mark:"
 MARK_DIGITS: Final = 32
 PLAIN_ID: Final = re.compile(
     r"urn:uuid:[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|urn:buuta:event:[0-9a-f]{32}"
-    r"|ni:///sha-256;[0-9A-Fa-f]{64}\?ver=CBV2\.\d"
+    r"|ni:///sha-256;[0-9A-Fa-f]{64}\?ver=CBV2\.[0-9]"
 )
 """Ids that hold nothing but a number made by chance, or the hash of the event."""
 UNLISTED: Final = "unlisted"
