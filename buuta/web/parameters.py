@@ -4,15 +4,13 @@ Every text that reaches PostgreSQL or a path has an alphabet, or at least no NUL
 has a range in which all arithmetic that follows stays possible.
 """
 
-from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, Field
 
 from buuta.errors import BadItem
 from buuta.model.identifiers import CARRIER, normalise_number
-from buuta.model.times import EARLIEST, LATEST
 
 PLAIN: Final = r"^[^\x00-\x1f\x7f]*$"
 """Any text but control characters, among them NUL, which PostgreSQL cannot hold."""
@@ -43,13 +41,6 @@ def tracking_number(raw: str) -> str:
         raise ValueError(str(bad)) from None
 
 
-def _in_range(moment: datetime) -> datetime:
-    if not EARLIEST <= moment < LATEST:
-        raise ValueError(f"the year must lie in {EARLIEST.year} to {LATEST.year - 1}")
-    return moment
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
 Plain = Annotated[str, Field(min_length=1, max_length=100, pattern=PLAIN)]
 Carrier = Annotated[str, Field(max_length=20), AfterValidator(carrier_code)]
 Number = Annotated[str, Field(max_length=100), AfterValidator(tracking_number)]

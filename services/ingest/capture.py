@@ -36,6 +36,7 @@ FORMAT: Final = "epcis"
 SLICE: Final = 5_000
 """So many scans are written in one transaction."""
 TRIES: Final = 10
+MOST_ERRORS: Final = 100
 MOST_WARNINGS: Final = 100
 Admit = Callable[[int], None]
 """Takes so many scans from a key's limits; raises Problem where they are beyond."""
@@ -71,6 +72,13 @@ class Job:
     counts: Counter[str] = field(default_factory=Counter)
     begun_at: int = field(default_factory=now_ms)
     id: uuid.UUID = field(default_factory=uuid.uuid4)
+
+    @property
+    def errors(self) -> Sequence[Wrong]:
+        """What is kept of what is wrong: the first, and how many more there are."""
+        kept, more = self.wrong[:MOST_ERRORS], self.wrong[MOST_ERRORS:]
+        told = f"and {len(more)} more events are wrong, from here on"
+        return [*kept, *(Wrong(each.place, "more_errors", told) for each in more[:1])]
 
     @property
     def success(self) -> bool:

@@ -201,7 +201,7 @@ async def keep_changes(con: Any, carrier: str, told: Iterable[Change]) -> None:
 
 async def keep_job(con: Any, whose: Whose, job: Any) -> None:
     """Note what became of a document."""
-    errors, warnings = (json.dumps([vars(each) for each in found]) for found in (job.wrong, job.warnings))
+    errors, warnings = (json.dumps([vars(each) for each in found]) for found in (job.errors, job.warnings))
     values = (job.id, *whose, job.behaviour, job.success, job.events, errors, warnings, job.begun_at)
     await con.execute(KEEP_JOB, *values)
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from buuta.settings import SharedSettings
+from services.ingest.capture import MOST_ERRORS
 from services.ingest.domain.epcis import document_of
 from services.ingest.storage import Carrier
 from tests.integration.command import buuta
@@ -311,3 +312,15 @@ async def test_a_check_takes_a_document_apart(settings: SharedSettings, folder: 
     assert "AAA1" in ran.said
     assert "BBB2" in ran.said
     assert "urn:post:bizstep:odd" in ran.said
+
+
+async def test_of_a_document_of_wrong_events_alone_the_first_errors_are_kept_and_the_rest_counted(
+    door: Door, key: str, pool: Any
+) -> None:
+    """Jobs are listed a hundred at once, so that what each holds has an end; all that was refused is set aside."""
+    found = await job(door, key, *[0] * 500)
+    assert len(found["errors"]) == MOST_ERRORS + 1
+    last = found["errors"][-1]
+    assert (last["code"], last["event"]) == ("more_errors", MOST_ERRORS)
+    assert f"{500 - MOST_ERRORS} more" in last["detail"]
+    assert (found["success"], await pool.fetchval("select count(*) from quarantine")) == (False, 500)

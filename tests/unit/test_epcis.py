@@ -7,6 +7,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from buuta.errors import BadItem
 from buuta.model.statuses import OffsetSource
@@ -185,6 +186,54 @@ def test_an_event_with_all_that_the_standard_has_is_read() -> None:
         "certificationInfo": "https://accreditation-council.example.org/certificate/1", "shop:x": {"y": [1]},
     }  # fmt: skip
     assert read_event(whole, PREFIXES).event_id == whole["eventID"]
+
+
+@pytest.mark.parametrize(
+    ("context", "says"),
+    [
+        ([GS1, {"p": "urn:" + "x" * 500}], "at most 500 characters"),
+        ([GS1, {"p": {"@id": "urn:" + "x" * 500}}], "at most 500 characters"),
+        ([GS1, {f"p{n}": "urn:x:" for n in range(101)}], "at most 100 terms"),
+        ([GS1, *({f"p{n}": "urn:x:"} for n in range(200))], "at most 100 parts"),
+        ([GS1] * 200, "at most 100 parts"),
+    ],
+)
+def test_a_context_that_would_grow_is_refused(context: Any, says: str) -> None:
+    """What a prefix stands for is written out for every field that has it."""
+    with pytest.raises(BadItem, match=says):
+        prefixes(context)
+    with pytest.raises(BadItem, match=says):
+        read_event({**EVENT, "@context": context}, PREFIXES)
+
+
+def test_of_an_event_the_standards_own_fields_alone_are_kept() -> None:
+    others = {f"shop:{n}": "x" for n in range(150)}
+    event = read_event({**EVENT, **others}, prefixes(DOCUMENT["@context"]))
+    assert (event.model_extra, "shop" in repr(event)) == (None, False)
+
+
+MANY: Final = 50_000
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"bizTransactionList": [{}] * MANY}, {"sourceList": [0] * MANY}, {"destinationList": [{}] * MANY},
+        {"quantityList": [{}] * MANY}, {"epcList": [0] * MANY}, {"inputEPCList": ["x"] * MANY},
+        {"certificationInfo": [0] * MANY}, {"sensorElementList": [{}] * MANY},
+        {"sensorElementList": [{"sensorReport": [0] * MANY}]}, {"persistentDisposition": {"set": [0] * MANY}},
+        {"errorDeclaration": {f"x{n}": 0 for n in range(MANY)}},
+        {"persistentDisposition": {f"x{n}": 0 for n in range(MANY)}},
+        {"bizTransactionList": [{f"x{n}": 0 for n in range(MANY)}]},
+    ],
+    ids=lambda change: next(iter(change)),
+)  # fmt: skip
+def test_what_is_wrong_very_often_is_not_looked_for_to_the_end(change: dict[str, Any]) -> None:
+    """pydantic collects every error before it says one, and nothing else runs meanwhile."""
+    with pytest.raises(BadItem) as told:
+        read_event({**EVENT, **change}, PREFIXES)
+    assert isinstance(told.value.__context__, ValidationError)
+    assert told.value.__context__.error_count() < 10
 
 
 def test_prefixes_are_resolved_offline_and_others_fields_are_let_be() -> None:

@@ -3,12 +3,17 @@
 from typing import Any, Final
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from buuta.errors import BadItem
 from services.ingest.domain.entry import Entry, Standing, read_entry
+from services.ingest.domain.facility import Facility
 from services.ingest.domain.habit import Habit, is_silent
+from services.ingest.domain.item import ScanItem
 from services.ingest.domain.manifest import Manifest
+from services.ingest.doors.office import Again, Chosen, Dropped, Meaning
+from services.ingest.doors.shippers import Sender
+from services.portal.domain.registration import NewParcel, ParcelChange, Recipient
 
 FORMATS: Final = ("buuta", "ghn")
 LINE: Final = {
@@ -68,6 +73,14 @@ def test_a_manifest_counts_pieces_or_names_them() -> None:
         ({"pieces": 1, "until": "2026-11-25T00:00:00+07:00"}, "until lies after"),
         ({"pieces": 1, "until": "2026-12-25T00:00:00+07:00"}, "seven days"), ({"pieces": 0}, "pieces"),
         ({"numbers": ["?"]}, "3 to 50"), ({"pieces": 1, "since": "2026-11-25T00:00:00"}, "since"),
+        ({"pieces": 1, "since": 0, "until": 1}, "ISO 8601 text"),
+        ({"pieces": 1, "since": "1700000000", "until": "1700000001"}, "ISO 8601 text"),
+        ({"pieces": 1, "since": "0001-01-01T00:00:00+14:00", "until": "0001-01-05T00:00:00+14:00"}, "2000"),
+        ({"pieces": 1, "since": "9999-12-30T00:00:00-14:00", "until": "9999-12-31T23:59:59-14:00"}, "2000"),
+        ({"pieces": 1, "code": "Nguyễn Văn An"}, "code table"),
+        ({"pieces": 1, "code": "x 0987654321"}, "code table"),
+        ({"pieces": 1, "manifest": "Nguyen.Van.An-0912345678"}, "no telephone number"),
+        ({"pieces": 1, "manifest": "Nguyen.Van.An"}, "no telephone number"),
         ({"pieces": 1, "code": "\x00"}, "code"), ({"pieces": 1, "manifest": "a b"}, "manifest"),
     ],
 )  # fmt: skip
@@ -82,3 +95,38 @@ def test_the_id_of_a_manifest_is_no_name_and_no_telephone(named: str) -> None:
     assert Manifest.model_validate({"manifest": "2026/M-1", **times}).manifest == "2026/M-1"
     with pytest.raises(ValidationError):
         Manifest.model_validate({"manifest": named, **times})
+
+
+@pytest.mark.parametrize("name", ["M", "2026/M-1", "2026-11-25-01", "202611250001", "M-2026-11-25-01"])
+def test_the_id_of_a_manifest_is_the_carriers_own(name: str) -> None:
+    assert Manifest(manifest=name, pieces=1, **SPAN).manifest == name
+
+
+MODELS: Final = (
+    Manifest, Entry, Facility, Sender, Meaning, Chosen, Again, Dropped, NewParcel, ParcelChange, Recipient,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_an_object_of_very_many_fields_is_refused_once_and_not_field_by_field(
+    model: type[BaseModel],
+) -> None:
+    with pytest.raises(ValidationError, match="has more than 200 fields") as told:
+        model.model_validate({f"x{n}": 0 for n in range(20_000)})
+    assert told.value.error_count() == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "given"),
+    [
+        (Manifest, {"manifest": "M1", **SPAN, "numbers": ["-"] * 20_000}),
+        (Entry, {"code": "vnp", "name": "V", "service_levels": "x " * 20_000}),
+        (ScanItem, {"number": "Z82BS", "code": "x", "occurred_at": "x", "proof_links": "a " * 20_000}),
+    ],
+)
+def test_a_list_that_is_wrong_is_refused_at_its_first_wrong_entry(
+    model: type[BaseModel], given: Any
+) -> None:
+    with pytest.raises(ValidationError) as told:
+        model.model_validate(given)
+    assert told.value.error_count() == 1

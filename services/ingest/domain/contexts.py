@@ -1,6 +1,6 @@
 """JSON-LD contexts, resolved offline: GS1's own are known by their addresses, and nothing is fetched."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from buuta.errors import BadItem
@@ -20,15 +20,19 @@ PREFIXES: Final[Mapping[str, str]] = {
     "gs1": "https://ref.gs1.org/voc/",
 }
 """What GS1's own context defines."""
+MOST_PARTS: Final = 100
+MOST_TERMS: Final = 100
+LONGEST_MEANING: Final = 500
+"""Characters, as in any URI of an event: what a prefix stands for is written once for each field that has it."""
 
 
 def prefixes(context: Any) -> Mapping[str, str]:
     """What the prefixes of a `@context` stand for.
 
     Raises:
-        BadItem: GS1's own context is not among it, or one that is not known here.
+        BadItem: GS1's own context is not among it, or one that is not known here, or it is larger than may be.
     """
-    parts = context if isinstance(context, list) else [context]
+    parts = _parts(context)
     remote = [part for part in parts if isinstance(part, str)]
     if any(part not in CONTEXTS for part in remote):
         raise BadItem(
@@ -42,15 +46,38 @@ def prefixes(context: Any) -> Mapping[str, str]:
 
 
 def own_prefixes(context: Any) -> dict[str, str]:
-    """What a context says itself of prefixes."""
-    parts = context if isinstance(context, list) else [context]
+    """What a context says itself of prefixes.
+
+    Raises:
+        BadItem: it has more parts or terms than may be, or one stands for more than a URI is long.
+    """
     own: dict[str, str] = {}
-    for part in parts:
-        for name, meaning in part.items() if isinstance(part, Mapping) else ():
+    defining = [part for part in _parts(context) if isinstance(part, Mapping)]
+    if sum(map(len, defining)) > MOST_TERMS:
+        raise _too_large(f"a context defines at most {MOST_TERMS} terms")
+    for part in defining:
+        for name, meaning in part.items():
             uri = meaning.get("@id") if isinstance(meaning, Mapping) else meaning
             if isinstance(uri, str):
-                own[str(name)] = uri
+                own[str(name)] = _short(uri)
     return own
+
+
+def _parts(context: Any) -> Sequence[Any]:
+    parts = context if isinstance(context, list) else [context]
+    if len(parts) > MOST_PARTS:
+        raise _too_large(f"a context has at most {MOST_PARTS} parts")
+    return parts
+
+
+def _short(uri: str) -> str:
+    if len(uri) > LONGEST_MEANING:
+        raise _too_large(f"a prefix stands for at most {LONGEST_MEANING} characters")
+    return uri
+
+
+def _too_large(why: str) -> BadItem:
+    return BadItem("context_too_large", why, "@context")
 
 
 def expanded(text: str, known: Mapping[str, str]) -> str:

@@ -5,9 +5,10 @@ from enum import StrEnum
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, FailFast, Field, ValidationError
 
 from buuta.errors import BadItem, shown_place
+from buuta.model.bounded import Bounded
 from buuta.model.identifiers import CARRIER, SHARED
 from buuta.model.statuses import Service
 
@@ -35,7 +36,7 @@ def _levels(raw: Any) -> Any:
 Text = Annotated[Annotated[str, Field(max_length=200)] | None, BeforeValidator(lambda raw: raw or None)]
 
 
-class Entry(BaseModel):
+class Entry(Bounded):
     """A line of the register. `contact_role` is whom to call, by role and not by name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
@@ -47,7 +48,7 @@ class Entry(BaseModel):
     licence: Text = None
     contact_role: Text = None
     time_zone: Annotated[str, AfterValidator(_zone)] = "Asia/Ho_Chi_Minh"
-    service_levels: Annotated[list[Service], BeforeValidator(_levels)] = []
+    service_levels: Annotated[list[Service], FailFast(), BeforeValidator(_levels)] = Field([])
     is_post: bool = False
     status: Standing = Standing.ACTIVE
 

@@ -9,8 +9,10 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from buuta.errors import BadItem, shown_name, shown_place
+from buuta.model.bounded import MOST_FIELDS
 from services.ingest.domain.contexts import GS1, expanded, own_prefixes, prefixes
 from services.ingest.domain.epcis_parts import (
+    FEW,
     Action,
     BizStep,
     BizTransaction,
@@ -29,13 +31,12 @@ from services.ingest.domain.epcis_parts import (
 )
 
 EXTENSION: Final = "urn:buuta:ext:"
-MOST_FIELDS: Final = 200
 
 
 class Event(BaseModel):
-    """An event as the schema wants it. Fields of others' namespaces may be there, and are not kept."""
+    """An event as the schema wants it, of the standard's own fields and ours."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     type: Literal[
         "ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent", "AssociationEvent"
@@ -51,19 +52,19 @@ class Event(BaseModel):
     epcs: Uris | None = Field(None, alias="epcList")
     parent: Uri | None = Field(None, alias="parentID")
     children: Uris | None = Field(None, alias="childEPCs")
-    quantities: list[Quantity] | None = Field(None, alias="quantityList")
-    child_quantities: list[Quantity] | None = Field(None, alias="childQuantityList")
-    sensors: list[SensorElement] | None = Field(None, alias="sensorElementList")
-    transactions: list[BizTransaction] | None = Field(None, alias="bizTransactionList")
-    sources: list[Source] | None = Field(None, alias="sourceList")
-    destinations: list[Destination] | None = Field(None, alias="destinationList")
+    quantities: Annotated[list[Quantity], FEW] | None = Field(None, alias="quantityList")
+    child_quantities: Annotated[list[Quantity], FEW] | None = Field(None, alias="childQuantityList")
+    sensors: Annotated[list[SensorElement], FEW] | None = Field(None, alias="sensorElementList")
+    transactions: Annotated[list[BizTransaction], FEW] | None = Field(None, alias="bizTransactionList")
+    sources: Annotated[list[Source], FEW] | None = Field(None, alias="sourceList")
+    destinations: Annotated[list[Destination], FEW] | None = Field(None, alias="destinationList")
     persistent: PersistentDisposition | None = Field(None, alias="persistentDisposition")
     recorded_at: Moment | None = Field(None, alias="recordTime")
     certification: Uri | Uris | None = Field(None, alias="certificationInfo")
     inputs: Uris | None = Field(None, alias="inputEPCList")
     outputs: Uris | None = Field(None, alias="outputEPCList")
-    input_quantities: list[Quantity] | None = Field(None, alias="inputQuantityList")
-    output_quantities: list[Quantity] | None = Field(None, alias="outputQuantityList")
+    input_quantities: Annotated[list[Quantity], FEW] | None = Field(None, alias="inputQuantityList")
+    output_quantities: Annotated[list[Quantity], FEW] | None = Field(None, alias="outputQuantityList")
     transformation: Uri | None = Field(None, alias="transformationID")
     ilmd: dict[str, Any] | None = None
     error: ErrorDeclaration | None = Field(None, alias="errorDeclaration")
@@ -114,7 +115,8 @@ _WANTS: Final[Mapping[str, Callable[[Event], str | None]]] = {
     "TransactionEvent": _transaction,
     "TransformationEvent": _transformation,
 }
-KNOWN: Final = frozenset(field.alias or name for name, field in Event.model_fields.items()) | {"@context"}
+FIELDS: Final = frozenset(field.alias or name for name, field in Event.model_fields.items())
+KNOWN: Final = FIELDS | {"@context"}
 
 
 class Body(BaseModel):
@@ -208,19 +210,32 @@ def read_event(raw: Any, known: Mapping[str, str]) -> Event:
         raise BadItem("event_invalid", f"an event has at most {MOST_FIELDS} fields")
     if "@context" in raw:
         known = {**known, **own_prefixes(raw["@context"])}
-    fields = {expanded(str(name), known): value for name, value in raw.items()}
+    fields = _own_fields(raw, known)
     for name in ("bizStep", "disposition"):
         if isinstance(fields.get(name), str):
             fields[name] = expanded(fields[name], known)
-    unknown = sorted(name for name in fields if name not in KNOWN and ":" not in name)
-    if unknown:
-        raise BadItem(
-            "event_invalid", "no such field of EPCIS, and no URI of your own", shown_name(unknown[0])
-        )
     try:
         return Event.model_validate(fields)
     except ValidationError as wrong:
         raise _bad("event_invalid", wrong) from None
+
+
+def _own_fields(raw: Mapping[Any, Any], known: Mapping[str, str]) -> dict[str, Any]:
+    """The standard's fields and ours; those of others' namespaces may be there, and are not kept.
+
+    Raises:
+        BadItem: one is neither.
+    """
+    fields = {}
+    for short, value in raw.items():
+        name = expanded(str(short), known)
+        if name in FIELDS:
+            fields[name] = value
+        elif ":" not in name and name != "@context":
+            raise BadItem(
+                "event_invalid", "no such field of EPCIS, and no URI of your own", shown_name(name)
+            )
+    return fields
 
 
 def _bad(code: str, wrong: ValidationError) -> BadItem:

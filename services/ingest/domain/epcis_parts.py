@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from buuta.model.bounded import Bounded
 from services.ingest.domain.vocabulary import (
     BIZ_STEPS,
     DISPOSITIONS,
@@ -16,6 +17,8 @@ from services.ingest.domain.vocabulary import (
 
 CBV_URIS: Final = re.compile(r"(urn:epcglobal:cbv:|https?://(ref|ns)\.gs1\.org/cbv/)")
 MOST_OBJECTS: Final = 10_000
+FEW: Final = Field(max_length=MOST_OBJECTS, fail_fast=True)
+"""A list of so many, looked at as far as the first that is wrong: an error of each would take as long as all."""
 
 Uri = Annotated[str, Field(max_length=500, pattern=r"^[A-Za-z_][A-Za-z0-9+.-]*:[!-~]+$")]
 Moment = Annotated[
@@ -35,7 +38,7 @@ def _each_once(uris: list[str]) -> list[str]:
     return uris
 
 
-Uris = Annotated[list[Uri], Field(max_length=MOST_OBJECTS), AfterValidator(_each_once)]
+Uris = Annotated[list[Uri], FEW, AfterValidator(_each_once)]
 
 
 def _in_cbv(words: frozenset[str], value: str) -> str:
@@ -57,7 +60,7 @@ PartyType = Annotated[str, *_word(PARTY_TYPES)]
 TransactionType = Annotated[str, *_word(TRANSACTION_TYPES)]
 
 
-class Part(BaseModel):
+class Part(Bounded):
     """A part whose fields are all the standard's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -102,15 +105,15 @@ class Destination(Part):
 class PersistentDisposition(Part):
     """Dispositions that hold until they are taken away."""
 
-    set: list[Disposition] | None = None
-    unset: list[Disposition] | None = None
+    set: Annotated[list[Disposition], FEW] | None = None
+    unset: Annotated[list[Disposition], FEW] | None = None
 
 
 class SensorElement(BaseModel):
     """What sensors said: at least one report; what exactly is not read."""
 
     model_config = ConfigDict(frozen=True, strict=True)
-    reports: Annotated[list[dict[str, Any]], Field(alias="sensorReport", min_length=1)]
+    reports: Annotated[list[dict[str, Any]], FEW, Field(alias="sensorReport", min_length=1)]
 
 
 class ErrorDeclaration(Part):
@@ -118,4 +121,4 @@ class ErrorDeclaration(Part):
 
     declared_at: Moment = Field(alias="declarationTime")
     reason: ErrorReason | None = None
-    corrective: Uris = Field([], alias="correctiveEventIDs")
+    corrective: Uris | None = Field(None, alias="correctiveEventIDs")

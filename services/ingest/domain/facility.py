@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
 
 from buuta.errors import BadItem, shown_place
+from buuta.model.bounded import Bounded
 from buuta.model.identifiers import CODES, WANTED
 
 Empty = BeforeValidator(lambda raw: None if raw == "" else raw)
@@ -28,7 +29,7 @@ def _code(raw: str) -> str:
     return raw
 
 
-class Facility(BaseModel):
+class Facility(Bounded):
     """A line of the registry; without a province that of the commune is taken, and without a commune what became
     of `old_commune`, its code before 1 July 2025."""
 

@@ -7,6 +7,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
     ValidationError,
     field_validator,
@@ -73,7 +74,7 @@ class ScanItem(BaseModel):
     longitude: Annotated[float | None, Field(ge=-180, le=180, allow_inf_nan=False)] = None
     plus_code: Annotated[str | None, Field(max_length=20, pattern="^[0-9A-Za-z+]+$")] = None
     note: Annotated[str | None, Field(max_length=1000, description="What the courier wrote.")] = None
-    proof_links: Annotated[tuple[Link, ...], BeforeValidator(_links), Field(max_length=10)] = ()
+    proof_links: Annotated[tuple[Link, ...], FailFast(), BeforeValidator(_links), Field(max_length=10)] = ()
     corrects: Annotated[
         str | None, Field(pattern="^[0-9a-f]{32}$", description="The event id of your scan that was wrong.")
     ] = None

@@ -4,13 +4,16 @@ import re
 from datetime import datetime, timedelta
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from buuta.errors import BadItem
+from buuta.model.bounded import Bounded, Moment
 from buuta.model.identifiers import NO_TELEPHONE, normalise_number
+from services.ingest.domain.recipe import PERSONAL
 
 MOST_NUMBERS: Final = 20_000
 LONGEST: Final = timedelta(days=7)
+CODE: Final = re.compile(r"[A-Za-z0-9_ .:/-]{1,40}")
 
 
 def _number(raw: str) -> str:
@@ -33,10 +36,16 @@ def _id(raw: str) -> str:
     return raw
 
 
+def _code(raw: str) -> str:
+    if not CODE.fullmatch(raw) or PERSONAL.search(raw):
+        raise ValueError("must be a code of your code table: at most 40 letters, digits or _ . : / -")
+    return raw
+
+
 Number = Annotated[str, Field(max_length=60), AfterValidator(_number)]
 
 
-class Manifest(BaseModel):
+class Manifest(Bounded):
     """What was declared: pieces, by their numbers or by how many; with a code, only scans of that code count."""
 
     model_config = ConfigDict(extra="forbid")
@@ -50,11 +59,11 @@ class Manifest(BaseModel):
         ),
         AfterValidator(_id),
     ]
-    since: Annotated[AwareDatetime, Field(description="The pieces' scans happened from here on,")]
-    until: Annotated[AwareDatetime, Field(description="and before this: at most seven days.")]
+    since: Annotated[Moment, Field(description="The pieces' scans happened from here on,")]
+    until: Annotated[Moment, Field(description="and before this: at most seven days.")]
     pieces: Annotated[int | None, Field(ge=1, le=10_000_000, description="How many; or name them.")] = None
-    numbers: Annotated[list[Number], Field(max_length=MOST_NUMBERS)] = []
-    code: Annotated[str | None, Field(min_length=1, max_length=40, pattern=r"^[^\x00]+$")] = None
+    numbers: list[Number] = Field([], max_length=MOST_NUMBERS, fail_fast=True)
+    code: Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_code)] | None = None
 
     @model_validator(mode="after")
     def whole(self) -> Self:

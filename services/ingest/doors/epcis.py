@@ -3,7 +3,7 @@
 import asyncio
 import json
 import uuid
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
@@ -97,7 +97,7 @@ def router(gate: Gate, limits: Limits) -> APIRouter:
         """Your jobs, the latest first."""
         caller = await _caller(gate, request, Scope.REPORT)
         rows = await _jobs(gate, caller, per_page)
-        return JSONResponse([_said(row) for row in rows], headers=limits.headers)
+        return await asyncio.to_thread(_answer, rows, limits)
 
     @routes.get("/capture/{job_id}", summary="A capture job", responses=problems(401, 403, 404, 422, 503))
     async def job(request: Request, job_id: JobId) -> JSONResponse:
@@ -155,6 +155,11 @@ def _document(request: Request, body: bytes, most_events: int) -> Document:
     if len(read.events) > most_events:
         raise Problem(413, "too_many_events", f"send at most {most_events} events at once")
     return read
+
+
+def _answer(rows: Iterable[Any], limits: Limits) -> JSONResponse:
+    """Jobs as they are answered: beside the event loop, since each may have as many errors as are kept."""
+    return JSONResponse([_said(row) for row in rows], headers=limits.headers)
 
 
 def _said(row: Any) -> dict[str, Any]:

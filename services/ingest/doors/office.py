@@ -9,8 +9,9 @@ from typing import Annotated, Any, Final, Self
 import structlog
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from buuta.model.bounded import Bounded
 from buuta.model.statuses import DeliveryMode, Reason, Status
 from buuta.storage.vault import Vault
 from buuta.web.bearer import bearer_key, scheme
@@ -32,7 +33,7 @@ PAGES: Final = 20
 """So many pages of reports are read in a request."""
 
 
-class Meaning(BaseModel):
+class Meaning(Bounded):
     """What a raw code of a format means."""
 
     model_config = ConfigDict(extra="forbid")
@@ -46,7 +47,7 @@ class Meaning(BaseModel):
     dry_run: bool = False
 
 
-class Chosen(BaseModel):
+class Chosen(Bounded):
     """Which reports: of a carrier, with a code, or one by its number."""
 
     model_config = ConfigDict(extra="forbid")

@@ -7,10 +7,11 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from buuta.model.bounded import Moment
 from buuta.model.times import VIETNAM
 from buuta.web.bearer import scheme
 from buuta.web.guarded import guarded
-from buuta.web.parameters import CodePath, Cursor, Moment
+from buuta.web.parameters import CodePath, Cursor
 from buuta.web.problems import Problem, problems
 from services.ingest.domain.keys import Scope
 from services.ingest.doors.batch import NDJSON

@@ -5,8 +5,9 @@ from typing import Annotated
 import asyncpg
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from buuta.model.bounded import Bounded
 from buuta.web.bearer import scheme
 from buuta.web.guarded import guarded
 from buuta.web.parameters import NumberPath
@@ -15,7 +16,7 @@ from services.ingest.domain.keys import Scope
 from services.ingest.doors.gate import Gate
 
 
-class Sender(BaseModel):
+class Sender(Bounded):
     """Who sends a parcel."""
 
     model_config = ConfigDict(extra="forbid")

@@ -1,13 +1,11 @@
 """What a shipper sends to register a parcel, checked."""
 
 from collections.abc import Callable
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -16,11 +14,11 @@ from pydantic import (
 )
 
 from buuta.errors import BadItem
+from buuta.model.bounded import Bounded, Moment
 from buuta.model.checked import RULE_OF
 from buuta.model.contact_points import EMAIL, PHONE, is_email, is_phone, one_spelling
 from buuta.model.identifiers import CARRIER, CODES, normalise_number
 from buuta.model.statuses import Service
-from buuta.model.times import EARLIEST, LATEST
 
 
 def _number(raw: str) -> str:
@@ -28,12 +26,6 @@ def _number(raw: str) -> str:
         return normalise_number(raw)
     except BadItem as bad:
         raise ValueError(str(bad)) from None
-
-
-def _in_range(moment: datetime) -> datetime:
-    if not EARLIEST <= moment < LATEST:
-        raise ValueError("the year must lie in 2000 to 2099")
-    return moment
 
 
 def _says(fits: Callable[[str], object], sentence: str) -> BeforeValidator:
@@ -70,10 +62,9 @@ Commune = Annotated[
     Field(pattern=f"^{CODES['commune'].pattern}$", examples=["00070"]),
     _says(RULE_OF["commune"].fits, "a commune is its code of the Statistics Office, such as 00070"),
 ]
-Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
 
 
-class Recipient(BaseModel):
+class Recipient(Bounded):
     """Who is told; at least one of phone and e-mail. Encrypted before it is stored."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -90,7 +81,7 @@ class Recipient(BaseModel):
         return self
 
 
-class Destination(BaseModel):
+class Destination(Bounded):
     """Administrative unit since 1 July 2025, codes of the Statistics Office."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -116,7 +107,7 @@ class Destination(BaseModel):
         return self.model_dump(include={"digital_address", "latitude", "longitude"}, exclude_none=True)
 
 
-class NewParcel(BaseModel):
+class NewParcel(Bounded):
     """A parcel to be registered."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -129,7 +120,7 @@ class NewParcel(BaseModel):
     service: Annotated[Service | None, Field(description="What the sender paid for.")] = None
 
 
-class ParcelChange(BaseModel):
+class ParcelChange(Bounded):
     """What changes; fields that are left out stay."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
