@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import hypothesis
 import pytest
 import structlog
 
@@ -26,6 +27,10 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+# A busy machine is no slow code: what must be bounded is counted in steps, by tests of its own.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
+
 # faust and mode, at import and at shutdown, on a loop that pytest owns.
 warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"(faust|mode)\..*")
 
