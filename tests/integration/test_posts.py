@@ -144,7 +144,7 @@ async def test_a_carrier_with_s10_parcels_neither_becomes_nor_ceases_to_be_a_pos
         await report(settings, keys[code], *SENT)
         await tracked(settings, pool)
     else:
-        await pool.execute("insert into shippers (code, name, key_hash) values ('s', 's', 'x')")
+        await pool.execute("insert into shippers (code, name) values ('s', 's')")
         await pool.execute(
             "insert into registrations (registration_id, shipper, carrier, number, version, language, owner)"
             " values (gen_random_uuid(), 's', $1, $2, 1, 'vi', $1)", code, ITEM,
