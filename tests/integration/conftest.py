@@ -20,7 +20,9 @@ async def door(settings: SharedSettings, pool: Any) -> AsyncIterator[Door]:
         code: await add_carrier(pool, Carrier(code, code, format_name))
         for code, format_name in (("vnp", "buuta"), ("ghn", "ghn"), ("ghtk", "ghtk"))
     }
-    own = IngestSettings(**settings.model_dump() | {"ingest_body_bytes": 200_000, "ingest_items": 500})
+    # On a busy machine Kafka takes longer than a second, and what goes into the spool is not in the log yet.
+    limits = {"ingest_body_bytes": 200_000, "ingest_items": 500, "ingest_patience": 10.0}
+    own = IngestSettings(**settings.model_dump() | limits)
     async with wire(own) as (app, _):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:

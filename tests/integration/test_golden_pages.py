@@ -57,7 +57,7 @@ async def test_golden_pairs_reach_their_tracking_pages(
     ]
     scans = {pair.name: scan for pair in pairs if isinstance(scan := became(recipe, pair), Scan)}
     async with (
-        wire_ingest(IngestSettings(**settings.model_dump())) as (app, _),
+        wire_ingest(IngestSettings(**settings.model_dump() | {"ingest_patience": 10.0})) as (app, _),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ingest") as client,
     ):
         await until(lambda: ready(client), "ingest is ready")

@@ -35,7 +35,7 @@ async def keys(pool: Any) -> dict[str, str]:
 
 
 async def report(settings: SharedSettings, key: str, *items: dict[str, str]) -> None:
-    async with wire_ingest(IngestSettings(**settings.model_dump())) as (app, _):
+    async with wire_ingest(IngestSettings(**settings.model_dump() | {"ingest_patience": 10.0})) as (app, _):
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
             await until(lambda: ready(client), "ingest is ready")
@@ -115,7 +115,7 @@ async def test_each_post_reads_what_it_reported_itself(
     await report(settings, keys["vnpost"], *SENT)
     await tracked(settings, pool)
     async with (
-        wire_ingest(IngestSettings(**settings.model_dump())) as (app, _),
+        wire_ingest(IngestSettings(**settings.model_dump() | {"ingest_patience": 10.0})) as (app, _),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ingest") as client,
     ):
         for carrier, count in (("vnpost", 2), ("laopost", 0)):
