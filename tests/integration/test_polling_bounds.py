@@ -11,6 +11,7 @@ import pytest
 
 from buuta.settings import SharedSettings
 from buuta.storage.vault import Vault, read_master_key
+from services.ingest.domain.item import ScanItem
 from services.ingest.doors import polling
 from services.ingest.doors.polling import PollingDoor
 from services.ingest.storage import Carrier
@@ -118,6 +119,28 @@ async def test_an_answer_that_is_too_much_is_no_answer(
     await servers.carrier("odd", serve)
     await turn(door)
     assert says in await error(pool)
+
+
+@pytest.mark.parametrize("position", ["c\x00", "c\ud800"], ids=["NUL", "surrogate"])
+async def test_a_page_whose_position_cannot_be_kept_is_refused_before_it_is_taken(
+    door: PollingDoor, servers: Servers, settings: SharedSettings, pool: Any, position: str
+) -> None:
+    await servers.carrier("odd", answers(json.dumps({"items": [GOOD], "next": position}).encode()))
+    await turn(door)
+    assert "next must have at most 500 characters" in await error(pool)
+    assert (await log(settings), await pool.fetchval("select position from polls")) == ([], "")
+
+
+@pytest.mark.parametrize("odd", ["x\x00", "x\ud800", "x" * 100_000], ids=["NUL", "surrogate", "long"])
+async def test_what_cannot_be_kept_of_an_item_keeps_no_position_from_moving(
+    door: PollingDoor, servers: Servers, settings: SharedSettings, pool: Any, odd: str
+) -> None:
+    items = [{**GOOD, name: odd} for name in [*ScanItem.model_fields, odd]] + [odd, GOOD]
+    await servers.carrier("odd", answers(json.dumps({"items": items, "next": "2"}).encode()))
+    await turn(door)
+    assert await error(pool) == "None"
+    assert await pool.fetchval("select position from polls") == "2"
+    assert len(await log(settings)) == 1
 
 
 async def test_an_answer_that_is_packed_is_read(

@@ -30,11 +30,18 @@ def test_items_and_the_next_position_lie_where_the_recipe_says(answer: Any, page
         None, [], "x", {}, {"data": None}, {"data": {"events": {}}},
         {"data": {"events": [], "cursor": {"next": {}}}}, {"data": {"events": [], "cursor": {"next": True}}},
         {"data": {"events": [], "cursor": {"next": "x" * 501}}},
+        {"data": {"events": [], "cursor": {"next": 1.5}}},
     ],
 )  # fmt: skip
 def test_an_answer_of_another_shape_is_refused(answer: Any) -> None:
     with pytest.raises(BadItem):
         read_page(NESTED, answer)
+
+
+@pytest.mark.parametrize("position", ["c\x00", "\x00", "c\ud800", "\udfff2", "x" * 501])
+def test_a_position_that_cannot_be_kept_is_refused_with_its_page(position: str) -> None:
+    with pytest.raises(BadItem, match=r"data\.cursor\.next must have"):
+        read_page(NESTED, {"data": {"events": [1, 2], "cursor": {"next": position}}})
 
 
 @given(st.integers(1, 10_000), st.floats(1, 86_400), st.floats(0, 1))

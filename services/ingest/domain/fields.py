@@ -30,7 +30,7 @@ def text(payload: Mapping[str, Any], name: str, default: Any = REQUIRED, most: i
     if len(value) > most + SPACE if isinstance(value, str) else value.bit_length() > MOST_BITS:
         raise BadItem("field_too_long", f"{name} must have at most {most} characters", name)
     read = str(value).strip()
-    if len(read) > most or "\x00" in read or not _is_unicode(read):
+    if len(read) > most or not is_storable(read):
         raise BadItem(
             "field_not_storable",
             f"{name} must have at most {most} characters, without NUL and without lone surrogates",
@@ -57,7 +57,10 @@ def code(field: str, read: str | None) -> str | None:
     return read or None
 
 
-def _is_unicode(read: str) -> bool:
+def is_storable(read: str) -> bool:
+    """Whether UTF-8 and PostgreSQL can write a text: it has no NUL and no lone surrogate."""
+    if "\x00" in read:
+        return False
     try:
         read.encode()
     except UnicodeEncodeError:

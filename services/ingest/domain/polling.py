@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from buuta.errors import BadItem
-from services.ingest.domain.fields import at
+from services.ingest.domain.fields import at, is_storable
 
 LONGEST_PAUSE: Final = 900.0
 LONGEST_POSITION: Final = 500
@@ -50,13 +50,21 @@ def read_page(polling: Polling, answer: Any) -> Page:
     position = at(answer, polling.next)
     if position is None or position == "":
         return Page(items, None)
-    if (
-        not isinstance(position, str | int)
-        or isinstance(position, bool)
-        or len(str(position)) > LONGEST_POSITION
-    ):
-        raise BadItem("answer_invalid", f"the answer's {polling.next} is no text or number")
-    return Page(items, str(position))
+    return Page(items, _position(polling, position))
+
+
+def _position(polling: Polling, position: Any) -> str:
+    """The position as text that can be kept: a page whose position cannot would be taken again for ever."""
+    if isinstance(position, bool) or not isinstance(position, str | int):
+        raise BadItem("answer_invalid", f"the answer's {polling.next} is no text or whole number")
+    read = str(position)
+    if len(read) > LONGEST_POSITION or not is_storable(read):
+        raise BadItem(
+            "answer_invalid",
+            f"the answer's {polling.next} must have at most {LONGEST_POSITION} characters, without NUL and without "
+            "lone surrogates",
+        )
+    return read
 
 
 def pause(failures: int, every: float, asked: float | None, chance: float) -> float:
