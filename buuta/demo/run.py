@@ -1,7 +1,6 @@
 """`buuta demo`: start everything, play the day, show it, reconcile."""
 
 import asyncio
-import contextlib
 import json
 import signal
 import time
@@ -18,6 +17,7 @@ from buuta.demo.journeys import Day
 from buuta.demo.play import Ledger, Play
 from buuta.demo.reconcile import COUNTS, Reconciliation, reconcile, settle
 from buuta.demo.stack import Stack, running
+from buuta.telemetry.ending import end
 
 console: Final = Console(stderr=True)
 
@@ -42,9 +42,7 @@ async def demo(duration: float | None, rate: float, seed: int, as_json: bool) ->
         await play.run(rate, stop)
         console.print("Waiting until all is told …")
         await settle(stack, play.ledger)
-        showing.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await showing
+        await end(showing)
         result = await reconcile(stack, play.ledger)
     _report(result, as_json)
     return 0 if result.balanced else 1

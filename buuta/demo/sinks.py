@@ -11,6 +11,7 @@ from aiosmtpd.controller import Controller
 
 from buuta.embedded.processes import free_port
 from buuta.storage.background import run_forever
+from buuta.telemetry.ending import end
 
 UDHI = 0x40
 UCS2 = 8
@@ -61,7 +62,7 @@ class SmsSink:
     async def stop(self) -> None:
         """Stop listening."""
         if self._task is not None:
-            self._task.cancel()
+            await end(self._task)
         await self._server.stop()
 
     async def _receive(self) -> None:

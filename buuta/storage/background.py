@@ -15,6 +15,7 @@ import structlog
 from buuta.errors import BadItem, Retry
 from buuta.storage.faults import is_away
 from buuta.telemetry import metrics
+from buuta.telemetry.ending import end
 
 log = structlog.get_logger()
 FIRST_PAUSE: Final = 0.1
@@ -103,14 +104,12 @@ async def in_turn(elements: Iterable[Element], work: Callable[[Element], Awaitab
 
 @contextlib.asynccontextmanager
 async def running(*loops: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run loops beside the body; they are cancelled at its end, and ended when this returns."""
+    """Run loops beside the body; they are cancelled at its end, and ended when this returns, as `end` says."""
     tasks = [asyncio.create_task(loop) for loop in loops]
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from buuta.errors import KafkaAway, Unsendable
 from buuta.settings import SharedSettings
 from buuta.storage.background import run_forever, until_done
+from buuta.telemetry.ending import end
 from buuta.telemetry.health import Readiness
 
 log = structlog.get_logger()
@@ -128,7 +129,7 @@ class Producer:
     async def stop(self) -> None:
         """Flush and disconnect; a broker that is away is not waited for."""
         if self._connecting is not None:
-            self._connecting.cancel()
+            await end(self._connecting)
         if self._kafka is not None:
             await self._end(self._kafka)
 

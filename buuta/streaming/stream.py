@@ -22,6 +22,7 @@ from buuta.streaming.producer import Producer
 from buuta.streaming.progress import ProgressRows
 from buuta.streaming.transport import ChunkApp, ChunkSchema
 from buuta.streaming.worker import ChunkWorker
+from buuta.telemetry.ending import end
 from buuta.telemetry.health import Readiness
 
 log = structlog.get_logger()
@@ -114,8 +115,7 @@ async def running(settings: SharedSettings, worker: ChunkWorker) -> AsyncIterato
     try:
         yield app
     finally:
-        for task in tasks:
-            task.cancel()
+        await end(*tasks)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(5):
                 await app.stop()

@@ -34,6 +34,7 @@ from buuta.streaming.progress import Standing, Taken
 from buuta.streaming.work import Prepare
 from buuta.telemetry import metrics
 from buuta.telemetry.clock import now_ms
+from buuta.telemetry.ending import end
 
 log = structlog.get_logger()
 
@@ -266,8 +267,7 @@ class ChunkWorker:
         """Wait for what is being told; what does not get out stays pending for the next owner."""
         if self._telling:
             _, late = await asyncio.wait(self._telling.values(), timeout=3)
-            for task in late:
-                task.cancel()
+            await end(*late)
 
     async def _committed(self, chunk: Chunk, started: float) -> None:
         consumer = self.parts.progress.consumer

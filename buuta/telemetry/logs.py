@@ -1,4 +1,7 @@
-"""Structured logs as JSON lines, with a redaction that no caller can forget and a limit on repetition."""
+"""Structured logs as JSON lines, with a redaction that no caller can forget and a limit on repetition.
+
+Tracebacks quote no library: `tracebacks.py`.
+"""
 
 import logging
 import re
@@ -8,6 +11,8 @@ from collections.abc import Callable, MutableMapping
 from typing import Any, Final
 
 import structlog
+
+from buuta.telemetry import tracebacks
 
 SECRET_NAMES: Final = re.compile(
     r"phone|email|contact|recipient|password|secret|token|api_key|authorization|payload|body|address"
@@ -93,7 +98,7 @@ def configure(service: str, level: str = "INFO") -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(tracebacks.shown),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -20,6 +20,8 @@ from buuta.model.networks import read_networks
 from buuta.settings import Settings, SharedSettings, doubts, load
 from buuta.telemetry import logs
 from buuta.telemetry.connections import limited
+from buuta.telemetry.ending import end
+from buuta.telemetry.tracebacks import named
 
 log = structlog.get_logger()
 GRACE_SECONDS = 10
@@ -130,14 +132,13 @@ async def _outcome(failed: Failed) -> None:
     try:
         await asyncio.shield(failed)
     except Exception as why:
-        log.critical("failed", why=f"{type(why).__name__}: {why}", exc_info=why)
+        log.critical("failed", why=named(why), exc_info=why)
 
 
 async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
-        task.cancel()
+    await end(*pending)
 
 
 def _give_up(name: str) -> None:

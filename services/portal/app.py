@@ -66,5 +66,5 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
             ):
                 yield app, failed
         finally:
-            transit.close()
+            await transit.close()
             await producer.stop()

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import structlog
 
 from buuta.storage.background import run_forever, said
+from buuta.telemetry.ending import end
 from services.portal import figures
 from services.portal.domain.periods import Period, period
 from services.portal.figures import Figures
@@ -83,10 +84,9 @@ class Transit:
             await asyncio.wait({reading.task}, timeout=max(patience, AGAIN_SECONDS))
         return self._kept.get(question, UNKNOWN)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Read no further."""
-        for reading in self._reading.values():
-            reading.task.cancel()
+        await end(*(reading.task for reading in self._reading.values()))
 
     def _begin(self, question: Question, kept: Quantiles) -> Reading | None:
         if len(self._reading) >= MOST_READING or time.monotonic() < kept.read_at + REST * kept.took:

@@ -1,10 +1,15 @@
 """One warning a reason in ten seconds: what is away says so, and does not fill the disk."""
 
+import json
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
 
+from buuta.errors import Unopenable
+from buuta.telemetry import logs
 from buuta.telemetry.logs import Quiet
 
 
@@ -78,3 +83,46 @@ def test_reasons_without_end_do_not_fill_memory() -> None:
     for each in range(5_000):
         quiet.filter(line("x" * each))
     assert len(quiet._said) <= 1_001
+
+
+PERSON = "Nguyễn Thị Canary, 12 Trần Phú"
+
+
+def raised() -> BaseException:
+    """An error of ours that came of others, in a group with one that came of it; each library quotes the data."""
+    try:
+        try:
+            raise ValueError(PERSON)
+        except ValueError as why:
+            raise Unopenable("it was sealed elsewhere") from why
+    except Unopenable as why:
+        group = ExceptionGroup(PERSON, [why, KeyError(PERSON)])
+        group.add_note(PERSON)
+        return group
+
+
+@pytest.fixture
+def unconfigured() -> Iterator[None]:
+    """Logging as it was, after a test that configures it."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("unconfigured")
+@pytest.mark.parametrize("library", [False, True])
+def test_a_traceback_says_where_and_of_what_kind_and_quotes_no_library(
+    capsys: pytest.CaptureFixture[str], *, library: bool
+) -> None:
+    logs.configure("a test")
+    log: Any = logging.getLogger("asyncio") if library else structlog.get_logger("ours")
+    log.error("failed", exc_info=raised())
+    said = json.loads(capsys.readouterr().err)["exception"]
+    assert "Canary" not in said
+    for shown in ("ExceptionGroup", "ValueError", "KeyError", "Unopenable: it was sealed elsewhere"):
+        assert shown in said
+    assert said.index("ValueError") < said.index("Unopenable:")
+    assert "test_logs.py" in said

@@ -21,6 +21,7 @@ from buuta.contracts.codec import Codec
 from buuta.errors import KafkaAway
 from buuta.storage.background import is_waited_for, run_forever, until_done
 from buuta.telemetry.clock import now_ms
+from buuta.telemetry.ending import end
 from services.ingest.domain.recipe import Receipt
 from services.ingest.doors.records import read
 from services.ingest.intake import Intake
@@ -72,16 +73,16 @@ class KafkaDoor:
                 for place, records in found.items():
                     if place in lanes:
                         # It was taken away and given back: what it was at comes again.
-                        lanes[place].cancel()
+                        await end(lanes.pop(place))
                     consumer.pause(place)
                     lanes[place] = asyncio.create_task(self._lane(consumer, place, records))
         except KafkaError as away:
             raise KafkaAway(f"the broker does not answer: {type(away).__name__}") from away
         finally:
-            for lane in lanes.values():
-                lane.cancel()
-            await asyncio.gather(*lanes.values(), return_exceptions=True)
-            await consumer.stop()
+            try:
+                await end(*lanes.values())
+            finally:
+                await consumer.stop()
 
     async def _lane(self, consumer: Any, place: TopicPartition, records: Sequence[Any]) -> None:
         """Take a partition's records in, whatever it takes, and read on."""

@@ -10,6 +10,7 @@ from aiosmpplib.broker import SimpleBroker
 from aiosmpplib.state import NPI, TON, SmppCommandStatus, SmppSessionState
 
 from buuta.storage.background import run_forever
+from buuta.telemetry.ending import end
 from services.notifier.channels.channel import Letter, Submission
 from services.notifier.domain.sms import segment, unaccented
 from services.notifier.domain.states import Fate
@@ -106,8 +107,7 @@ class SmsChannel:
             async with asyncio.timeout(3):
                 await self._esme.stop()
         if self._running is not None:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
+            await end(self._running)
 
     @property
     def waits_for(self) -> str | None:
