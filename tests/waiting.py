@@ -7,7 +7,7 @@ from typing import TypeVar
 Value = TypeVar("Value")
 
 
-async def until(condition: Callable[[], Awaitable[Value]], what: str, seconds: float = 30) -> Value:
+async def until(condition: Callable[[], Awaitable[Value]], what: str, seconds: float = 60) -> Value:
     """The first true value of the condition; fails with what was waited for."""
     try:
         async with asyncio.timeout(seconds):

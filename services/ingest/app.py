@@ -100,7 +100,7 @@ async def wire(settings: IngestSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         shelter = Shelter(
             background, vault, Topic(settings.quarantine_topic, settings.kafka, producer), edge
         )
-        book, keyring = RecipeBook(recipes), Keyring(edge, vault)
+        book, keyring = RecipeBook(recipes), Keyring(edge, vault, settings.database_timeout)
         pools = Pools(background, edge, patient, edge.patient(QUICK_SECONDS))
         ground = Ground(pools, vault, codec, spool.put, shelter.keep, book)
         wired, trial = build_intake(ground), build_sandbox(ground)

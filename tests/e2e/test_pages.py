@@ -23,7 +23,6 @@ ARGUMENTS = [
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(180)
 async def test_a_customer_with_a_phone_follows_a_parcel(settings: SharedSettings, pool: Any) -> None:
     await add_carrier(pool, Carrier("ghn", "GHN", "buuta"))
     own = PortalSettings(**settings.model_dump())

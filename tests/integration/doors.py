@@ -4,6 +4,7 @@ import json
 from functools import partial
 from typing import Any, NamedTuple
 
+import asyncpg
 import httpx
 
 from buuta.contracts.codec import Codec
@@ -16,6 +17,7 @@ from services.ingest.registry.locksmith import Locksmith
 from services.ingest.storage import Carrier
 from services.ingest.wiring import Ground, Pools, build_intake
 from tests.integration.parts import everything
+from tests.waiting import until
 
 GOOD = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30:00+07:00"}
 
@@ -79,6 +81,21 @@ async def ready(client: httpx.AsyncClient) -> bool:
     return (await inside(client).get("/health/ready")).status_code == 200
 
 
+async def spool_is_empty(settings: SharedSettings) -> None:
+    """Wait until all that was answered lies in the log: a busy Kafka makes ingest put it into the spool first."""
+    con = await asyncpg.connect(str(settings.database))
+
+    async def sent() -> bool:
+        return not await con.fetchval("select exists (select from spool)")
+
+    try:
+        await until(sent, "the spool is empty")
+    finally:
+        await con.close()
+
+
 async def log(settings: SharedSettings) -> list[dict[str, Any]]:
+    """What ingest, which must still run, has put into the log."""
+    await spool_is_empty(settings)
     records = await everything(settings, settings.events_topic, range(settings.partitions))
     return [Codec().decode(record.value)[1] for record in records]

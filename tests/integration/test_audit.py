@@ -250,6 +250,3 @@ async def test_the_archive_goes_on_where_it_stopped_and_knows_its_topic(
     with pytest.raises(LogChanged, match="ends at 2"):
         await archive_log(settings, archive, Codec())
     await producer.stop()
-
-
-pytestmark = pytest.mark.timeout(180)

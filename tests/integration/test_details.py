@@ -12,7 +12,7 @@ from services.portal.app import wire as wire_portal
 from services.portal.settings import PortalSettings
 from services.portal.storage import add_shipper
 from tests.integration.command import buuta
-from tests.integration.doors import GOOD, Door, log
+from tests.integration.doors import GOOD, Door, log, spool_is_empty
 from tests.integration.parts import database_away, everything
 from tests.waiting import until
 
@@ -60,6 +60,7 @@ async def test_details_are_kept_encrypted_and_enter_neither_kafka_nor_an_answer(
 ) -> None:
     answer = await door.scans([{**GOOD, **SECRET}])
     assert [each["result"] for each in answer.json()] == ["accepted"]
+    await spool_is_empty(settings)
     raw = [
         record.value
         for record in await everything(settings, settings.events_topic, range(settings.partitions))

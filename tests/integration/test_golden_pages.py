@@ -23,7 +23,7 @@ from services.ingest.storage import Carrier
 from services.portal.app import wire as wire_portal
 from services.portal.settings import PortalSettings
 from tests.golden import PAIRS, Pair, named
-from tests.integration.doors import add_carrier, ready
+from tests.integration.doors import add_carrier, ready, spool_is_empty
 from tests.integration.parts import EMPTY, chunk, everything, worker
 from tests.unit.test_golden import became
 from tests.waiting import until
@@ -69,10 +69,7 @@ async def test_golden_pairs_reach_their_tracking_pages(
             answer = await client.post(path, content=body, headers=dict(headers))
             assert answer.status_code in (200, 202), (pair.name, answer.text)
 
-        async def sent_on() -> bool:
-            return not await pool.fetchval("select exists (select from spool)")
-
-        await until(sent_on, "the spool is empty")
+        await spool_is_empty(settings)
     records = await everything(settings, settings.events_topic, range(settings.partitions))
     values = {Codec().decode(record.value)[1]["event_id"]: record.value for record in records}
     async with (

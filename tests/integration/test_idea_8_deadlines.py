@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-import pytest
 from aiokafka.errors import KafkaTimeoutError
 from faust.types import TP
 from hypothesis import HealthCheck, given
@@ -130,9 +129,6 @@ async def test_the_sweep_finds_what_the_domain_implies(
     rows = [row for row in await pool.fetch(LOOK, 0, far, MOST) if row["kind"] is not None]
     expected, _, _ = fold(scans, papers(promised_at=promise))
     assert {Passed(row["kind"], row["deadline_at"]) for row in rows} == set(running(expected))
-
-
-pytestmark = pytest.mark.timeout(120)
 
 
 async def test_a_broker_that_does_not_tell_the_end_of_the_log_does_not_end_the_tracker(

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from prometheus_client import REGISTRY
 
 from buuta.settings import SharedSettings
@@ -17,7 +16,6 @@ def gauge(name: str, consumer: str, partition: int) -> float:
     return REGISTRY.get_sample_value(name, {"consumer": consumer, "partition": str(partition)}) or 0.0
 
 
-@pytest.mark.timeout(120)
 async def test_a_partition_that_stands_still_says_how_far_behind_and_for_how_long(
     settings: SharedSettings, pool: Any
 ) -> None:

@@ -141,7 +141,6 @@ async def test_a_head_beyond_its_limits_is_refused_while_it_comes(stack: Stack, 
         assert b" 400 " in await answer_to(port, b"\x16\x03\x01 this is TLS\r\n\r\n", nothing())
 
 
-@pytest.mark.timeout(180)
 async def test_silent_and_dripping_connections_end_and_others_are_served_meanwhile(stack: Stack) -> None:
     port, key = stack.ports["portal"], stack.shipper_key
     known = f"Authorization: Bearer {key}"

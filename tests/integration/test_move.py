@@ -108,7 +108,6 @@ async def test_a_log_moves_to_more_partitions(
 
 
 @pytest.mark.java
-@pytest.mark.timeout(120)
 async def test_a_scan_that_no_door_would_take_is_left_behind_as_a_dead_letter(
     own: SharedSettings, pool: Any, producer: Producer
 ) -> None:

@@ -3,8 +3,6 @@
 import asyncio
 from typing import Any
 
-import pytest
-
 from buuta.settings import SharedSettings
 from buuta.streaming.limit import DeadLimit
 from buuta.streaming.worker import ChunkWorker
@@ -68,6 +66,3 @@ async def test_a_hand_pauses_a_partition_and_lets_it_go_on(settings: SharedSetti
 def test_the_limit_of_the_settings_is_sane() -> None:
     settings = SharedSettings()
     assert DeadLimit(settings.dead_letter_run, settings.dead_letter_share).broken(0, 100, {1}) is None
-
-
-pytestmark = pytest.mark.timeout(60)

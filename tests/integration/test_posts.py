@@ -14,7 +14,7 @@ from services.portal.app import wire as wire_portal
 from services.portal.settings import PortalSettings
 from services.portal.storage import add_shipper
 from tests.integration.command import buuta
-from tests.integration.doors import add_carrier, log, ready
+from tests.integration.doors import add_carrier, log, ready, spool_is_empty
 from tests.integration.parts import chunk, everything, worker
 from tests.waiting import until
 
@@ -43,6 +43,7 @@ async def report(settings: SharedSettings, key: str, *items: dict[str, str]) -> 
                 "/v1/scans", json=list(items), headers={"Authorization": f"Bearer {key}"}
             )
             assert [each["result"] for each in answer.json()] == ["accepted"] * len(items)
+            await spool_is_empty(settings)
 
 
 async def tracked(settings: SharedSettings, pool: Any) -> None:

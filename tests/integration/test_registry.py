@@ -35,7 +35,6 @@ def event() -> dict[str, Any]:
 
 
 @pytest.mark.java21
-@pytest.mark.timeout(240)
 async def test_with_a_registry_the_wire_is_confluents_and_another_reader_learns_the_number(
     registry: str,
 ) -> None:
@@ -52,7 +51,6 @@ async def test_with_a_registry_the_wire_is_confluents_and_another_reader_learns_
 
 
 @pytest.mark.java21
-@pytest.mark.timeout(240)
 async def test_a_number_that_the_registry_does_not_know_is_a_dead_letter_and_not_a_guess(
     registry: str,
 ) -> None:

@@ -46,7 +46,6 @@ def enlarge(disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
 
 
-@pytest.mark.timeout(120)
 async def test_postgresql_out_of_disk_is_waited_for_and_nothing_is_lost(
     settings: SharedSettings, pool: Any, small_disk: Path
 ) -> None:
@@ -74,7 +73,6 @@ async def test_postgresql_out_of_disk_is_waited_for_and_nothing_is_lost(
 
 
 @pytest.mark.java
-@pytest.mark.timeout(180)
 async def test_kafka_under_its_least_number_of_replicas_is_waited_for(
     settings: SharedSettings, tmp_path: Path
 ) -> None:

@@ -53,7 +53,6 @@ def client() -> httpx.AsyncClient:
     return httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=None))
 
 
-@pytest.mark.timeout(240)
 async def test_reports_are_answered_and_pages_say_503_while_postgresql_is_frozen(stack: Stack) -> None:
     page = f"{stack.url('portal')}/t/ghn/SIL00001"
     async with client() as http:
@@ -82,7 +81,6 @@ async def test_reports_are_answered_and_pages_say_503_while_postgresql_is_frozen
         assert {status for status, _ in await reports(stack, http, 900, 5)} == {200}
 
 
-@pytest.mark.timeout(240)
 async def test_who_has_a_good_key_is_no_guesser_while_ingest_has_not_read_the_keys(stack: Stack) -> None:
     url = f"{stack.url('ingest')}/v1/webhooks/{stack.keys['ghn'][1]}/ghn"
     async with client() as http:
@@ -107,7 +105,6 @@ async def test_who_has_a_good_key_is_no_guesser_while_ingest_has_not_read_the_ke
         await until(let_in, "the key is known after the thaw", 60)
 
 
-@pytest.mark.timeout(240)
 async def test_reports_go_into_the_spool_while_kafka_is_frozen_and_reach_the_log_afterwards(
     stack: Stack,
 ) -> None:

@@ -163,10 +163,10 @@ def _declared(made: Registration) -> Declared:
 async def test_whatever_happens_the_fold_of_the_set_is_stored(settings: SharedSettings, pool: Any) -> None:
     loop = asyncio.get_running_loop()
     limits = hypothesis_settings(
-        max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
     )
     tracked: Any = partial(Tracked, loop, settings, pool)
     await asyncio.to_thread(run_state_machine_as_test, tracked, settings=limits)
 
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)

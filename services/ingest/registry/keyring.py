@@ -30,8 +30,7 @@ from services.ingest.storage import Carrier
 log = structlog.get_logger()
 REFRESH_SECONDS: Final = 4.0
 PAUSE_SECONDS: Final = 0.2
-LOOK_SECONDS: Final = 1.5
-"""Between two looks at least, and how long somebody with an unknown key waits for one."""
+"""Between two looks at least."""
 SELECT: Final = """
 select k.id, k.kind, k.hash, k.sealed, k.scopes, k.addresses, k.sandbox, k.scans_per_second, k.scans_per_day,
   k.expires_at, c.code, c.name, c.format, c.is_post, coalesce(u.scans, 0) as used
@@ -71,11 +70,12 @@ class Use:
 
 
 class Keyring:
-    """All valid keys by hash, and their use by this process."""
+    """All valid keys by hash, and their use by this process; an unknown one waits `patience` seconds for a look."""
 
-    def __init__(self, pool: Any, vault: Vault) -> None:
+    def __init__(self, pool: Any, vault: Vault, patience: float) -> None:
         self._pool = pool
         self._vault = vault
+        self._patience = patience
         self._callers: dict[bytes, Caller] = {}
         self._uses: dict[int, Use] = {}
         self._buckets: dict[int, Bucket] = {}
@@ -132,10 +132,10 @@ class Keyring:
             self._next = asyncio.create_task(self._look_soon())
             self._next.add_done_callback(lambda look: look.cancelled() or look.exception())
         try:
-            async with asyncio.timeout(LOOK_SECONDS):
+            async with asyncio.timeout(self._patience):
                 await asyncio.shield(self._next)
         except TimeoutError as late:
-            raise DatabaseAway(f"the keys were not read within {LOOK_SECONDS:g} s") from late
+            raise DatabaseAway(f"the keys were not read within {self._patience:g} s") from late
 
     async def _look_soon(self) -> None:
         async with self._one_at_a_time:
