@@ -1,27 +1,24 @@
 """Routes that ask who calls before they read anything: authentication before bodies, sizes and parameters."""
 
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from buuta.web.problems import as_problem
-
 Who = Callable[[Request], Awaitable[Any]]
 """Finds out who calls, and raises where nobody may."""
-Unanswered = Callable[[Request], Awaitable[None]]
-SERVER_ERROR: Final = 500
+NotLetIn = Callable[[Request], Awaitable[None]]
 
 
 async def _nothing(_: Request) -> None:
     """Nothing is to be done."""
 
 
-def guarded(who: Who, unanswered: Unanswered = _nothing) -> type[APIRoute]:
+def guarded(who: Who, not_let_in: NotLetIn = _nothing) -> type[APIRoute]:
     """A class of routes for `APIRouter(route_class=...)`; who calls lies in `request.state.caller`.
 
-    Of a request that ends with an error of ours, and so may come again, `unanswered` hears.
+    Of a request that ends with an error, or with none since the service stops, `not_let_in` hears.
 
     FastAPI reads and parses a body before it solves dependencies, so a dependency would come too late.
     """
@@ -33,14 +30,13 @@ def guarded(who: Who, unanswered: Unanswered = _nothing) -> type[APIRoute]:
 
             async def known_first(request: Request) -> Response:
                 request.state.caller = await who(request)
-                if has_body:
-                    # Here, and not in FastAPI, which would call every refusal a broken body.
-                    await request.body()
                 try:
+                    if has_body:
+                        # Here, and not in FastAPI, which would call every refusal a broken body.
+                        await request.body()
                     return await handler(request)
-                except Exception as why:
-                    if as_problem(why).status >= SERVER_ERROR:
-                        await unanswered(request)
+                except BaseException:
+                    await not_let_in(request)
                     raise
 
             return known_first

@@ -1,4 +1,4 @@
-"""Limits of an application, whatever the route: bodies, requests at once, and the bytes that all hold together.
+"""Limits of an application, whatever the route: heads, bodies, requests at once, and the bytes of all together.
 
 An ASGI middleware. A body is counted while it is read, so nothing is held beyond the limit, and nothing is read at
 all before somebody asks for it: whoever is not known is answered without.
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from buuta.telemetry import metrics
+from buuta.web.heads import wrong_in
 from buuta.web.problems import Problem
 
 BODY_SECONDS: Final = 15.0
@@ -52,8 +53,11 @@ class Limited:
             self.inside -= body.size
 
     def _refusal(self, scope: Any) -> Problem | None:
+        wrong = wrong_in(scope.get("http_version", "1.1"), scope["headers"])
+        if wrong is not None:
+            return Problem(400, "head_invalid", wrong, {"Connection": "close"})
         said = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if not said.isdigit() or int(said[:20]) > self.limits.body_bytes:
+        if int(said[:20]) > self.limits.body_bytes:
             return _too_large(self.limits)
         if self._requests >= self.limits.requests:
             return Problem(

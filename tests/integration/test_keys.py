@@ -69,7 +69,7 @@ def signed(
     """The headers of a signed request, as the standard's own library makes them."""
     assert key.signing_secret is not None
     now, identity = datetime.now(UTC), identity or uuid.uuid4().hex
-    payload = f"{method} {target}\n{kind}\n{body}"
+    payload = f"{method} {target}\ncontent-type:{kind}\n\n{body}"
     return {
         "authorization": f"Bearer {key.key}", "webhook-id": identity,
         "webhook-timestamp": str(int(now.timestamp())), "content-type": kind,
@@ -113,7 +113,16 @@ async def test_a_signing_key_signs_whatever_it_asks_and_each_signature_holds_onc
     headers = signed(key, method, target, body)
     assert (await asked(headers, f"{target}{'&' if '?' in target else '?'}x=1")).status_code == 401
     assert (await asked(headers | {"content-type": "application/x-ndjson"})).status_code == 401
+    for name, value in (
+        ("idempotency-key", "k"),
+        ("content-encoding", "identity"),
+        ("gs1-epcis-version", "2.0.0"),
+    ):
+        assert (await asked(headers | {name: value})).status_code == 401, name
     assert (await asked(headers)).status_code == status
+    if status == 404:
+        assert (await asked(headers)).status_code == 404, "what was refused has done nothing"
+        return
     again = await asked(headers)
     assert (again.status_code, again.json()["code"]) == (401, "signature_used")
     other = Signatures(pool)
@@ -130,6 +139,60 @@ async def test_a_signed_request_that_was_not_answered_for_good_may_come_again(
     assert (await door.client.get("/v1/quarantine", headers=headers)).status_code == 500
     await pool.execute("alter table elsewhere rename to quarantine")
     assert (await door.client.get("/v1/quarantine", headers=headers)).status_code == 200
+
+
+async def test_an_id_is_taken_with_the_success_of_its_request_and_not_before(
+    door: Door, settings: SharedSettings, pool: Any
+) -> None:
+    """Whatever refuses it, from the look at the id itself to the item's own check: the same may come once more."""
+    key = await made(settings, pool, Cut(Kind.SIGNING, (Scope.REPORT,), limits=Limits(1, 100)))
+
+    async def asked(headers: dict[str, str], path: str = "/v1/scans", body: str = BODY) -> int:
+        return (await door.client.post(path, content=body, headers=headers)).status_code
+
+    headers = signed(key, "POST", "/v1/scans", BODY)
+    await pool.execute("alter table signed_requests rename to elsewhere")
+    assert await asked(headers) == 500
+    await pool.execute("alter table elsewhere rename to signed_requests")
+    forbidden = signed(key, "POST", "/v1/scans/withdraw", BODY)
+    broken = signed(key, "POST", "/v1/scans", "[")
+    for _ in range(2):
+        assert await asked(forbidden, "/v1/scans/withdraw") == 403
+        assert await asked(broken, body="[") == 400
+    assert await asked(headers) == 200
+    assert await asked(headers) == 401
+    many = json.dumps([{**GOOD, "attempt": attempt} for attempt in range(1, 9)])
+    too_fast = signed(key, "POST", "/v1/scans", many)
+    assert [await asked(too_fast, body=many) for _ in range(2)] == [429, 429]
+
+
+async def test_an_id_that_is_given_back_while_postgresql_is_away_is_free_once_it_is_back(pool: Any) -> None:
+    class Away:
+        is_away = False
+
+        async def fetchval(self, query: str, *values: Any) -> Any:
+            return await self._within(pool.fetchval(query, *values))
+
+        async def execute(self, query: str, *values: Any) -> Any:
+            return await self._within(pool.execute(query, *values))
+
+        async def _within(self, work: Any) -> Any:
+            if self.is_away:
+                work.close()
+                raise ConnectionRefusedError
+            return await work
+
+    way = Away()
+    mine, other = Signatures(way), Signatures(pool)
+    taken = await mine.take(1, "a")
+    assert taken is not None
+    assert await other.take(1, "a") is None
+    way.is_away = True
+    await mine.give_back(taken)
+    way.is_away = False
+    assert await mine.take(1, "b") is not None
+    assert await other.take(1, "a") is not None, "another process, too, knows that it is free"
+    assert await mine.take(1, "a") is None
 
 
 async def test_a_sandbox_key_reads_nothing_real_and_a_real_one_nothing_of_the_sandbox(

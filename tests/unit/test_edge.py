@@ -1,7 +1,9 @@
 """The edge of every HTTP app of ours: what comes before an application is asked, and what every answer says."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,10 +18,15 @@ from buuta.model.networks import is_among, read_networks, senders_of
 from buuta.settings import SharedSettings
 from buuta.telemetry import connections
 from buuta.telemetry.answers import ALWAYS
+from buuta.telemetry.health import Readiness
 from buuta.telemetry.service import http
 from buuta.web.edge import edge_app
 from buuta.web.guessing import address_of
+from buuta.web.heads import ONCE
 from buuta.web.limits import HttpLimits
+from buuta.web.operations import operations_app
+
+ROOT = Path(__file__).parents[2]
 
 
 def edge() -> FastAPI:
@@ -46,6 +53,61 @@ async def heard(port: int, said: bytes, host: str = "127.0.0.1") -> bytes:
         answer = await reader.read()
     writer.close()
     return answer
+
+
+HEADS = {
+    "a host": (b"Host: buuta.example", 200), "a host and a port": (b"Host: buuta.example:8080", 200),
+    "an address": (b"Host: 203.0.113.9:80", 200), "an address of IPv6": (b"Host: [2001:db8::1]:80", 200),
+    "space around": (b"Host: \t x ", 200), "escaped": (b"Host: %C3%A4.example", 200),
+    "a port or none": (b"Host: x:", 200),
+    "no host": (b"X: y", 400), "an empty host": (b"Host:", 400), "two hosts": (b"Host: x\r\nHost: y", 400),
+    "the same host twice": (b"Host: x\r\nhost: x", 400), "a user": (b"Host: me@x", 400),
+    "space": (b"Host: x y", 400),
+    "a path": (b"Host: x/y", 400), "a URL": (b"Host: http://x", 400), "two in one": (b"Host: x, y", 400),
+    "no port": (b"Host: x:y", 400), "no address": (b"Host: [x]", 400), "a query": (b"Host: x?y", 400),
+    "bytes": (b"Host: \xc3\xa4", 400), "backslash": (b"Host: x\\y", 400),
+    "two lengths": (b"Host: x\r\nContent-Length: 0\r\nContent-Length: 0", 400),
+    "other lengths": (b"Host: x\r\nContent-Length: 0\r\nContent-Length: 9", 400),
+    "lengths in one": (b"Host: x\r\nContent-Length: 0, 0", 400),
+    "no length": (b"Host: x\r\nContent-Length: +0", 400),
+    "length and chunks": (b"Host: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked", 400),
+    "chunks and length": (b"Host: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5", 400),
+    "chunks twice": (b"Host: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 400),
+    **{
+        f"two of {name.decode()}": (b"Host: x\r\n%b: a\r\n%b: a" % (name, name.upper()), 400)
+        for name in [*sorted(ONCE - {b"host", b"content-length", b"transfer-encoding"}), b"gs1-epcis-version"]
+    },
+    "two that may be": (b"Host: x\r\nAccept-Language: vi\r\nAccept-Language: en", 200),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "status"), HEADS.values(), ids=HEADS)
+async def test_a_head_that_two_readers_would_read_differently_is_refused(lines: bytes, status: int) -> None:
+    async with http(edge(), SharedSettings(operations_port=0)) as port:
+        answer = await heard(port, b"GET /who HTTP/1.1\r\nConnection: close\r\n%b\r\n\r\n0\r\n\r\n" % lines)
+    assert answer.startswith(b"HTTP/1.1 %d " % status), answer
+    assert status == 200 or b"application/problem+json" in answer
+
+
+async def test_http_1_0_knows_of_no_host() -> None:
+    async with http(edge(), SharedSettings(operations_port=0)) as port:
+        assert (await heard(port, b"GET /who HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("lines", [b"Host: x\r\nHost: y", b"Host: me@x", b"X: y"])
+async def test_every_application_is_behind_the_same_edge(lines: bytes) -> None:
+    """The operations port as well: `edge_app` makes each application."""
+    makers = [
+        path.as_posix()
+        for part in ("buuta", "services")
+        for path in sorted((ROOT / part).rglob("*.py"))
+        if re.search(r"\(FastAPI\):|\b(FastAPI|Starlette)\(", path.read_text(encoding="utf-8"))
+    ]
+    assert makers == [(ROOT / "buuta/web/edge.py").as_posix()]
+    async with http(operations_app("x", Readiness()), SharedSettings(operations_port=0)) as port:
+        assert (await heard(port, b"GET /health/live HTTP/1.1\r\n%b\r\n\r\n" % lines)).startswith(
+            b"HTTP/1.1 400 "
+        )
 
 
 WHO = b"GET /who HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

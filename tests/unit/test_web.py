@@ -72,7 +72,7 @@ def arriving(*parts: bytes, stays_open: bool = False) -> Request:
             await asyncio.Event().wait()
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    return Request({"type": "http", "method": "POST", "headers": []}, receive)
+    return Request({"type": "http", "method": "POST", "headers": [(b"host", b"x")]}, receive)
 
 
 async def read_within(limits: HttpLimits, request: Request, most: int) -> bytes:

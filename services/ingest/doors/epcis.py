@@ -53,7 +53,7 @@ def router(gate: Gate, limits: Limits) -> APIRouter:
     """The EPCIS door."""
     routes = APIRouter(
         prefix="/epcis", tags=["epcis"], dependencies=[Depends(scheme)],
-        route_class=guarded(gate.known, gate.unanswered),
+        route_class=guarded(gate.known, gate.not_let_in),
     )  # fmt: skip
     document = {"content": {kind: {"schema": {"type": "object"}} for kind in MEDIA_TYPES}, "required": True}
 

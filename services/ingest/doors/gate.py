@@ -149,8 +149,8 @@ class Gate:
             self.guesses.right(address)
         return caller
 
-    async def unanswered(self, request: Request) -> None:
-        """What was signed and not answered for good may come once more as it is."""
+    async def not_let_in(self, request: Request) -> None:
+        """What was signed and refused, or not answered, has done nothing and may come once more as it is."""
         taken = getattr(request.state, "taken", None)
         if taken is not None:
             await self._signatures.give_back(taken)
@@ -163,7 +163,7 @@ class Gate:
             Problem: 401, it was taken before.
         """
         headers = request.headers
-        target = signature.Target(request.method, _target(request), headers.get("content-type", ""))
+        target = signature.Target(request.method.encode(), _target(request), headers.raw)
         try:
             signature.check(caller.secret, headers, target.signed(await request.body()), time.time())
         except Forbidden:
@@ -250,11 +250,11 @@ class Gate:
             metrics.INGEST_ACCEPT_SECONDS.labels(door).observe(time.perf_counter() - started)
 
 
-def _target(request: Request) -> str:
+def _target(request: Request) -> bytes:
     """Path and query as they were sent."""
     path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
     query: bytes = request.scope["query_string"]
-    return (path.partition(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")
+    return path.partition(b"?")[0] + (b"?" + query if query else b"")
 
 
 def _until_midnight() -> int:

@@ -21,7 +21,7 @@ def router(gate: Gate) -> APIRouter:
     """Declaring and asking."""
     routes = APIRouter(
         prefix="/v1/manifests", tags=["carriers"], dependencies=[Depends(scheme)],
-        route_class=guarded(gate.known, gate.unanswered),
+        route_class=guarded(gate.known, gate.not_let_in),
     )  # fmt: skip
 
     @routes.post(

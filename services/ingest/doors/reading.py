@@ -28,7 +28,7 @@ Until = Annotated[Moment | None, Query(alias="to", description="And before this;
 def router(gate: Gate) -> APIRouter:
     """Reading, by keys that have the scope `read`, of the world that the key is for."""
     routes = APIRouter(
-        tags=["carriers"], dependencies=[Depends(scheme)], route_class=guarded(gate.known, gate.unanswered)
+        tags=["carriers"], dependencies=[Depends(scheme)], route_class=guarded(gate.known, gate.not_let_in)
     )
 
     @routes.get(

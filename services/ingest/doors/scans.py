@@ -46,7 +46,7 @@ def _content() -> dict[str, Any]:
 
 def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
     """The batch door."""
-    routes = APIRouter(tags=["carriers"], route_class=guarded(gate.known, gate.unanswered))
+    routes = APIRouter(tags=["carriers"], route_class=guarded(gate.known, gate.not_let_in))
 
     described: dict[str, Any] = {
         "response_model": list[ItemAnswer],

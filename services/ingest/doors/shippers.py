@@ -27,7 +27,7 @@ class Sender(Bounded):
 def router(gate: Gate) -> APIRouter:
     """Naming, and looking at what waits for it."""
     routes = APIRouter(
-        tags=["carriers"], dependencies=[Depends(scheme)], route_class=guarded(gate.known, gate.unanswered)
+        tags=["carriers"], dependencies=[Depends(scheme)], route_class=guarded(gate.known, gate.not_let_in)
     )
 
     @routes.put(

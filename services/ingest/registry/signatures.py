@@ -4,6 +4,7 @@ In this process's memory and in PostgreSQL, which all processes share. While Pos
 another process has taken could be taken here as well; reports count once by their own ids even so.
 """
 
+import asyncio
 import hashlib
 import time
 from typing import Any, Final
@@ -20,7 +21,9 @@ with old as (delete from signed_requests where ctid in (
 insert into signed_requests (key_id, id_hash) values ($1, $2) on conflict do nothing returning true
 """
 """Each that comes takes some old ones along, so that the table stays as large as eleven minutes."""
-GIVE_BACK: Final = "delete from signed_requests where key_id = $1 and id_hash = $2"
+GIVE_BACK: Final = """
+delete from signed_requests where (key_id, id_hash) in (select * from unnest($1::bigint[], $2::bytea[]))
+"""
 Taken = tuple[int, bytes]
 
 
@@ -30,6 +33,8 @@ class Signatures:
     def __init__(self, pool: Any) -> None:
         self._pool = pool
         self._taken: dict[Taken, float] = {}
+        self._given_back: set[Taken] = set()
+        self._erasing = asyncio.Lock()
 
     async def take(self, key_id: int, identity: str) -> Taken | None:
         """Take a request by its id; None where it was taken before."""
@@ -37,23 +42,50 @@ class Signatures:
         now = time.monotonic()
         if self._taken.get(taken, now) > now:
             return None
+        # In memory first: the same may come twice at once.
         self._remember(taken, now)
         try:
-            is_new = await self._pool.fetchval(TAKE, *taken)
+            is_new = await self._written(taken)
+        except BaseException:
+            self._taken.pop(taken, None)
+            raise
+        if is_new:
+            return taken
+        # Another process has it, and may give it back.
+        self._taken.pop(taken, None)
+        return None
+
+    async def _written(self, taken: Taken) -> bool:
+        """Whether PostgreSQL, as far as it can be reached, did not know of it."""
+        try:
+            await self._erase()
+            return bool(await self._pool.fetchval(TAKE, *taken))
         except Exception as why:
             if not is_away(why):
                 raise
-            return taken
-        return taken if is_new else None
+            return True
 
     async def give_back(self, taken: Taken) -> None:
-        """A request that was taken and not answered for good may come again."""
+        """A request that was taken and not let in may come again; with PostgreSQL away it may once that is back."""
         self._taken.pop(taken, None)
+        if len(self._given_back) < MOST_REMEMBERED:
+            self._given_back.add(taken)
         try:
-            await self._pool.execute(GIVE_BACK, *taken)
+            await self._erase()
         except Exception as why:
             if not is_away(why):
                 raise
+
+    async def _erase(self) -> None:
+        """Take out of PostgreSQL what was given back."""
+        if not self._given_back:
+            return
+        # One after the other: what is erased late would be one that was taken again since.
+        async with self._erasing:
+            given = list(self._given_back)
+            if given:
+                await self._pool.execute(GIVE_BACK, *map(list, zip(*given, strict=True)))
+                self._given_back.difference_update(given)
 
     def _remember(self, taken: Taken, now: float) -> None:
         """Remember it until its signature no longer holds; the oldest go where there are too many."""
