@@ -14,6 +14,7 @@ from buuta.storage import windows
 from buuta.storage.windows import Window, window
 from buuta.telemetry import metrics
 from services.notifier import storage
+from services.notifier.domain.states import State
 from services.notifier.settings import NotifierSettings
 from services.notifier.storage import Queued
 
@@ -47,26 +48,56 @@ CAPS: Final = (
 )
 
 
+class Called:
+    """What a chunk calls for: messages that it queued, and of those that are held what it calls for again."""
+
+    def __init__(self) -> None:
+        self.messages: list[Queued] = []
+        self._place: dict[UUID, int] = {}
+
+    def first(self, queued: Sequence[Queued]) -> None:
+        """Note messages that wait now and did not before."""
+        for each in queued:
+            self._place[each.message_id] = len(self.messages)
+            self.messages.append(each)
+
+    def again(self, joined: Sequence[Queued]) -> None:
+        """Note who joined in what waits; a cap that held a message back need not hold for who calls for it now."""
+        for each in joined:
+            place = self._place.get(each.message_id)
+            if place is not None:
+                known = self.messages[place]
+                self.messages[place] = known._replace(shippers=[*known.shippers, *each.shippers])
+            elif each.state == State.HELD:
+                self.first([each])
+
+
 class Caps:
-    """Holds messages that were just queued to the caps of the settings."""
+    """Holds messages that were just called for to the caps of the settings."""
 
     def __init__(self, settings: NotifierSettings) -> None:
         self._most: Mapping[str, int] = {cap.what: getattr(settings, cap.setting) for cap in CAPS}
 
-    async def hold_back(self, con: Any, queued: Sequence[Queued], at_ms: int) -> None:
-        """Count messages, in their order, and hold back those that are too many, in the transaction of `con`."""
-        counts = Counter(each for message in queued for each in _windows(message, at_ms))
+    async def hold_to(self, con: Any, called: Called, at_ms: int) -> None:
+        """Count messages, in their order, in the transaction of `con`.
+
+        Those that are too many are held back; those that were, and are not too many for who calls for them now, go.
+        """
+        counts = Counter(each for message in called.messages for each in _windows(message, at_ms))
         totals = await windows.take(con, counts)
         before = Counter({each: totals[each] - count for each, count in counts.items()})
-        held = defaultdict[str, list[UUID]](list)
-        for message in queued:
+        held, go = defaultdict[str, list[UUID]](list), list[UUID]()
+        for message in called.messages:
             before.update(_windows(message, at_ms))
             reason = self._too_much(message, at_ms, before)
             if reason is not None:
                 held[reason].append(message.message_id)
+            elif message.state == State.HELD:
+                go.append(message.message_id)
         for reason, ids in held.items():
-            await storage.hold(con, ids, reason)
-            metrics.NOTIFIER_HELD.labels(reason).inc(len(ids))
+            metrics.NOTIFIER_HELD.labels(reason).inc(await storage.hold(con, ids, reason))
+        if go:
+            await storage.release(con, go)
         await windows.drop_ended(con, at_ms)
 
     def _too_much(self, message: Queued, at_ms: int, counts: Mapping[Window, int]) -> str | None:

@@ -19,10 +19,9 @@ from buuta.streaming.chunk import Chunk
 from buuta.streaming.producer import Pair
 from buuta.telemetry import metrics
 from services.notifier import storage
-from services.notifier.caps import Caps
+from services.notifier.caps import Called, Caps
 from services.notifier.domain.plan import is_news, meaning, told_of
 from services.notifier.settings import NotifierSettings
-from services.notifier.storage import Queued
 
 Contacts = Mapping[uuid.UUID, Contact | Unreadable]
 HOUR_MS: Final = 3_600_000
@@ -43,24 +42,24 @@ class Planned:
 
     async def write(self, con: Any) -> Sequence[Pair]:
         """Queue and withdraw in the transaction of `con`; tells nothing on by Kafka."""
-        queued: list[Queued] = []
+        called = Called()
         for taken_back, records in groupby(self.milestones, lambda each: each.action == Action.RETRACTED):
             if taken_back:
                 await storage.withdraw(con, [(meaning(each), each.sequence) for each in records])
             else:
-                queued += await self._queue(con, records)
+                await self._queue(con, records, called)
         # Once and last: counts that others wait for are locked in one order, and not for long.
-        await self.plan.caps.hold_back(con, queued, self.told_at)
+        await self.plan.caps.hold_to(con, called, self.told_at)
         return ()
 
-    async def _queue(self, con: Any, records: Iterable[ParcelMilestone]) -> list[Queued]:
+    async def _queue(self, con: Any, records: Iterable[ParcelMilestone], called: Called) -> None:
         """Queue what records call for; who registered later joins in what waits for the same recipient."""
         called_for = [
             (each.action, row) for each in records for row in self.plan.called_for(each, self.known)
         ]
-        queued = await storage.queue(con, [row for _, row in called_for])
-        await storage.join_in(con, [row for action, row in called_for if action == Action.RETOLD])
-        return queued
+        called.first(await storage.queue(con, [row for _, row in called_for]))
+        again = [row for action, row in called_for if action == Action.RETOLD]
+        called.again(await storage.join_in(con, again))
 
 
 class ChunkPlan:

@@ -8,6 +8,7 @@ from uuid import UUID
 from buuta.model.identifiers import SHARED
 from buuta.storage import set_aside
 from services.notifier.domain.plan import Meaning
+from services.notifier.domain.states import State
 
 DOUBTFUL: Final = "doubtful"
 CLAIM_LEASE_SECONDS: Final = 30
@@ -22,7 +23,7 @@ where not $10 or not exists (
     and milestone->>'event_id' = $9::jsonb->>'event_id' and state <> 'withdrawn')
 on conflict (parcel_key, epoch, kind, ordinal, channel, recipient_hash) do update
 set state = 'queued', milestone = excluded.milestone, registration_id = excluded.registration_id,
-  further = excluded.further, due_at = now(), decided_at = null, lease_owner = null
+  further = excluded.further, due_at = now(), decided_at = null, lease_owner = null, provider_code = null
 where messages.state = 'withdrawn'
   and (excluded.milestone->>'sequence')::int > (messages.milestone->>'sequence')::int
 returning message_id, parcel_key, recipient_hash,
@@ -34,6 +35,8 @@ JOIN_IN: Final = """
 update messages set further = further || $7::uuid
 where parcel_key = $1 and epoch = $2 and kind = $3 and ordinal = $4 and channel = $5 and recipient_hash = $6
   and state in ('queued', 'claimed', 'held') and $7::uuid <> all (registration_id || further)
+returning message_id, parcel_key, recipient_hash,
+  array(select shipper from registrations r where r.registration_id = $7::uuid) as shippers, state
 """
 """Who registers the same recipient later: the message that waits is for their registration, too."""
 WITHDRAW: Final = """
@@ -62,8 +65,13 @@ where is_post and tells_from is not null having count(*) > 0
 """Of parcels that posts share, what happened before the last of them began."""
 CLAIM: Final = """
 with due as (
-  select message_id, due_at from messages where channel = $2 and state = 'queued' and due_at <= now()
-    and (select value from switches where name = 'outgoing_messages')
+  select message_id, due_at from messages as waits where channel = $2 and state = 'queued' and due_at <= now()
+    and (select value from switches where name = 'outgoing_messages') and not exists (
+      select from messages as before where before.parcel_key = waits.parcel_key
+        and before.channel = waits.channel and before.recipient_hash = waits.recipient_hash
+        and (before.state = 'claimed' or before.state = 'submitting' and before.lease_until > now()
+          or before.state = 'queued' and before.due_at <= now())
+        and (before.milestone->>'sequence')::int < (waits.milestone->>'sequence')::int)
   order by due_at limit $4 for update skip locked
 ), lapsed as (
   select message_id, due_at from messages where channel = $2 and state = 'claimed' and lease_until < now()
@@ -76,7 +84,11 @@ where message_id = any(array(
 returning message_id, parcel_key, kind, ordinal, channel, registration_id, milestone, attempts,
   further, recipient_hash, extract(epoch from now() - due_at)::float8 as waited
 """
-"""Each half reads the front of an index of its own; of a condition with `or` all that waits would be sorted."""
+"""Each half reads the front of an index of its own; of a condition with `or` all that waits would be sorted.
+
+What somebody is told of a parcel leaves in the order of its milestones: what comes behind one that is leaving, or
+may leave now, waits for it; for one that is tried again later, in doubt or held back nothing waits.
+"""
 SUBMITTING: Final = """
 update messages set state = 'submitting', attempts = attempts + 1,
   lease_until = now() + $3 * interval '1 second'
@@ -113,12 +125,13 @@ LEFT_AT_ONCE: Final = 500
 
 
 class Queued(NamedTuple):
-    """A message that was just queued, as caps look at it; the shippers who call for it, but for erased ones."""
+    """A message that was just called for, as caps look at it; the shippers who do, but for erased ones."""
 
     message_id: UUID
     parcel_key: str
     recipient_hash: bytes
     shippers: Sequence[str]
+    state: str = State.QUEUED
 
 
 @dataclass(frozen=True)
@@ -160,9 +173,9 @@ async def queue(con: Any, rows: Sequence[tuple[Any, ...]]) -> list[Queued]:
     return [Queued(*row) for row in await con.fetchmany(QUEUE, rows)] if rows else []
 
 
-async def hold(con: Any, ids: Sequence[UUID], reason: str) -> None:
-    """Hold messages back until an operator lets them go."""
-    await con.execute(HOLD, ids, reason)
+async def hold(con: Any, ids: Sequence[UUID], reason: str) -> int:
+    """Hold messages back until an operator lets them go; returns how many were not held before."""
+    return int((await con.execute(HOLD, ids, reason)).split()[-1])
 
 
 async def held(con: Any, most: int) -> Sequence[Any]:
@@ -176,9 +189,13 @@ async def release(con: Any, ids: Sequence[UUID] | None) -> int:
     return int((await con.execute(RELEASE, ids)).split()[-1])
 
 
-async def join_in(con: Any, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Note the registrations of these messages at what waits for the same recipient."""
-    await con.executemany(JOIN_IN, [(*row[1:7], each) for row in rows for each in row[7]])
+async def join_in(con: Any, rows: Sequence[tuple[Any, ...]]) -> list[Queued]:
+    """Note the registrations of these messages at what waits for the same recipient.
+
+    Returns that, with the shippers who joined.
+    """
+    joining = [(*row[1:7], each) for row in rows for each in row[7]]
+    return [Queued(*row) for row in await con.fetchmany(JOIN_IN, joining)] if joining else []
 
 
 async def withdraw(con: Any, meanings: Sequence[tuple[Meaning, int]]) -> None:

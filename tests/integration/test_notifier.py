@@ -147,7 +147,8 @@ async def registered(pool: Any, vault: Vault, shop: str, contact: Contact) -> uu
 async def letters(pool: Any, vault: Vault, settings: SharedSettings) -> list[str]:
     """Where all that waits is sent."""
     channel = FakeChannel()
-    await sender(pool, vault, channel, settings).once()
+    while await sender(pool, vault, channel, settings).once():
+        pass
     return sorted(letter.address for letter in channel.letters)
 
 
@@ -283,6 +284,81 @@ async def test_a_cap_is_of_its_window_and_what_is_held_back_can_still_be_taken_b
     assert sorted(await states(pool)) == ["queued", "queued", "withdrawn"]
 
 
+@pytest.mark.parametrize("limit", ["parcel_messages_per_day", "shipper_messages_per_hour"])
+@pytest.mark.parametrize("size", [1, 6])
+async def test_what_joins_in_a_message_that_is_held_goes_where_it_is_not_too_much_for_who_calls_for_it_now(
+    settings: SharedSettings, pool: Any, vault: Vault, limit: str, size: int
+) -> None:
+    loud = str(await registered(pool, vault, "loud", Contact(LAN.phone, None, "vi")))
+    records = [*news(5, registration_id=loud), news(5)[4]._replace(action="retold", sequence=6)]
+    for start in range(0, 6, size):
+        await plan(pool, vault, *records[start : start + size], **{limit: 3})
+    assert await told(pool) == [(1, "queued"), (2, "queued"), (3, "queued"), (4, "held"), (5, "queued")]
+    assert (
+        await pool.fetchval(
+            "select count(*) from messages where state <> 'held' and provider_code is not null"
+        )
+        == 0
+    )
+
+
+async def test_what_joins_in_a_message_that_is_held_for_its_recipient_is_held_until_there_is_room_again(
+    settings: SharedSettings, pool: Any, vault: Vault
+) -> None:
+    """In another hour it counts there, so that many who join in do not lift the cap."""
+    loud = str(await registered(pool, vault, "loud", Contact(LAN.phone, None, "vi")))
+    for each in news(5, registration_id=loud):
+        await plan(pool, vault, each, recipient_messages_per_hour=2)
+    joins = [each._replace(action="retold", sequence=6 + each.sequence) for each in news(5)[2:]]
+    await plan(pool, vault, joins[0], recipient_messages_per_hour=2)
+    assert [state for _, state in await told(pool)] == ["queued"] * 2 + ["held"] * 3
+    for each in [joins[0], *joins]:
+        await plan(pool, vault, each, told_at=3_600_000, recipient_messages_per_hour=2)
+    assert [state for _, state in await told(pool)] == ["queued"] * 2 + ["held", "queued", "queued"]
+    said = (await buuta(settings, "messages", "held")).said
+    assert "attempt_failed 3" in said
+    assert "attempt_failed 4" not in said
+
+
+async def told(pool: Any) -> list[tuple[int, str]]:
+    rows = await pool.fetch("select ordinal, state from messages where channel = 'sms' order by ordinal")
+    return [tuple(row) for row in rows]
+
+
+async def test_what_somebody_is_told_of_a_parcel_leaves_in_the_order_of_its_milestones(
+    settings: SharedSettings, pool: Any, vault: Vault
+) -> None:
+    """Also what an operator lets go together; and several senders take nothing in between."""
+    await plan(pool, vault, *reversed(news(4)), recipient_messages_per_hour=1)
+    await plan(pool, vault, milestone("lost", number="OTHER"))
+    assert "6" in (await buuta(settings, "messages", "release", "--all")).said, (
+        "three by SMS, three by e-mail"
+    )
+    first = await storage.claim(pool, "one", "sms", 16)
+    assert sorted((each.parcel_key, each.ordinal) for each in first) == [("ghn:OTHER", 1), ("ghn:Z82BS", 1)]
+    assert await storage.claim(pool, "other", "sms", 16) == []
+    await pool.execute(
+        "update messages set state = 'queued', due_at = now() - interval '1 s' where ordinal = 1"
+    )
+    channel = FakeChannel()
+    for _ in range(4):
+        await sender(pool, vault, channel, settings).once()
+    order = [letter.message_id for letter in channel.letters if "ghn/Z82BS" in letter.words.page]
+    rows = await pool.fetch(
+        "select message_id from messages where channel = 'sms' and parcel_key = 'ghn:Z82BS' order by ordinal"
+    )
+    assert order == [row["message_id"] for row in rows]
+
+
+async def test_behind_what_is_tried_again_later_nothing_waits(
+    settings: SharedSettings, pool: Any, vault: Vault
+) -> None:
+    await plan(pool, vault, *news(2))
+    channel = FakeChannel(Submission(Fate.TRY_AGAIN, "busy"))
+    assert [await sender(pool, vault, channel, settings).once() for _ in range(3)] == [1, 1, 0]
+    assert await told(pool) == [(1, "queued"), (2, "sent")]
+
+
 async def test_what_was_taken_back_before_it_left_does_not_leave(
     settings: SharedSettings, pool: Any, vault: Vault
 ) -> None:
@@ -311,8 +387,7 @@ async def test_what_moves_to_another_epoch_is_told_once_in_all(
     gone: dict[str, Any] = {"action": "retracted", "epoch": 2}
     moved: dict[str, Any] = {"action": "moved", "epoch": 1, "ordinal": 2}
     await plan(pool, vault, milestone(epoch=2), milestone("held", epoch=2, event_id="h", sequence=2))
-    channel = FakeChannel()
-    assert await sender(pool, vault, channel, settings).once() == 2
+    assert len(await letters(pool, vault, settings)) == 2
     await plan(pool, vault, milestone(sequence=3, **gone), milestone(sequence=4, **moved))
     assert await states(pool) == ["sent", "sent"]
     await plan(pool, vault, milestone(epoch=2, event_id="n", ordinal=2, sequence=5))
@@ -354,7 +429,7 @@ async def test_a_temporary_error_is_tried_again_later_and_a_permanent_one_is_fin
         Submission(Fate.TRY_AGAIN, "ESME_RTHROTTLED"), Submission(Fate.REFUSED, "ESME_RINVDSTADR")
     )
     sending = sender(pool, vault, channel, settings)
-    await sending.once()
+    assert [await sending.once(), await sending.once()] == [1, 1]
     assert sorted(await states(pool)) == ["failed", "queued"]
     assert await sending.once() == 0, "not before its pause is over"
     await pool.execute("update messages set due_at = now() where channel = 'sms'")
