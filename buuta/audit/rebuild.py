@@ -80,11 +80,11 @@ select distinct carrier, service, province, commune, day from replaced.rate_cell
 """A cell that has no parcels any more is published, too."""
 MARK_CHANGED_PARCELS: Final = f"""
 insert into unpublished_parcels (parcel_key)
-select n.parcel_key from public.parcels n left join replaced.parcels o using (parcel_key)
-where o.parcel_key is null or ({", ".join(f"n.{name}" for name in STATE)})
+select parcel_key from public.parcels n full join replaced.parcels o using (parcel_key)
+where n.parcel_key is null or o.parcel_key is null or ({", ".join(f"n.{name}" for name in STATE)})
   is distinct from ({", ".join(f"o.{name}" for name in STATE)})
 """  # noqa: S608 - names from our own code
-"""What the compacted topic says of a parcel is no longer so."""
+"""What the compacted topic says of a parcel is no longer so; of one that is there no more it is to say nothing."""
 VIEWS: Final = """
 select relname, pg_get_viewdef(oid) as body from pg_class
 where relkind = 'v' and relnamespace = 'public'::regnamespace

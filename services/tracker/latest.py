@@ -2,6 +2,8 @@
 
 A chunk marks what it changes in its own transaction. The publisher takes marks, reads the committed state,
 sends it, and deletes the marks: one that dies in between sends the same again. One tracker publishes at a time.
+
+Of a parcel that is deleted the last record has no value, so that compaction and readers forget it, too.
 """
 
 import json
@@ -18,6 +20,7 @@ from buuta.storage import locks, set_aside
 from buuta.storage.background import Fault, each_alone, run_forever
 from buuta.storage.set_aside import Aside
 from buuta.streaming.parts import Parts
+from buuta.streaming.producer import Latest
 from services.tracker.domain.rules import VERSION
 from services.tracker.storage import COUNTS
 
@@ -33,7 +36,7 @@ STATE: Final = (
 
 @dataclass(frozen=True)
 class Source:
-    """Marks of one kind, and how what they name is read."""
+    """Marks of one kind, and how what they name is read: identity, whether it is there, and what is published."""
 
     schema: str
     marks: str
@@ -50,13 +53,16 @@ class Source:
 
 
 READ_CELLS: Final = f"""
-select carrier, service, province, commune, day::text as day,
+select carrier, service, province, commune, day::text as day, true as is_there,
   {", ".join(f"coalesce(sum({name}), 0)::bigint as {name}" for name in COUNTS)}
 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::date[])
   as marked (carrier, service, province, commune, day)
 left join rate_cells using (carrier, service, province, commune, day) group by 1, 2, 3, 4, 5
 """  # noqa: S608 - names of our own
-READ_PARCELS: Final = f"select parcel_key, {', '.join(STATE)} from parcels where parcel_key = any($1)"  # noqa: S608
+READ_PARCELS: Final = f"""
+select marked.parcel_key, p.parcel_key is not null as is_there, {", ".join(STATE)}
+from unnest($1::text[]) as marked (parcel_key) left join parcels p on p.parcel_key = marked.parcel_key
+"""  # noqa: S608 - names of our own
 CELLS: Final = Source("DeliveryRate", "unpublished_cells", CELL, READ_CELLS)
 PARCELS: Final = Source("ParcelState", "unpublished_parcels", ("parcel_key",), READ_PARCELS)
 
@@ -96,7 +102,6 @@ class Publisher:
                 read = await con.fetch(source.read, *map(list, zip(*marked, strict=True)))
                 outcome = await each_alone(read, partial(self._send, source))
                 faults = [Fault(_aside(source, each.element), each.why) for each in outcome.faults]
-                # Of a parcel that is gone meanwhile nothing was read, and nothing waits.
                 await set_aside.settle(con, source.schema, list(map(_name, marked)), faults)
         self._again.clear()
         return len(rows)
@@ -111,15 +116,21 @@ class Publisher:
                 await con.copy_records_to_table(source.marks, records=marked, columns=source.identity)
             self._again.pop()
 
-    def _pairs(self, source: Source, rows: Sequence[Any]) -> list[tuple[bytes, bytes]]:
-        if source is CELLS:
-            keys = [":".join(row[name] for name in CELL) for row in rows]
-            values = [(*row, VERSION) for row in rows]
-        else:
-            keys = [row["parcel_key"] for row in rows]
-            values = [(*split_key(key), *row[1:], VERSION) for key, row in zip(keys, rows, strict=True)]
-        encoded = encode_rows(self._parts.codec, source.schema, values)
-        return list(zip(map(str.encode, keys), encoded, strict=True))
+    def _pairs(self, source: Source, rows: Sequence[Any]) -> list[Latest]:
+        there = [row for row in rows if row["is_there"]]
+        encoded = encode_rows(self._parts.codec, source.schema, [_values(source, row) for row in there])
+        values = dict(zip((_key(source, row) for row in there), encoded, strict=True))
+        return [(key, values.get(key)) for key in (_key(source, row) for row in rows)]
+
+
+def _values(source: Source, row: Any) -> tuple[Any, ...]:
+    named = len(source.identity)
+    identity = row[:named] if source is CELLS else split_key(*row[:named])
+    return (*identity, *row[named + 1 :], VERSION)
+
+
+def _key(source: Source, row: Any) -> bytes:
+    return _name([row[name] for name in source.identity]).encode()
 
 
 def _aside(source: Source, row: Any) -> Aside:

@@ -2,7 +2,8 @@
 
 A parcel goes with its scans once nothing of it was received, and none of its scans took place, for `days` days, and
 once the archive has all of that. So long is a year, in which a late scan still steers, and the gap after which a
-number is another parcel: what comes later under the number is history that steers nothing, or a new parcel.
+number is another parcel: what comes later under the number is history that steers nothing, or a new parcel. With it
+goes what the compacted topic holds of it.
 """
 
 from collections import Counter
@@ -18,10 +19,11 @@ from buuta.storage.background import in_turn
 from buuta.storage.locks import Lock
 from buuta.telemetry import metrics
 from services.tracker.settings import TrackerSettings
+from services.tracker.storage import mark_parcels
 
 PAGE: Final = 2_000
 PAGES: Final = 50
-WITH_PARCEL: Final = ("scans", "past_parcels", "deadlines", "declarations", "unpublished_parcels")
+WITH_PARCEL: Final = ("scans", "past_parcels", "deadlines", "declarations")
 ARCHIVED: Final = "select partition from archives where topic = $1 and reached_at >= $2"
 OVER: Final = "coalesce(last_at, 0) < $2 and coalesce(registered_at, 0) < $2"
 LOOK: Final = f"""
@@ -53,6 +55,7 @@ class Retention:
         self._pool = pool
         self._topic = settings.events_topic
         self._days = settings.keep_parcels_days
+        self._publishes = settings.publish_parcels
         self._after: str | None = None
 
     async def turn(self) -> bool:
@@ -107,6 +110,8 @@ class Retention:
             if not await locks.try_hold(con, Lock.RETENTION):
                 return Counter()
             gone = [row["parcel_key"] for row in await con.fetch(FORGET, keys, before)]
+            if self._publishes:
+                await mark_parcels(con, gone)
             rows = Counter({"parcels": len(gone)})
             for table in WITH_PARCEL:
                 done = await con.execute(f"delete from {table} where parcel_key = any($1)", gone)  # noqa: S608

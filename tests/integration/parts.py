@@ -197,7 +197,8 @@ async def latest(settings: SharedSettings, topic: str) -> dict[str, dict[str, An
     """What a reader of a compacted topic holds in the end."""
     partitions = range(settings.partitions)
     records = [each for place in partitions for each in await everything(settings, topic, [place])]
-    return {record.key.decode(): Codec().decode(record.value)[1] for record in records}
+    values = {record.key.decode(): record.value for record in records}
+    return {key: Codec().decode(value)[1] for key, value in values.items() if value is not None}
 
 
 async def milestones(settings: SharedSettings, partitions: Sequence[int] = (0,)) -> list[dict[str, Any]]:

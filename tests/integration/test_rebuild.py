@@ -110,6 +110,18 @@ async def test_parcels_that_a_swap_changes_are_published_anew_and_no_others(
     assert (key, state["epoch"]) == ("ghn:Z82BS", 2)
 
 
+async def test_a_parcel_that_is_there_no_more_after_a_swap_is_published_as_gone(
+    settings: SharedSettings, pool: Any, tmp_path: Path
+) -> None:
+    published = settings.model_copy(update={"publish_parcels": True})
+    await applied(settings, pool, REUSED)
+    await pool.execute(
+        'insert into parcels select (json_populate_record(p, \'{"parcel_key": "ghn:ODD"}\')).*'
+        " from parcels p where parcel_key = 'ghn:Z82BS'"
+    )
+    assert set(await swapped(published, pool, tmp_path)) == {"ghn:Z82BS", "ghn:ODD"}
+
+
 async def test_a_parcel_that_waits_for_the_publisher_waits_on_after_a_swap(
     settings: SharedSettings, pool: Any, tmp_path: Path
 ) -> None:
