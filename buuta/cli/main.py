@@ -1,78 +1,65 @@
 """`buuta`: every program and every tool of the backbone under one name."""
 
-import asyncio
 import sys
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Annotated, Any, Final, cast
 
 import typer
+from typer.core import TyperGroup
 
 from buuta import __version__
-from buuta.cli import (
-    admin,
-    carriers,
-    dead_letters,
-    facilities,
-    findings,
-    keys,
-    look,
-    moves,
-    operators,
-    quarantine,
-    rates,
-    rebuild,
-    retention,
-    services,
-    shippers,
-    standing,
-    stuck,
-)
 from buuta.errors import BuutaError
 from buuta.telemetry import logs
 
+MODULES: Final = {
+    "demo": "demo",
+    "tracker": "services", "notifier": "services", "portal": "services", "ingest": "services",
+    "migrate": "admin", "config": "admin", "topics": "admin", "messages": "admin",
+    "track": "look", "details": "look", "forget": "look", "findings": "findings", "rebuild": "rebuild",
+    "carrier": "carriers", "facility": "facilities", "shipper": "shippers", "operator": "operators",
+    "keys": "keys", "quarantine": "quarantine", "dead-letters": "dead_letters", "stuck": "stuck",
+    "partitions": "moves", "rates": "rates", "log": "rates", "retention": "retention",
+}  # fmt: skip
+"""The module of this package that adds each command, in the order in which help shows them."""
+
+
+class Commands(Mapping[str, Any]):
+    """All commands by name, each loaded when it is asked for: all that they stand on takes seconds to import."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(MODULES)
+
+    def __len__(self) -> int:
+        return len(MODULES)
+
+    def __getitem__(self, name: str) -> Any:
+        return added_by(MODULES[name])[name]
+
+
+def added_by(module: str) -> Mapping[str, Any]:
+    """The commands that a module of this package adds, by name."""
+    made = typer.Typer(rich_markup_mode="rich")
+    import_module(f"buuta.cli.{module}").add_to(made)
+    return typer.main.get_group(made).commands
+
+
+class Group(TyperGroup):
+    """The group of all commands."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = cast(Any, Commands())
+
+
 app = typer.Typer(
+    cls=Group,
     help="Bưu tá, the postman: an event-driven parcel-tracking backbone.\n\n"
     "Try [bold]buuta demo[/] first. Settings come from BUUTA_ variables: [bold]buuta config[/].",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-services.add_to(app)
-admin.add_to(app)
-standing.add_to(app)
-carriers.add_to(app)
-look.add_to(app)
-moves.add_to(app)
-operators.add_to(app)
-shippers.add_to(app)
-facilities.add_to(app)
-findings.add_to(app)
-keys.add_to(app)
-dead_letters.add_to(app)
-quarantine.add_to(app)
-rates.add_to(app)
-rebuild.add_to(app)
-retention.add_to(app)
-stuck.add_to(app)
-
-
-@app.command()
-def demo(
-    duration: Annotated[
-        float | None, typer.Option(min=1, help="Seconds to play; without it until Ctrl-C.")
-    ] = None,
-    rate: Annotated[float, typer.Option(min=0.1, max=500, help="New parcels a second.")] = 12,
-    seed: Annotated[int, typer.Option(help="Another seed makes another day.")] = 1,
-    json: Annotated[bool, typer.Option("--json", help="Print the reconciliation as JSON.")] = False,
-) -> None:
-    """Run the whole backbone here, with carriers that report and people who receive.
-
-    Starts an embedded broker and database, all services, a mail server and an SMSC on loopback, and
-    plays a day of Vietnam's post, with late, repeated, provisional, unknown and malformed reports.
-    Ends with a reconciliation; the exit code is 0 only if nothing was lost or doubled.
-    """
-    from buuta.demo.run import demo as run
-
-    sys.exit(asyncio.run(run(duration, rate, seed, json)))
 
 
 def _version(asked: bool) -> None:

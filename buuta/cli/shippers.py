@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from buuta.cli import standing
 from buuta.cli.access import key_commands
 from buuta.cli.admin import with_database
 from buuta.errors import BadItem
@@ -43,5 +44,6 @@ def list_() -> None:
 
 def add_to(app: typer.Typer) -> None:
     """Add the tools to the command."""
+    standing.add_to(shipper)
     shipper.add_typer(key_commands(Holder.SHIPPER), name="key")
     app.add_typer(shipper, name="shipper")

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 from buuta.cli.admin import with_database
-from buuta.cli.shippers import shipper
 from buuta.contracts import registry
 from buuta.errors import BadItem
 from buuta.model.identifiers import normalise_number
@@ -81,7 +80,7 @@ def unconfirmed(
     console.print(table if rows else "None.")
 
 
-def add_to(_: typer.Typer) -> None:
+def add_to(shipper: typer.Typer) -> None:
     """Add the tools to the group of shippers, which is the command's already."""
     for command in (link, unlink, confirm, unconfirmed):
         shipper.command()(command)

@@ -1,0 +1,31 @@
+"""The whole backbone on this machine."""
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    duration: Annotated[
+        float | None, typer.Option(min=1, help="Seconds to play; without it until Ctrl-C.")
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0.1, max=500, help="New parcels a second.")] = 12,
+    seed: Annotated[int, typer.Option(help="Another seed makes another day.")] = 1,
+    json: Annotated[bool, typer.Option("--json", help="Print the reconciliation as JSON.")] = False,
+) -> None:
+    """Run the whole backbone here, with carriers that report and people who receive.
+
+    Starts an embedded broker and database, all services, a mail server and an SMSC on loopback, and
+    plays a day of Vietnam's post, with late, repeated, provisional, unknown and malformed reports.
+    Ends with a reconciliation; the exit code is 0 only if nothing was lost or doubled.
+    """
+    from buuta.demo.run import demo as run
+
+    sys.exit(asyncio.run(run(duration, rate, seed, json)))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the tool to the command."""
+    app.command()(demo)
