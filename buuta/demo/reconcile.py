@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,8 @@ from buuta.model.identifiers import parcel_key
 from services.notifier.domain.rules import TOLD
 
 SETTLE_SECONDS: Final = 150
+QUIET: Final = 4
+"""So many looks in a row must find nothing under way."""
 COUNTS: Final = """
 select
   (select count(*) from scans) as scans,
@@ -54,21 +57,34 @@ class Reconciliation:
             self.differences.append(f"{what}: expected {expected}, found {found}")
 
 
-async def settle(stack: Stack, ledger: Ledger) -> None:
-    """Wait until what was accepted is in the history and no message is under way; or give up."""
+async def settle(stack: Stack, ledger: Ledger) -> Mapping[str, int]:
+    """Wait until what was accepted is in the history and no message is under way; returns what is all the same."""
     con = await asyncpg.connect(stack.database.url)
     deadline = time.monotonic() + SETTLE_SECONDS
     quiet = 0
     try:
-        while quiet < 4 and time.monotonic() < deadline:
-            counts = await con.fetchrow(COUNTS)
-            missing = await con.fetchval(MISSING, [bytes.fromhex(each) for each in ledger.event_ids])
-            waiting = (_expected_messages(ledger) - _received(stack)).total() - counts["in_doubt"]
-            busy = missing or counts["outbox"] or counts["open_messages"] or waiting > 0
-            quiet = 0 if busy else quiet + 1
+        while True:
+            left = await _under_way(con, stack, ledger)
+            quiet = 0 if left else quiet + 1
+            if quiet == QUIET or time.monotonic() > deadline:
+                return left
             await asyncio.sleep(0.25)
     finally:
         await con.close()
+
+
+async def _under_way(con: Any, stack: Stack, ledger: Ledger) -> Mapping[str, int]:
+    """How much is on its way, and where; empty when nothing is."""
+    counts = await con.fetchrow(COUNTS)
+    waiting = (_expected_messages(ledger) - _received(stack)).total() - counts["in_doubt"]
+    found = {
+        "scans not in the history": await con.fetchval(
+            MISSING, [bytes.fromhex(each) for each in ledger.event_ids]
+        ),
+        "outbox": counts["outbox"], "open messages": counts["open_messages"],
+        "messages not received": max(waiting, 0),
+    }  # fmt: skip
+    return {name: count for name, count in found.items() if count}
 
 
 async def _recompute(stack: Stack, result: Reconciliation) -> None:
@@ -82,12 +98,14 @@ async def _recompute(stack: Stack, result: Reconciliation) -> None:
     result.check("figures that do not follow from the log", [], [*found.cells, *found.parcels])
 
 
-async def reconcile(stack: Stack, ledger: Ledger) -> Reconciliation:
+async def reconcile(stack: Stack, ledger: Ledger, under_way: Mapping[str, int]) -> Reconciliation:
     """Compare history, states, messages and mailboxes with what was reported.
 
+    What did not settle in time is a difference of its own: slow is not lost, and whoever looks must know which.
     Whoever watches may report and register too; what they did is counted as the guests'.
     """
     result = Reconciliation()
+    result.check(f"still under way after {SETTLE_SECONDS} s", {}, dict(under_way))
     con = await asyncpg.connect(stack.database.url)
     try:
         counts = dict(await con.fetchrow(COUNTS))

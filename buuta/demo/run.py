@@ -41,9 +41,9 @@ async def demo(duration: float | None, rate: float, seed: int, as_json: bool) ->
         showing = asyncio.create_task(_show(stack, play.ledger))
         await play.run(rate, stop)
         console.print("Waiting until all is told …")
-        await settle(stack, play.ledger)
+        under_way = await settle(stack, play.ledger)
         await end(showing)
-        result = await reconcile(stack, play.ledger)
+        result = await reconcile(stack, play.ledger, under_way)
     _report(result, as_json)
     return 0 if result.balanced else 1
 

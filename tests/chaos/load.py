@@ -39,8 +39,7 @@ async def reporting(
 
 async def settled_books(stack: Stack, ledger: Ledger) -> tuple[Reconciliation, str]:
     """What the books say once nothing is under way, and each service's last lines."""
-    await settle(stack, ledger)
-    books = await reconcile(stack, ledger)
+    books = await reconcile(stack, ledger, await settle(stack, ledger))
     return books, "\n".join(f"--- {name}\n{stack.tail(name)}" for name in stack.children)
 
 

@@ -37,7 +37,9 @@ async def mid_transaction(pool: Any, service: str) -> None:
 
 
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "kills", [pytest.param(2, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.long)]
+)
 async def test_killed_in_mid_chunk_nothing_is_lost_or_doubled(kills: int) -> None:
     chance = random.Random(SEED)
     async with under_load(15) as (stack, pool):
