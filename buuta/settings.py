@@ -73,7 +73,9 @@ class SharedSettings(BaseSettings):
     milestones_topic: str = Field("milestones", description="What the tracker tells.")
     notifications_topic: str = Field("notifications", description="What became of messages.")
     rates_topic: str = Field("delivery-rates", description="Latest counts of every cell; compacted.")
-    parcels_topic: str = Field("parcels", description="Latest state of every parcel; compacted.")
+    parcels_topic: str = Field(
+        "parcels", description="Latest state of every parcel, null once it is deleted; compacted."
+    )
     publish_parcels: bool = Field(
         False, description="Whether every parcel's latest state goes to the parcels topic, too."
     )

@@ -8,6 +8,7 @@ from services.ingest.capture import FORMAT
 from services.ingest.carriers.loading import golden
 from services.ingest.domain.epcis import document_of
 from services.ingest.domain.recipe import CodeRow, Recipe, Webhook
+from services.ingest.jobs import MOST_ERRORS, MOST_WARNINGS
 
 
 def page(recipe: Recipe) -> str:
@@ -43,8 +44,17 @@ def _doors(recipe: Recipe) -> Iterator[str]:
             "event. One wrong event keeps all out, unless you send `GS1-Capture-Error-Behaviour: proceed`. "
             "A bag's events are events of the parcels in it, by its AggregationEvents, whichever come first."
         )
+        yield (
+            f"A job keeps its first {MOST_ERRORS} errors, each with the place of its event from 0 on (`event`). "
+            "Where more are wrong, one more error of the code `more_errors` stands behind them: its `event` is the "
+            "first of those that are not listed, its `detail` says how many they are. "
+            f"Of `warnings` it keeps {MOST_WARNINGS}."
+        )
         yield _fenced(_document(recipe))
-        yield "As a file: `buuta ingest file events.json --carrier CODE`."
+        yield (
+            "As a file of up to 100 MB: `buuta ingest file events.json --carrier CODE`. "
+            "What is wrong with which event, the first being 1, stands in `events.json.rejected.csv`."
+        )
     yield "As an item of a batch (a JSON array, NDJSON or an Avro container; gzip or zstd), an answer for each:"
     code = next(code for code, row in recipe.codes.items() if row.status is not None)
     item = {"number": "EJ012345678VN", "code": code, "occurred_at": "2026-11-24T09:30:00+07:00"}

@@ -7,27 +7,24 @@ succeeded did, and who heard no answer sends the same again.
 """
 
 import asyncio
-import uuid
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 from buuta.errors import BadItem, DatabaseAway
-from buuta.telemetry.clock import now_ms
 from services.ingest import epcis_rows
 from services.ingest.carriers.epcis.parser import ParsingOnce, code_of, parse
-from services.ingest.domain import copy
 from services.ingest.domain.effects import Change
 from services.ingest.domain.epcis import Document, of_the_standard
 from services.ingest.domain.following import MOST_SCANS, Plan, plan
 from services.ingest.domain.marking import Marking
-from services.ingest.domain.packing import too_much
+from services.ingest.domain.packing import TooMuch
 from services.ingest.domain.recipe import Receipt, UnknownCode, to_scan
 from services.ingest.domain.single import Whole, of_change, of_one, read_whole
 from services.ingest.intake import COPY_DIFFERS, Intake, Reading, Result
+from services.ingest.jobs import Behaviour, Job, Wrong
 from services.ingest.quarantine import held
 from services.ingest.spool import Enqueue
 from services.ingest.storage import Carrier
@@ -36,60 +33,8 @@ FORMAT: Final = "epcis"
 SLICE: Final = 5_000
 """So many scans are written in one transaction."""
 TRIES: Final = 10
-MOST_ERRORS: Final = 100
-MOST_WARNINGS: Final = 100
 Admit = Callable[[int], None]
 """Takes so many scans from a key's limits; raises Problem where they are beyond."""
-
-
-class Behaviour(StrEnum):
-    """What one wrong event means for the others (EPCIS 2.0, `GS1-Capture-Error-Behaviour`)."""
-
-    ROLLBACK = "rollback"
-    PROCEED = "proceed"
-
-
-@dataclass(frozen=True)
-class Wrong:
-    """What is wrong, or should be known, of the event at a place of the list, the first being 0."""
-
-    place: int
-    code: str
-    message: str
-
-
-@dataclass
-class Job:
-    """What became of a document: how many events it has, what is wrong, and what became of the scans of the rest.
-
-    `warnings` are of events that were captured.
-    """
-
-    behaviour: Behaviour
-    events: int = 0
-    wrong: list[Wrong] = field(default_factory=list)
-    warnings: list[Wrong] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
-    begun_at: int = field(default_factory=now_ms)
-    id: uuid.UUID = field(default_factory=uuid.uuid4)
-
-    @property
-    def errors(self) -> Sequence[Wrong]:
-        """What is kept of what is wrong: the first, and how many more there are."""
-        kept, more = self.wrong[:MOST_ERRORS], self.wrong[MOST_ERRORS:]
-        told = f"and {len(more)} more events are wrong, from here on"
-        return [*kept, *(Wrong(each.place, "more_errors", told) for each in more[:1])]
-
-    @property
-    def success(self) -> bool:
-        """Whether all of it was captured."""
-        return not self.wrong
-
-    def warn(self, place: int, names: Sequence[str]) -> None:
-        """Note that an event says something else than the one of its id."""
-        found = Wrong(place, COPY_DIFFERS, copy.told(names))
-        if len(self.warnings) < MOST_WARNINGS and found not in self.warnings:
-            self.warnings.append(found)
 
 
 class One(NamedTuple):
@@ -142,7 +87,7 @@ async def capture(  # noqa: PLR0913 - a document, whose it is, and how it is tak
     """Capture the events of a document; `admit` hears of how many scans before any is written.
 
     Raises:
-        BadItem: they ask for more than is worked out or told at once.
+        TooMuch: they ask for more than is worked out or told at once.
         KafkaAway: the spool is full.
         OSError, asyncpg.PostgresError, DatabaseAway: PostgreSQL is away; the sender must send them again, none will
             count twice.
@@ -152,6 +97,20 @@ async def capture(  # noqa: PLR0913 - a document, whose it is, and how it is tak
     captured = wholes if job.success or behaviour is Behaviour.PROCEED else []
     async with parts.turns[carrier.code]:
         await _Capture(parts, carrier, receipt, document, job).run(captured, admit)
+    return job
+
+
+async def set_aside(
+    parts: Parts, carrier: Carrier, receipt: Receipt, document: Document, why: BadItem
+) -> Job:
+    """Capture nothing of a document: all of its events are wrong for the same reason, and are kept as such.
+
+    Raises:
+        KafkaAway, OSError, asyncpg.PostgresError, DatabaseAway: as `capture`.
+    """
+    wrong = [Wrong(place, why.code, str(why)) for place in range(len(document.events))]
+    job = Job(Behaviour.PROCEED, len(document.events), wrong)
+    await _Capture(parts, carrier, receipt, document, job).run([], lambda _: None)
     return job
 
 
@@ -199,12 +158,12 @@ class _Capture:
         holding = [] if self._parts.is_sandbox else await asyncio.to_thread(self._holding, wholes)
         ones = await asyncio.to_thread(self._ones, wholes)
         if len(ones) > MOST_SCANS:
-            raise too_much()
+            raise TooMuch(f"{MOST_SCANS:,} scans")
         made = await self._planned(holding)
         for place, names in made.copies:
             self._job.warn(place, names)
         if len(ones) + len(made.told) > MOST_SCANS:
-            raise too_much()
+            raise TooMuch(f"{MOST_SCANS:,} scans")
         admit(len(ones) + len(made.told))
         if self._parts.room is not None:
             await self._parts.room()

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from services.ingest.domain.effects import Change, Happened, Told
 from services.ingest.domain.following import MOST_SCANS, Plan, Stored
-from services.ingest.domain.packing import Packing, too_much
+from services.ingest.domain.packing import Packing, too_deep
 from services.ingest.domain.single import Whole
 
 MOST_EVENTS: Final = 20_000
 MOST_ROWS: Final = MOST_SCANS
+EVENTS_AROUND: Final = f"{MOST_EVENTS:,} events and bags around them"
 ALWAYS: Final = -(2**63)
 AT_ONCE: Final = 10_000
 """So many packings are written by one statement."""
@@ -86,7 +87,7 @@ async def stored(pool: Any, carrier: str, holding: Sequence[Whole]) -> Stored:
     """All from which follows what is to be told of these events, as it is at one moment.
 
     Raises:
-        BadItem: it is more than can be looked at.
+        TooMuch: it is more than can be looked at.
     """
     await pool.execute(FIRST_VERSION, carrier)
     async with pool.acquire() as con, con.transaction(isolation="repeatable_read", readonly=True):
@@ -97,8 +98,10 @@ async def stored(pool: Any, carrier: str, holding: Sequence[Whole]) -> Stored:
         things |= {packing.child for each in holding for packing in each.packings}
         packings = await con.fetch(PACKINGS, carrier, sorted(things - {""}), MOST_ROWS + 1)
         told = await con.fetch(TOLD, carrier, [row["event_id"] for row in events], MOST_ROWS + 1)
-    if len(events) > MOST_EVENTS or max(len(packings), len(told)) > MOST_ROWS:
-        raise too_much()
+    if len(events) > MOST_EVENTS:
+        raise too_deep(EVENTS_AROUND)
+    if max(len(packings), len(told)) > MOST_ROWS:
+        raise too_deep(f"{MOST_ROWS:,} packings around them")
     return await asyncio.to_thread(_stored, version, events, packings, told)
 
 
@@ -142,7 +145,7 @@ async def _around(con: Any, carrier: str, names: Sequence[str]) -> list[str]:
         return []
     found = [name for [name] in await con.fetch(AROUND, carrier, names, MOST_EVENTS + 1)]
     if len(found) > MOST_EVENTS:
-        raise too_much()
+        raise too_deep(EVENTS_AROUND)
     return found
 
 

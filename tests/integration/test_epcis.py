@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from buuta.settings import SharedSettings
-from services.ingest.capture import MOST_ERRORS
 from services.ingest.domain.epcis import document_of
+from services.ingest.jobs import MOST_ERRORS
 from services.ingest.storage import Carrier
 from tests.integration.command import buuta
 from tests.integration.doors import Door, add_carrier, log, quarantined

@@ -2,22 +2,31 @@
 
 import asyncio
 import contextlib
+import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from buuta.settings import SharedSettings
+from services.ingest import capture
 from services.ingest.app import wire
+from services.ingest.domain import following
+from services.ingest.domain.epcis import document_of
+from services.ingest.doors.events import take_events
+from services.ingest.doors.file import Summary
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier
-from tests.integration.doors import Door, add_carrier, ready
+from tests.integration.doors import Door, add_carrier, intake_on, ready
+from tests.integration.parts import producer_on
 from tests.integration.test_epcis import BAG, TRUCK, A, event, job, packing, send
 from tests.waiting import until
 
 MOST_SECONDS = 60.0
+Taking = Callable[..., Awaitable[tuple[Summary, list[int]]]]
 
 
 @pytest.fixture
@@ -85,6 +94,72 @@ async def test_a_bag_that_is_seen_too_often_is_refused_with_the_limit_and_nothin
     assert "send fewer at once" in answer.json()["detail"]
     assert time.monotonic() - started < MOST_SECONDS
     assert await pool.fetchval("select count(*) from epcis_events") == 0
+
+
+def write_events(path: Path, happened: Sequence[Any]) -> None:
+    path.write_text(json.dumps(document_of(happened)))
+
+
+@pytest.fixture
+async def taking(
+    settings: SharedSettings, pool: Any, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Taking]:
+    """Takes events in as a file, where forty scans are too much at once; hears what became of them."""
+    for module in (capture, following):
+        monkeypatch.setattr(module, "MOST_SCANS", 40)
+    carrier = Carrier("gs1post", "A post that speaks EPCIS", "epcis")
+    await add_carrier(pool, carrier)
+    async with producer_on(settings) as producer:
+        intake = intake_on(settings, producer, pool)
+
+        async def take(path: Path, *happened: Any) -> tuple[Summary, list[int]]:
+            write_events(path, happened)
+            heard: list[int] = []
+            return await take_events(intake, carrier, path, heard.append), heard
+
+        yield take
+
+
+async def test_a_file_with_more_scans_than_are_worked_out_at_once_is_taken_whole(
+    taking: Taking, pool: Any, tmp_path: Path
+) -> None:
+    """Nobody is there who could send fewer at once."""
+    events = [event("accepting", 1, *parcels(each * 7)[each * 7 - 7 :]) for each in range(1, 31)]
+    summary, heard = await taking(tmp_path / "events.json", *events)
+    assert (summary.counts["accepted"], summary.counts["rejected"], summary.report) == (210, 0, None)
+    assert await pool.fetchval("select count(*) from spool") == 210
+    assert sum(heard) == 30
+    again, _ = await taking(tmp_path / "events.json", *events)
+    assert again.taken_in_at is not None
+
+
+async def test_what_follows_from_a_file_is_the_same_in_however_many_parts_it_is_taken(
+    taking: Taking, pool: Any, tmp_path: Path
+) -> None:
+    """Events of a bag concern what was in it, also where its packing comes in a later part."""
+    events = [event("departing", 10 + each, BAG) for each in range(12)] + [
+        packing("ADD", 0, BAG, *parcels(3))
+    ]
+    summary, _ = await taking(tmp_path / "events.json", *events)
+    assert summary.counts["rejected"] == 0
+    live = "select thing, count(*) from epcis_effects where live and thing <> $1 group by 1 order by 1"
+    assert [count for _, count in await pool.fetch(live, BAG)] == [13, 13, 13]
+
+
+async def test_of_a_file_only_the_event_that_is_too_much_alone_is_refused_and_with_the_true_reason(
+    taking: Taking, pool: Any, tmp_path: Path
+) -> None:
+    events = [event("accepting", 1, each) for each in parcels(5)]
+    summary, _ = await taking(
+        tmp_path / "events.json", *events[:3], event("accepting", 1, *parcels(41)), *events[3:]
+    )
+    assert (summary.counts["accepted"], summary.counts["rejected"]) == (5, 1)
+    assert summary.report is not None
+    [_, refused] = summary.report.read_text(encoding="utf-8").splitlines()
+    assert refused.startswith(
+        "4,event_too_large,this event alone asks for more than 40 scans: make several of it,"
+    )
+    assert await pool.fetchval("select array_agg(reason) from quarantine") == ["event_too_large"]
 
 
 async def test_a_diamond_of_bags_is_looked_through_once(door: Door, key: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from services.ingest.domain.effects import Change, Happened, Known, changes
-from services.ingest.domain.packing import MOST_STEPS, Packing, Packings, too_much
+from services.ingest.domain.packing import MOST_STEPS, STEPS, Packing, Packings, TooMuch, too_deep
 from services.ingest.domain.single import Whole
 
 MOST_SCANS: Final = 200_000
@@ -43,7 +43,7 @@ def plan(stored: Stored, holding: Sequence[Whole]) -> Plan:
     """Work out what follows from events that may hold parcels.
 
     Raises:
-        BadItem: more than can be worked out or told at once.
+        TooMuch: more than can be worked out or told at once.
     """
     made = Plan(stored.version, payloads=dict(stored.payloads))
     events, packings = dict(stored.events), [*stored.packings]
@@ -92,8 +92,8 @@ def _bounded(events: Any, packings: Packings, known: Known) -> Iterator[Change]:
     """The changes, if they are not too many; that is seen before they are worked out, where it can be."""
     weight = sum(packings.weight(name, each.at) for each in events for name in each.things)
     if weight > MOST_STEPS:
-        raise too_much()
+        raise too_deep(STEPS)
     for count, change in enumerate(changes(events, packings, known)):
         if count == MOST_SCANS:
-            raise too_much()
+            raise TooMuch(f"{MOST_SCANS:,} scans")
         yield change

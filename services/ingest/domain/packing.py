@@ -14,6 +14,7 @@ ALL: Final = ""
 """The child of a statement that takes everything out."""
 MOST_STEPS: Final = 1_000_000
 """So many statements are looked at for a document: some seconds of one core."""
+STEPS: Final = f"{MOST_STEPS:,} looks into bags"
 
 
 class Packing(NamedTuple):
@@ -111,13 +112,21 @@ class Packings:
     def _count(self, steps: int) -> None:
         self._steps -= steps
         if self._steps < 0:
-            raise too_much()
+            raise too_deep(STEPS)
 
 
-def too_much() -> BadItem:
-    """What is said of events whose consequences are beyond what is worked out at once."""
-    return BadItem(
-        "too_much_at_once",
-        f"these events ask for more than {MOST_STEPS} looks into bags: send fewer at once, "
-        "and open a bag when it is empty, so that what was in it long ago need not be looked at",
+class TooMuch(BadItem):
+    """Events ask for more than is worked out at once; `limit` is what they go beyond, in words."""
+
+    def __init__(self, limit: str, advice: str = "send fewer at once") -> None:
+        super().__init__("too_much_at_once", f"these events ask for more than {limit}: {advice}")
+        self.limit = limit
+        self.advice = advice
+
+
+def too_deep(limit: str) -> TooMuch:
+    """What is said where bags hold, or held, too much."""
+    return TooMuch(
+        limit,
+        "send fewer at once, and open a bag when it is empty, so that what was in it before need not be looked at",
     )

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from buuta.errors import BadItem
 from buuta.telemetry.clock import now_ms
 from buuta.web.bearer import scheme
 from buuta.web.bodies import parse_json, read_body
@@ -17,10 +16,12 @@ from buuta.web.guarded import guarded
 from buuta.web.packing import unpacked
 from buuta.web.problems import Problem, problems
 from services.ingest import capture, epcis_rows
-from services.ingest.capture import FORMAT, Behaviour, Job
+from services.ingest.capture import FORMAT
 from services.ingest.domain.epcis import Document, read_document
 from services.ingest.domain.keys import Scope
+from services.ingest.domain.packing import TooMuch
 from services.ingest.doors.gate import Gate
+from services.ingest.jobs import Behaviour, Job
 from services.ingest.registry.keyring import Caller
 
 DOOR: Final = "api"
@@ -115,8 +116,8 @@ async def _captured(work: Awaitable[Job]) -> Job:
     """What became of a document; beyond a limit is 413, and not the fault of how it is written."""
     try:
         return await work
-    except BadItem as bad:
-        raise Problem(413 if bad.code == "too_much_at_once" else 400, bad.code, str(bad)) from None
+    except TooMuch as beyond:
+        raise Problem(413, beyond.code, str(beyond)) from None
 
 
 def _named(document: Document) -> int:

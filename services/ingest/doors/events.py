@@ -1,4 +1,8 @@
-"""Files of EPCIS events: captured in batches, resumable after a kill; what is wrong goes to a report."""
+"""Files of EPCIS events: captured in batches, resumable after a kill; what is wrong goes to a report.
+
+Nobody is there who could send less at once: a batch that asks for too much is halved, and an event that does so
+alone is what is wrong, and no other.
+"""
 
 import asyncio
 import json
@@ -12,12 +16,14 @@ from buuta.telemetry.clock import now_ms
 from buuta.web.bodies import parse_json
 from buuta.web.problems import Problem
 from services.ingest import storage
-from services.ingest.capture import Behaviour, Job, capture, earnest
+from services.ingest.capture import capture, earnest, set_aside
 from services.ingest.domain.epcis import Document, read_document
+from services.ingest.domain.packing import TooMuch
 from services.ingest.doors.file import DOOR, Summary, content_hash
 from services.ingest.doors.plain import read_plain
 from services.ingest.doors.report import Report
 from services.ingest.intake import Intake, Result
+from services.ingest.jobs import Behaviour, Job
 from services.ingest.spool import enqueue
 from services.ingest.storage import BegunFile, Carrier, FileProgress
 
@@ -61,10 +67,13 @@ async def take_events(
         return summary
     with Report(path, ["event"], begun.report_bytes) as report:
         run = _Run(intake, carrier, begun, summary, report)
-        for first in range(begun.lines_done, len(document.events), BATCH):
-            part = document._replace(events=document.events[first : first + BATCH])
-            await _take_part(run, first, part)
-            advance(len(part.events))
+        first, most = begun.lines_done, BATCH
+        while first < len(document.events):
+            part = document._replace(events=document.events[first : first + most])
+            done = await _take_part(run, first, part)
+            most = min(done * 2, BATCH) if done else len(part.events) // 2
+            first += done
+            advance(done)
         summary.report = report.path
     await storage.finish_file(intake.pool, carrier.code, begun.content_hash)
     return summary
@@ -81,16 +90,38 @@ class _Run:
     report: Report
 
 
-async def _take_part(run: _Run, first: int, document: Document) -> None:
-    receipt = run.carrier.receipt(DOOR, now_ms())
-    parts = earnest(run.intake, enqueue)
-    job = await capture(parts, run.carrier, receipt, document, Behaviour.PROCEED)
+async def _take_part(run: _Run, first: int, part: Document) -> int:
+    """Take some events in; returns how many are done with: all, or none where they are too many at once."""
+    try:
+        job = await _captured(run, part)
+    except TooMuch:
+        return 0
     for result, count in job.counts.items():
         run.summary.counts[result] += count
     run.summary.counts[Result.REJECTED] += len(job.wrong)
-    _report(job, first, document, run.report)
-    done = FileProgress(first + len(document.events), run.report.committed(), run.summary.counts)
+    _report(job, first, part, run.report)
+    done = FileProgress(first + len(part.events), run.report.committed(), run.summary.counts)
     await storage.advance_file(run.intake.pool, run.carrier.code, run.begun.content_hash, done)
+    return len(part.events)
+
+
+async def _captured(run: _Run, part: Document) -> Job:
+    """What became of some events; one that alone is too much is set aside.
+
+    Raises:
+        TooMuch: they are, and there is more than one.
+    """
+    receipt = run.carrier.receipt(DOOR, now_ms())
+    parts = earnest(run.intake, enqueue)
+    try:
+        return await capture(parts, run.carrier, receipt, part, Behaviour.PROCEED)
+    except TooMuch as why:
+        if len(part.events) > 1:
+            raise
+        alone = BadItem(
+            "event_too_large", f"this event alone asks for more than {why.limit}: make several of it"
+        )
+        return await set_aside(parts, run.carrier, receipt, part, alone)
 
 
 def _report(job: Job, first: int, document: Document, report: Report) -> None:
