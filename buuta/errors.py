@@ -4,10 +4,12 @@ BuutaError
 ├── Retry                   try the same again later; nothing is wrong with the data
 │   ├── KafkaAway           Kafka did not acknowledge in time
 │   ├── DatabaseAway        PostgreSQL cannot be reached or is shutting down
+│   ├── SchemaUnanswered    the schema registry answers, and not for one id
 │   └── Paused              the partition was stopped, by hand or by a limit, until people let it go on
 ├── Reject                  this item is wrong; its neighbours go on
 │   ├── BadItem             a report that breaks a rule; carries a machine code and a field
 │   ├── Undecodable         bytes that no schema of ours reads
+│   │   └── SchemaUnknown   a schema id that the registry does not tell us, now; its bytes wait
 │   ├── Unsendable          a record that Kafka refuses while it takes others
 │   ├── Unopenable          what was sealed does not open: another master key, or changed or moved bytes
 │   └── Forbidden           a key that is unknown, or that is not for this carrier or shipper
@@ -38,6 +40,10 @@ class DatabaseAway(Retry):
     """PostgreSQL cannot be reached or is shutting down."""
 
 
+class SchemaUnanswered(Retry):
+    """The schema registry answers, and not for one id; after so many tries that id counts as unknown."""
+
+
 class Paused(Retry):
     """The partition was stopped; `buuta partitions resume` lets it go on."""
 
@@ -64,6 +70,10 @@ class BadItem(Reject):
 
 class Undecodable(Reject):
     """Bytes that no schema of ours reads."""
+
+
+class SchemaUnknown(Undecodable):
+    """A schema id that the registry does not know or does not answer for; once it does, the bytes may read."""
 
 
 class Unsendable(Reject):

@@ -7,13 +7,13 @@ Confluent wire format: `00`, 4 bytes of schema id, big-endian, the datum.
 import io
 import json
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import fastavro
 
 from buuta.contracts.schemas import Schema, by_fingerprint, defaults, schema
-from buuta.errors import Undecodable
+from buuta.errors import SchemaUnknown, Undecodable
 
 SINGLE_OBJECT: Final = b"\xc3\x01"
 CONFLUENT: Final = b"\x00"
@@ -85,6 +85,7 @@ class Codec:
         """The writer's schema of a record, and where its datum begins.
 
         Raises:
+            SchemaUnknown: a number that the schema registry does not tell us.
             Undecodable: no framing of ours, or a schema that we do not know.
         """
         if not value:
@@ -98,7 +99,7 @@ class Codec:
             schema_id = int.from_bytes(value[1:5], "big")
             found = self.ids.schema_of(schema_id)
             if found is None:
-                raise Undecodable(f"the schema registry's id {schema_id} is not known here")
+                raise SchemaUnknown(f"the schema registry's id {schema_id} is not known here")
             return found, 5
         raise Undecodable(f"neither single-object encoding nor Confluent format: {value[:2].hex()}")
 
@@ -142,18 +143,15 @@ def resolve_datum(written: Schema, datum: bytes, reader: Any) -> dict[str, Any]:
     return record
 
 
-@cache
-def _layouts() -> dict[bytes, Any]:
-    return {}
-
-
 def _plain(written: Schema) -> Any:
     """The layout alone: times stay integers, so no year can overflow a `datetime`.
 
-    Avro's parsing canonical form drops docs and logical types, which is just what is wanted.
+    By the text, since fingerprints of 64 bits can be made alike by somebody who wants them to be.
     """
-    layouts = _layouts()
-    if written.fingerprint not in layouts:
-        canonical = fastavro.schema.to_parsing_canonical_form(json.loads(written.text))
-        layouts[written.fingerprint] = fastavro.parse_schema(json.loads(canonical))
-    return layouts[written.fingerprint]
+    return _layout(written.text)
+
+
+@lru_cache(1_000)
+def _layout(text: str) -> Any:
+    """Avro's parsing canonical form, which drops docs and logical types: just what is wanted."""
+    return fastavro.parse_schema(json.loads(fastavro.schema.to_parsing_canonical_form(json.loads(text))))

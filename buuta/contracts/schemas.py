@@ -23,7 +23,8 @@ NAMES: Final = (
 
 @dataclass(frozen=True)
 class Schema:
-    """One Avro schema: its JSON text, its parsed form, and its CRC-64-AVRO fingerprint (8 bytes)."""
+    """One Avro schema: its name without its namespace, by which writers and readers are matched (Avro 1.11, schema
+    resolution), its JSON text, its parsed form, and its CRC-64-AVRO fingerprint (8 bytes)."""
 
     name: str
     text: str
@@ -47,7 +48,28 @@ def parse(text: str) -> Schema:
     canonical = fastavro.schema.to_parsing_canonical_form(definition)
     digest = fastavro.schema.fingerprint(canonical, "CRC-64-AVRO")
     # The single-object encoding carries the fingerprint with the least byte first (Avro 1.11).
-    return Schema(definition["name"], text, parsed, bytes.fromhex(digest))
+    return Schema(parsed["name"].rpartition(".")[2], text, parsed, bytes.fromhex(digest))
+
+
+def parse_written(text: str) -> Schema:
+    """A schema by which others write: without its defaults, which are a reader's.
+
+    What a union's default may be differs between versions of Avro (up to 1.11 its first branch, since 1.12 any),
+    and is no reason to refuse what was written.
+
+    Raises:
+        Exception: whatever the parser stumbles over in text that is no Avro schema of a record.
+    """
+    definition = json.loads(text)
+    left = [definition]
+    while left:
+        each = left.pop()
+        if isinstance(each, dict):
+            each.pop("default", None)
+            left += each.values()
+        elif isinstance(each, list):
+            left += each
+    return parse(json.dumps(definition))
 
 
 @cache

@@ -71,6 +71,10 @@ INGEST_POLLS = Counter(
     "Turns of carriers that are asked: answered or failed.",
     ["carrier", "result"],
 )
+SCHEMAS_UNANSWERED = Counter(
+    "buuta_schemas_unanswered_total",
+    "Times that a schema id was given up for which alone the registry does not answer.",
+)
 INGEST_SPOOLED = Counter(
     "buuta_ingest_spooled_total", "Scans that PostgreSQL took while Kafka did not acknowledge."
 )

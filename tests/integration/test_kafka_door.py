@@ -198,25 +198,64 @@ class Noting(Failing):
         await super().take_each(code, values)
 
 
-async def test_topics_whose_takes_are_too_slow_wait_for_each_other_and_nobody_for_them() -> None:
-    permits = Permits()
+async def test_six_lanes_whose_takes_hang_leave_the_seventh_going(
+    settings: SharedSettings, pool: Any
+) -> None:
+    *hanging, good = await carriers_with_topics(
+        settings, pool, *(f"h{place}" for place in range(AT_ONCE + 2)), "g"
+    )
+    async with producer_on(settings) as producer:
+        for code in hanging:
+            await producer.send(f"carrier.{code}.scans", b"key", encoded())
+        door = Noting(settings.kafka, intake_on(settings, producer, pool), Codec(), pause=0.01)
+        async with running(door.run()):
 
-    async def slow(code: str) -> None:
-        async with permits.one(code):
-            raise TimeoutError
+            async def all_wait() -> bool:
+                return set(door.asked) >= set(hanging)
 
-    slows = [f"slow{place}" for place in range(AT_ONCE + 1)]
-    await asyncio.gather(*map(slow, slows), return_exceptions=True)
-    holding = [asyncio.create_task(hold(permits, each)) for each in slows]
-    async with asyncio.timeout(10), permits.one("well"):
-        pass
+            await until(all_wait, "six lanes hang", 60)
+            await producer.send(f"carrier.{good}.scans", b"key", encoded())
+
+            async def there() -> bool:
+                return [event["carrier"] for event in await log(settings)] == [good]
+
+            await until(there, "the seventh's scan is in the log", 30)
+
+
+async def test_a_take_that_waits_holds_no_permit_and_the_next_of_its_topic_takes_none_from_the_others() -> (
+    None
+):
+    permits = Permits(work=0.01)
+    slows = [f"slow{place}" for place in range(3 * AT_ONCE)]
+    holding = [asyncio.create_task(hold(permits, each)) for each in slows * 2]
+    async with asyncio.timeout(10):
+        for code in ("well", *slows):
+            async with permits.one(code):
+                pass
     for each in holding:
         each.cancel()
     await asyncio.gather(*holding, return_exceptions=True)
-    async with asyncio.timeout(10), permits.one(slows[0]):
-        pass
-    async with asyncio.timeout(10), permits.one(slows[1]), permits.one(slows[0]):
-        pass  # one that went well again does not wait for the slow any more
+
+
+async def test_takes_that_work_are_so_many_at_once_and_of_a_topic_one() -> None:
+    permits = Permits(work=3_600.0)
+    at_work: list[str] = []
+
+    async def work(code: str) -> None:
+        async with permits.one(code):
+            at_work.append(code)
+            await asyncio.Event().wait()
+
+    working = [asyncio.create_task(work(code)) for code in ("a", "a", "b", "c", "d", "e")]
+
+    async def all_permits_are_out() -> bool:
+        return len(at_work) >= AT_ONCE
+
+    await until(all_permits_are_out, "four work", 10)
+    assert at_work == ["a", "b", "c", "d"]
+    for each in working:
+        each.cancel()
+    await asyncio.gather(*working, return_exceptions=True)
 
 
 async def hold(permits: Permits, code: str) -> None:

@@ -9,12 +9,12 @@ import httpx
 import pytest
 
 from buuta.contracts.codec import Codec
-from buuta.contracts.registry import SchemaRegistry
+from buuta.contracts.registry import LONGEST, TRIES, SchemaRegistry
 from buuta.contracts.schemas import Schema, parse, schema
 from buuta.errors import BadItem, Retry
 from services.ingest.carriers import RECIPES
 from services.ingest.domain.recipe import Receipt, Report, to_scan
-from services.ingest.doors.records import read
+from services.ingest.doors.records import NAME, read
 from tests.scans import scan
 
 SCAN = scan("delivered", 1, raw_code="delivered")._asdict()
@@ -106,15 +106,6 @@ def test_what_does_not_resolve_is_refused_with_a_reason(change: dict[str, Any]) 
     assert refused.value.code == "record_undecodable"
 
 
-@pytest.mark.parametrize("kind", [{"type": "array", "items": "null"}, "vn.buuta.ScanEvent"])
-def test_a_schema_of_values_without_bytes_is_not_read_at_all(kind: Any) -> None:
-    definition = newer(endless=kind)
-    # A count of 2^62 nulls, or a record in itself: reading it would never end.
-    value = b"\x00\x00\x00\x00\x07" + b"\xfe\xff\xff\xff\xff\xff\xff\xff\x7f" * 40
-    with pytest.raises(BadItem, match="take no bytes"):
-        read(Codec(OneSchema(definition)), value)
-
-
 REFUSED = {
     "offset_minutes": 100_000, "attempt": 2**31 - 1, "corrects_event_id": "zz", "number": "a/b",
     "facility": "Lan\x00", "province": "Hà Nội", "occurred_at": 2**62, "raw_code": "delivered\x00",
@@ -144,9 +135,9 @@ def registry_that(answer: httpx.Response) -> tuple[SchemaRegistry, list[str]]:
 @pytest.mark.parametrize(
     "answer",
     [
-        httpx.Response(404), httpx.Response(200, text="<html>"), httpx.Response(200, json={"schema": "syntax ="}),
-        httpx.Response(200, json={"schema": '"string"'}), httpx.Response(200, json={}),
-        httpx.Response(200, json={"schema": "[" * 100_000}),
+        httpx.Response(404), httpx.Response(200, json={"schema": "syntax ="}),
+        httpx.Response(200, json={"schema": '"string"'}), httpx.Response(200, json={"schema": "[" * 100_000}),
+        httpx.Response(200, json={"schema": schema(NAME).text + " " * LONGEST}),
     ],
 )  # fmt: skip
 async def test_a_schema_that_is_none_makes_its_own_records_undecodable_and_is_not_asked_for_each_time(
@@ -160,7 +151,16 @@ async def test_a_schema_that_is_none_makes_its_own_records_undecodable_and_is_no
         read(Codec(registry), b"\x00\x00\x00\x00\x09rest")
 
 
-async def test_a_registry_that_cannot_answer_now_is_asked_again() -> None:
-    registry, _ = registry_that(httpx.Response(503))
-    with pytest.raises(Retry):
-        await registry.learn([b"\x00\x00\x00\x00\x09rest"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(503), httpx.Response(401), httpx.Response(200, text="<html>"), httpx.Response(200, json={}),
+        httpx.Response(200, json={"schema": 1}), httpx.Response(200, text="[" * 100_000),
+    ],
+)  # fmt: skip
+async def test_what_is_no_answer_of_a_registry_is_asked_for_again(answer: httpx.Response) -> None:
+    registry, asked = registry_that(answer)
+    for _ in range(3 * TRIES):
+        with pytest.raises(Retry, match="cannot answer now"):
+            await registry.learn([b"\x00\x00\x00\x00\x09rest"])
+    assert len(asked) == 3 * TRIES

@@ -3,7 +3,8 @@
 Who they are follows from the topic, which the broker lets nobody else write to, and not from what the record says:
 carrier, id, status, receipt and mapping are ours. A position is committed when its scans are in the log; what comes
 twice has one id. Each partition is a lane of its own: a record that is wrong is set aside alone, and a topic that
-is slow, or whose records fail, keeps no other waiting.
+is slow, or whose records fail, keeps no other waiting. What a lane needs a permit for is work: while it waits, for
+the schema registry or longer than work takes, it holds none.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from buuta.storage.background import is_waited_for, run_forever, until_done
 from buuta.telemetry.clock import now_ms
 from buuta.telemetry.ending import end
 from services.ingest.domain.recipe import Receipt
-from services.ingest.doors.records import read
+from services.ingest.doors.records import read_each, told
 from services.ingest.intake import Intake
 from services.ingest.storage import Carrier, carrier_of
 
@@ -36,7 +37,11 @@ SLICE: Final = 500
 SLICE_BYTES: Final = 4_000_000
 """So much is taken in at once, between which other work of the process goes on."""
 AT_ONCE: Final = 4
-"""Takes at the same time, of a topic one: the lanes of one that hangs wait for each other, no other for them."""
+"""Takes that work at the same time, of a topic one; as many of topics whose last take waited."""
+READ_AT_ONCE: Final = 2
+"""Slices that are read at the same time, each in one of the threads, of which the process has few."""
+WORK_SECONDS: Final = 1.0
+"""So long a take counts as work; from then on it waits, and others have its permit."""
 WAIT_MS: Final = 500
 PAUSE_SECONDS: Final = 5.0
 TAKE_SECONDS: Final = 60.0
@@ -53,6 +58,7 @@ class KafkaDoor:
         self._codec = codec
         self._pause = pause
         self._permits = Permits()
+        self._reading = asyncio.Semaphore(READ_AT_ONCE)
 
     async def run(self) -> None:
         """Take in for ever; what is away now is tried again from the last committed position."""
@@ -120,6 +126,7 @@ class KafkaDoor:
         """Take records in, again and again while a part that is needed is away."""
         while True:
             try:
+                await self._codec.learn(values)
                 async with self._permits.one(code), asyncio.timeout(TAKE_SECONDS):
                     return await self.take(code, values)
             except Exception as why:
@@ -132,40 +139,57 @@ class KafkaDoor:
         await until_done("kafka_door_setting_aside", keep, self._pause)
 
     async def take(self, code: str, values: Sequence[bytes]) -> None:
-        """Take records of one carrier in; what is refused is set aside as it came.
+        """Take records of one carrier in, whose schemas were learnt; what is refused is set aside as it came.
 
         Raises:
-            Retry: not all are safe, or the schema registry is away; they come again.
+            Retry: not all are safe; they come again.
         """
         carrier: Carrier | None = await carrier_of(self._intake.pool, code)
         if carrier is None:
             await self._intake.keep(Receipt(code, DOOR, now_ms()), "carrier_unknown", *values)
             return
         receipt = carrier.receipt(DOOR, now_ms())
-        await self._codec.learn(values)
-        answers = await self._intake.take(carrier, receipt, values, lambda value: read(self._codec, value))
+        async with self._reading:
+            found = await asyncio.to_thread(read_each, self._codec, values)
+        answers = await self._intake.take(carrier, receipt, values, partial(told, found))
         await self._intake.keep_rejected(carrier, receipt, values, answers)
 
 
 class Permits:
-    """Who may take in: of a topic one lane, of all so many; topics whose last take was too slow share one."""
+    """Who may work: of a topic one lane, of all so many; a take that is not done after so long waits, and has none.
 
-    def __init__(self) -> None:
+    Topics whose last take waited have permits of their own: however many hang, they hold no other up once more.
+    """
+
+    def __init__(self, work: float = WORK_SECONDS) -> None:
+        self._work = work
         self._of_topic: dict[str, asyncio.Semaphore] = defaultdict(partial(asyncio.Semaphore, 1))
         self._common = asyncio.Semaphore(AT_ONCE)
-        self._of_slow = asyncio.Semaphore(1)
+        self._of_slow = asyncio.Semaphore(AT_ONCE)
         self._slow: set[str] = set()
 
     @contextlib.asynccontextmanager
     async def one(self, code: str) -> AsyncIterator[None]:
-        """A carrier's permit to take in."""
-        async with self._of_topic[code], self._of_slow if code in self._slow else self._common:
+        """A carrier's permit, for as long as its take works."""
+        with contextlib.ExitStack() as held:
+            await _hold(held, self._of_topic[code])
+            await _hold(held, self._of_slow if code in self._slow else self._common)
+            self._slow.discard(code)
+            timer = asyncio.get_running_loop().call_later(self._work, self._waits, code, held)
             try:
                 yield
-            except TimeoutError:
-                self._slow.add(code)
-                raise
-            self._slow.discard(code)
+            finally:
+                timer.cancel()
+
+    def _waits(self, code: str, held: contextlib.ExitStack) -> None:
+        """Give back what a take holds that only waits."""
+        self._slow.add(code)
+        held.close()
+
+
+async def _hold(held: contextlib.ExitStack, permit: asyncio.Semaphore) -> None:
+    await permit.acquire()
+    held.callback(permit.release)
 
 
 def _end_with_those_that_failed(lanes: dict[TopicPartition, asyncio.Task[None]]) -> None:

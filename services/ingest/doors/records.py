@@ -7,15 +7,16 @@ default. Anything else that does not resolve is this record's fault alone.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, Final
 
 import fastavro
 
 from buuta.contracts.codec import Codec, resolve_datum
-from buuta.contracts.schemas import Schema, schema
-from buuta.errors import BadItem, Undecodable
+from buuta.contracts.extents import check_extent
+from buuta.contracts.schemas import schema
+from buuta.errors import BadItem, SchemaUnknown, Undecodable
 from buuta.model.statuses import CorrectionKind, DeliveryMode, OffsetSource, Reason
 from buuta.model.times import BusinessTime
 from services.ingest.domain.recipe import Report
@@ -26,8 +27,6 @@ OURS: Final = frozenset(
 )
 """What a carrier's record says of these is not believed, and so not read."""
 UNKNOWN: Final = {"Reason": Reason.UNKNOWN.value, "DeliveryMode": DeliveryMode.UNKNOWN.value}
-SIZED: Final = frozenset({"boolean", "int", "long", "float", "double", "bytes", "string"})
-"""Types whose every value takes a byte at least."""
 
 
 def read(codec: Codec, value: Any) -> Report:
@@ -40,13 +39,36 @@ def read(codec: Codec, value: Any) -> Report:
         written, start = codec.frame(value)
         if written.name != NAME:
             raise BadItem("record_not_scan", f"a {written.name[:60]} does not belong in this topic")
-        if not _is_bounded(written):
-            raise BadItem(
-                "record_undecodable", "its schema allows values that take no bytes, or records in records"
-            )
-        return _report(resolve_datum(written, value[start:], reader()))
+        datum = value[start:]
+        check_extent(written, datum)
+        return _report(resolve_datum(written, datum, reader()))
+    except SchemaUnknown as unknown:
+        raise BadItem("schema_unknown", str(unknown)) from None
     except Undecodable as wrong:
         raise BadItem("record_undecodable", str(wrong)) from None
+
+
+def read_each(codec: Codec, values: Iterable[bytes]) -> dict[bytes, Report | BadItem]:
+    """What each record says, or why it says nothing; for a thread, since what others wrote may take its time."""
+    found: dict[bytes, Report | BadItem] = {}
+    for value in values:
+        try:
+            found[value] = read(codec, value)
+        except BadItem as bad:
+            found[value] = bad
+    return found
+
+
+def told(found: Mapping[bytes, Report | BadItem], value: bytes) -> Report:
+    """What was read of a record.
+
+    Raises:
+        BadItem: nothing was.
+    """
+    said = found[value]
+    if isinstance(said, BadItem):
+        raise said
+    return said
 
 
 def _report(said: Mapping[str, Any]) -> Report:
@@ -82,25 +104,3 @@ def _wide(kind: Any) -> Any:
             return plain | {"default": UNKNOWN[kind["name"]]}
         return plain if kind["type"] == "enum" else _wide(kind["type"])
     return "long" if kind == "int" else kind
-
-
-@cache
-def _bounded_by_fingerprint(_: bytes, text: str) -> bool:
-    fields: Sequence[Any] = json.loads(text).get("fields", ())
-    return all(_bounded(each["type"]) for each in fields)
-
-
-def _is_bounded(written: Schema) -> bool:
-    """Whether reading a record costs no more than its bytes: an array of nulls takes none and never ends."""
-    return _bounded_by_fingerprint(written.fingerprint, written.text)
-
-
-def _bounded(kind: Any) -> bool:
-    if isinstance(kind, list):
-        return all(_bounded(each) for each in kind)
-    if not isinstance(kind, dict):
-        # The name of a type may stand for a record; "null" takes no byte, but a record has only so many fields.
-        return kind in SIZED or kind == "null"
-    if kind["type"] in ("array", "map"):
-        return kind.get("items", kind.get("values")) in SIZED
-    return kind["type"] in ("enum", "fixed") or _bounded(kind["type"])

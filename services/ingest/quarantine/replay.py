@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from buuta.contracts.codec import Codec
-from buuta.errors import BadItem, Unopenable
+from buuta.errors import BadItem, SchemaUnanswered, Unopenable
 from buuta.model.scan import Scan
 from buuta.storage.vault import Vault
 from buuta.web.bodies import parse_json
@@ -67,7 +67,10 @@ class Rereader:
         wanted = [each for each in page if _speaks(each, self._carriers, self._format_name)]
         records = [each for each in wanted if each.door == kafka.DOOR]
         if records:
-            await self._keys.codec.learn(await asyncio.to_thread(_plain, records, self._keys.vault))
+            values = await asyncio.to_thread(_plain, records, self._keys.vault)
+            # Those of an id for which alone there is no answer wait on, each by itself, and say so.
+            with contextlib.suppress(SchemaUnanswered):
+                await self._keys.codec.learn(values)
         found = await asyncio.to_thread(reread, wanted, self._recipes, self._carriers, self._keys)
         found.scans = self._facilities.placed(found.scans)
         return found
