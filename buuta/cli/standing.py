@@ -13,7 +13,9 @@ from buuta.cli.admin import with_database
 from buuta.contracts import registry
 from buuta.errors import BadItem
 from buuta.model.identifiers import normalise_number
+from buuta.model.times import DAY_MS
 from buuta.settings import load
+from buuta.storage.sharing import At
 from buuta.storage.vault import Vault, read_master_key
 from buuta.telemetry.clock import now_ms
 from services.portal import standing
@@ -69,7 +71,8 @@ def unconfirmed(
     carrier: Annotated[str | None, typer.Option(help="Only this carrier's parcels.")] = None,
 ) -> None:
     """List registrations that another's goes before: whose parcels somebody else registered, too."""
-    rows = with_database(lambda pool: standing.behind(pool, carrier, LISTED))
+    at = At(now_ms(), load(PortalSettings).epoch_gap_days * DAY_MS)
+    rows = with_database(lambda pool: standing.behind(pool, carrier, LISTED, at))
     table = Table("registration", "shipper", "carrier", "number", "since")
     for row in rows:
         since = datetime.fromtimestamp(row["registered_at"] / 1000, UTC)

@@ -1,5 +1,6 @@
 """Who has a say about a parcel: the carrier whose it is, and of posts that share it those that reported it."""
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from buuta.model.times import REGISTERED_AHEAD_MS
@@ -14,7 +15,19 @@ HAS_A_SAY: Final = """(
 {owner} = {carrier} or exists (select from scans as reported where reported.parcel_key = {owner} || ':' || {number}
   and reported.reporter = {carrier} and reported.occurred_at >= {since}))"""
 """Whether a carrier owns a parcel, or has reported it since it began. A post that has not may say nothing of it."""
+IS_PRESENT: Final = f"""
+r.registered_at >= {BEGAN.format(key="r.owner || ':' || r.number", gap="{gap}::bigint", now="{now}::bigint")}
+"""
+"""Whether a registration `r` is of the parcel that its number has now; nothing is to be said of one before it."""
 SINCE: Final = f"select {BEGAN.format(key='$1', gap='$2', now='$3')}"
+
+
+@dataclass(frozen=True)
+class At:
+    """A moment (UTC milliseconds), and how long a number rests before it is another parcel's."""
+
+    now_ms: int
+    gap_ms: int
 
 
 async def began(con: Any, key: str, gap_ms: int, now_ms: int) -> int:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final, Protocol
 
 from buuta.model.times import iso_text
+from buuta.storage.sharing import At
 from buuta.storage.vault import Vault
 from buuta.telemetry.clock import now_ms
 from services.ingest.domain.manifest import Manifest
@@ -108,8 +109,8 @@ class RealRecords:
         rows = await shippers.unconfirmed(self._pool, carrier, MOST_SHOWN, self._at())
         return [{**dict(row), "registered_at": iso_text(row["registered_at"])} for row in rows]
 
-    def _at(self) -> shippers.At:
-        return shippers.At(now_ms(), self._gap_ms)
+    def _at(self) -> At:
+        return At(now_ms(), self._gap_ms)
 
 
 class SandboxRecords:

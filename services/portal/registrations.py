@@ -3,7 +3,6 @@
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from buuta.contracts.codec import Codec
@@ -12,12 +11,13 @@ from buuta.model.identifiers import parcel_key
 from buuta.model.times import DAY_MS
 from buuta.storage import contacts, outbox, secrets, set_aside
 from buuta.storage.background import Fault, each_alone
-from buuta.storage.contacts import Contact
 from buuta.storage.set_aside import Aside
-from buuta.storage.vault import Place, Vault
+from buuta.storage.sharing import At
+from buuta.storage.vault import Vault
 from buuta.telemetry.clock import now_ms
 from buuta.web.problems import Problem
-from services.portal import standing, storage
+from services.portal import changes, standing, storage
+from services.portal.changes import contact_of, destination_place, ms_of
 from services.portal.domain.registration import (
     Destination,
     NewParcel,
@@ -72,6 +72,10 @@ class Registrar:
         self._gap_ms = settings.epoch_gap_days * DAY_MS
         self._limits = Limits(vault, settings)
 
+    def at(self, now_ms: int) -> At:
+        """A moment, and how long numbers rest."""
+        return At(now_ms, self._gap_ms)
+
     async def register(self, con: Any, shipper: str, new: NewParcel, now_ms: int) -> Registered:
         """Register a parcel; one that was withdrawn, or was of the number's parcel before, comes back.
 
@@ -105,7 +109,7 @@ class Registrar:
             "withdrawn": False,
             "province": destination.province if destination else None,
             "commune": destination.commune if destination else None,
-            "promised_at": _ms(new.promised_at),
+            "promised_at": ms_of(new.promised_at),
             "service": new.service,
         }
         row["destination"] = await self._sealed(con, row, destination)
@@ -120,7 +124,7 @@ class Registrar:
     async def change(
         self, con: Any, shipper: str, registration_id: uuid.UUID, change: ParcelChange, now_ms: int
     ) -> Registered:
-        """Change what the request names.
+        """Change what the request names; what is so already is no change, writes no version and counts for none.
 
         Raises:
             Problem: 404 where this shipper has no such registration, 409 where it was withdrawn or its parcel ended
@@ -133,18 +137,14 @@ class Registrar:
             raise Problem(
                 409, "parcel_ended", "that parcel has ended; register anew if the number is used again"
             )
+        new = await changes.news(con, self._vault, row, change)
+        stands_as_before = row["confirmed"] == await standing.is_confirmed(con, parcel, row)
+        if new == ParcelChange() and stands_as_before:
+            return shown(row, await standing.is_behind(con, registration_id))
         before = row["person_hash"]
-        if change.recipient is not None:
-            await self._seal(con, row, change.recipient)
-        if change.destination is not None:
-            row |= {"province": change.destination.province, "commune": change.destination.commune}
-            row["destination"] = await self._sealed(con, row, change.destination)
-        if change.promised_at is not None:
-            row["promised_at"] = _ms(change.promised_at)
-        if change.service is not None:
-            row["service"] = change.service
+        await self._alter(con, row, new)
         registered = await self._write(con, parcel, row)
-        await self._limits.count(con, Written(shipper, registered, change.recipient), now_ms)
+        await self._limits.count(con, Written(shipper, registered, new.recipient), now_ms)
         if before != row["person_hash"]:
             await contacts.forget_unused(con, before)
         return registered
@@ -216,16 +216,27 @@ class Registrar:
         parcel = await standing.place(con, owner, of["number"], self._gap_ms, now_ms)
         return parcel, {**await con.fetchrow(LOCK_ONE, registration_id, shipper), "owner": owner}
 
+    async def _alter(self, con: Any, row: dict[str, Any], new: ParcelChange) -> None:
+        if new.recipient is not None:
+            await self._seal(con, row, new.recipient)
+        if new.destination is not None:
+            row |= {"province": new.destination.province, "commune": new.destination.commune}
+            row["destination"] = await self._sealed(con, row, new.destination)
+        if new.promised_at is not None:
+            row["promised_at"] = ms_of(new.promised_at)
+        if new.service is not None:
+            row["service"] = new.service
+
     async def _sealed(self, con: Any, row: dict[str, Any], to: Destination | None) -> bytes | None:
         """Where exactly it goes, under the parcel's key; None where that is not said."""
         if to is None or not to.private:
             return None
-        place = Place("registrations.destination", row["registration_id"].bytes)
-        _, sealed = await secrets.seal(con, self._vault, _key(row), place, json.dumps(to.private).encode())
+        place, plain = destination_place(row), json.dumps(to.private).encode()
+        _, sealed = await secrets.seal(con, self._vault, _key(row), place, plain)
         return sealed
 
     async def _seal(self, con: Any, row: dict[str, Any], recipient: Recipient) -> None:
-        contact = Contact(recipient.phone, recipient.email, recipient.language)
+        contact = contact_of(recipient)
         person, sealed = await contacts.store(
             con, self._vault, row["shipper"], row["registration_id"], contact
         )
@@ -269,10 +280,6 @@ def _is_past(parcel: Parcel, row: Mapping[str, Any]) -> bool:
 
 def _key(row: dict[str, Any]) -> str:
     return parcel_key(row["owner"], row["number"])
-
-
-def _ms(moment: datetime | None) -> int | None:
-    return None if moment is None else round(moment.timestamp() * 1000)
 
 
 def _named(naming: Any) -> str:

@@ -13,7 +13,7 @@ from uuid import UUID
 from buuta.model.identifiers import SHARED, parcel_key
 from buuta.storage import locks, set_aside, sharing
 from buuta.storage.locks import Lock
-from buuta.storage.sharing import BEGAN, HAS_A_SAY
+from buuta.storage.sharing import BEGAN, HAS_A_SAY, IS_PRESENT, At
 
 SAY: Final = HAS_A_SAY.format(owner="{owner}", number="{number}", since="{since}", carrier="said.carrier")
 IS_CONFIRMED: Final = f"""coalesce(
@@ -64,14 +64,17 @@ update parcel_shippers set applied = true where owner = $1 and number = $2 and n
 LINK: Final = "insert into shipper_carriers (shipper, carrier) values ($1, $2) on conflict do nothing"
 UNLINK: Final = "delete from shipper_carriers where shipper = $1 and carrier = $2"
 IS_BEHIND: Final = "select behind from registrations where registration_id = $1"
+WAITS: Final = f"behind and not withdrawn and {IS_PRESENT.format(gap='$3', now='$4')}"
 OWN: Final = """
-select registration_id, carrier, number, version, withdrawn, confirmed, behind from registrations
-where shipper = $1 and registration_id > $2 and ($3 or (behind and not withdrawn)) order by registration_id limit $4
+select registration_id, carrier, number, version, withdrawn, confirmed, behind from registrations as r
+where shipper = $1 and registration_id > $2
 """
-BEHIND: Final = """
-select registration_id, shipper, carrier, number, registered_at from registrations
-where behind and not withdrawn and ($1::text is null or carrier = $1) order by registered_at desc limit $2
-"""
+OWN_ALL: Final = f"{OWN} order by registration_id limit $3"
+OWN_BEHIND: Final = f"{OWN} and {WAITS} order by registration_id limit $5"
+BEHIND: Final = f"""
+select registration_id, shipper, carrier, number, registered_at from registrations as r
+where {WAITS} and ($1::text is null or carrier = $1) order by registered_at desc limit $2
+"""  # noqa: S608 - parts of our own
 
 
 @dataclass(frozen=True)
@@ -146,13 +149,20 @@ async def is_behind(con: Any, registration_id: UUID) -> bool:
     return found
 
 
-async def own(con: Any, shipper: str, after: UUID, most: int, *, all_of_them: bool) -> Sequence[Any]:
-    """A shipper's registrations behind an id; all of them, or those that another's goes before."""
-    rows: Sequence[Any] = await con.fetch(OWN, shipper, after, all_of_them, most)
+async def own(con: Any, shipper: str, after: UUID, most: int) -> Sequence[Any]:
+    """A shipper's registrations behind an id."""
+    rows: Sequence[Any] = await con.fetch(OWN_ALL, shipper, after, most)
     return rows
 
 
-async def behind(con: Any, carrier: str | None, most: int) -> Sequence[Any]:
+async def own_behind(con: Any, shipper: str, after: UUID, most: int, at: At) -> Sequence[Any]:
+    """Those of them that another's goes before, of parcels that their numbers have now."""
+    times = sharing.ahead(at.gap_ms), at.now_ms
+    rows: Sequence[Any] = await con.fetch(OWN_BEHIND, shipper, after, *times, most)
+    return rows
+
+
+async def behind(con: Any, carrier: str | None, most: int, at: At) -> Sequence[Any]:
     """Registrations that another's goes before, the newest first; of one carrier's parcels, or of all."""
-    rows: Sequence[Any] = await con.fetch(BEHIND, carrier, most)
+    rows: Sequence[Any] = await con.fetch(BEHIND, carrier, most, sharing.ahead(at.gap_ms), at.now_ms)
     return rows

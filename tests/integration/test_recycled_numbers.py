@@ -10,6 +10,7 @@ from buuta.settings import SharedSettings
 from services.tracker.domain.tell import told_ids
 from services.tracker.storage import load_parcels
 from tests.integration.command import buuta
+from tests.integration.doors import Door
 from tests.integration.parts import chunk, worker
 from tests.integration.test_portal import log
 from tests.integration.test_standing import Shops, shops
@@ -86,6 +87,33 @@ async def test_who_registers_anew_is_of_the_new_parcel_with_a_new_recipient(
     assert await pool.fetchval("select count(*) from persons") == 1, "the old recipient is erased"
     assert await told(settings, pool, again.json()["version"]) == {"shop"}
     assert (await shops.ask("shop", "PATCH", old, {"service": "express"})).status_code == 200
+
+
+async def test_a_past_parcels_registration_waits_for_nobodys_word(
+    settings: SharedSettings, pool: Any, door: Door, shops: Shops
+) -> None:
+    """Nor is it listed as one that does: to its shipper, to the carrier, to an operator."""
+    for shop in ("other", "shop"):
+        await shops.register(shop)
+    assert await waits(settings, shops, door) == [True] * 3
+    await pool.execute("update registrations set registered_at = registered_at - $1::bigint", AGO)
+    async with worker(settings, pool) as tracker:
+        ended = (scan("accepted", -300 * DAY), scan("delivered", -299 * DAY), scan("accepted", -1))
+        await tracker.handle(chunk(settings, 0, ended))
+    assert await waits(settings, shops, door) == [False] * 3
+    for shop in ("third", "greedy"):
+        await shops.register(shop)
+    assert await waits(settings, shops, door) == [False, True, True], "those of its next parcel do"
+    assert len((await shops.ask("shop", "GET", "/v1/registrations")).json()) == 1
+
+
+async def waits(settings: SharedSettings, shops: Shops, door: Door) -> list[bool]:
+    """Whether the shop, the carrier and an operator see a registration that waits for the carrier's word."""
+    own = (await shops.ask("shop", "GET", "/v1/registrations?unconfirmed=true")).json()
+    headers = {"Authorization": f"Bearer {door.secrets['ghn'][0]}"}
+    carriers = (await door.client.get("/v1/registrations/unconfirmed", headers=headers)).json()
+    said = (await buuta(settings, "shipper", "unconfirmed")).said
+    return [bool(own), bool(carriers), "Z82BS" in said]
 
 
 async def test_all_versions_of_a_registration_are_as_old_as_the_first(

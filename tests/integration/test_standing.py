@@ -174,8 +174,72 @@ async def test_a_registrations_recipient_is_named_anew_only_so_often(shops: Shop
 
 async def test_a_registration_is_changed_only_so_often(shops: Shops) -> None:
     made = (await shops.register("shop")).json()["registration_id"]
-    answers = [await shops.ask("shop", "PATCH", f"/v1/parcels/{made}", {}) for _ in range(5)]
+    changes = [{"service": service} for service in ("express", "economy", "standard", "freight", "public")]
+    answers = [await shops.ask("shop", "PATCH", f"/v1/parcels/{made}", change) for change in changes]
     assert [each.status_code for each in answers] == [200, 200, 200, 429, 429]
+
+
+AS_IT_IS: dict[str, Any] = {
+    "recipient": {"phone": "+84912345678", "email": "Lan@example.vn", "language": "en"},
+    "destination": {"province": "01", "commune": "00070", "digital_address": "9876543210", "latitude": 21.0,
+                    "longitude": 105.8},
+    "promised_at": "2026-12-01T10:00:00+07:00", "service": "express",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("named", [(), *((each,) for each in AS_IT_IS), tuple(AS_IT_IS)])
+async def test_what_is_named_as_it_is_already_is_no_change(
+    settings: SharedSettings, pool: Any, shops: Shops, named: tuple[str, ...]
+) -> None:
+    """It writes no version, counts for no limit and seals nothing anew."""
+    made = (await shops.register("shop", **AS_IT_IS)).json()
+    before = await everything_of(pool)
+    same = {each: AS_IT_IS[each] for each in named}
+    if "promised_at" in same:
+        same["promised_at"] = "2026-12-01T03:00:00Z"
+    for _ in range(6):
+        answer = await shops.ask("shop", "PATCH", f"/v1/parcels/{made['registration_id']}", same)
+        assert (answer.status_code, answer.json()) == (200, made)
+    assert await everything_of(pool) == before
+    assert len(await log(settings, 1)) == 1
+
+
+async def everything_of(pool: Any) -> list[list[tuple[Any, ...]]]:
+    tables = ("registrations", "persons", "parcel_secrets", "window_counts")
+    return [[tuple(row) for row in await pool.fetch(f"select * from {table}")] for table in tables]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recipient": {"phone": "+84912345678", "language": "en"}},
+        {"recipient": AS_IT_IS["recipient"] | {"language": "vi"}}, {"destination": {"province": "01"}},
+        {"destination": AS_IT_IS["destination"] | {"latitude": 21.1}},
+        {"destination": AS_IT_IS["destination"] | {"commune": "00073"}},
+        {"promised_at": "2026-12-01T10:00:01+07:00"}, {"service": "standard"},
+    ],
+)  # fmt: skip
+async def test_what_differs_in_anything_is_a_change_of_that_alone(
+    pool: Any, shops: Shops, change: dict[str, Any]
+) -> None:
+    made = (await shops.register("shop", **AS_IT_IS)).json()["registration_id"]
+    [before] = await pool.fetch("select contacts, destination from registrations")
+    answer = await shops.ask("shop", "PATCH", f"/v1/parcels/{made}", AS_IT_IS | change)
+    assert (answer.status_code, answer.json()["version"]) == (200, 2)
+    [after] = await pool.fetch("select contacts, destination from registrations")
+    assert (before["contacts"] != after["contacts"]) == ("recipient" in change)
+    assert (before["destination"] != after["destination"]) == ("destination" in change)
+    anew = await pool.fetchval("select count(*) from window_counts where what = 'recipient_changes'")
+    assert anew == ("recipient" in change)
+
+
+async def test_who_is_linked_since_is_confirmed_by_a_request_that_changes_nothing_else(
+    settings: SharedSettings, shops: Shops
+) -> None:
+    made = (await shops.register("shop")).json()["registration_id"]
+    await buuta(settings, "shipper", "link", "shop", "ghn")
+    answers = [await shops.ask("shop", "PATCH", f"/v1/parcels/{made}", {}) for _ in range(2)]
+    assert [(each.json()["standing"], each.json()["version"]) for each in answers] == [("confirmed", 2)] * 2
 
 
 async def test_of_registrations_that_race_one_is_made_and_the_others_hear_that_it_is(shops: Shops) -> None:

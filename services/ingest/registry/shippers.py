@@ -1,11 +1,10 @@
 """Shippers of a carrier's parcels: whom it names, and whose registrations another's goes before."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from buuta.model.identifiers import owner_of, parcel_key
-from buuta.storage.sharing import BEGAN, HAS_A_SAY, ahead, began
+from buuta.storage.sharing import BEGAN, HAS_A_SAY, IS_PRESENT, At, ahead, began
 from services.ingest.storage import Carrier
 
 SAY: Final = HAS_A_SAY.format(owner="$1", number="$2", carrier="{carrier}", since="$6")
@@ -23,16 +22,9 @@ SINCE: Final = BEGAN.format(key="r.owner || ':' || r.number", gap="$3::bigint", 
 UNCONFIRMED: Final = f"""
 select number, shipper, registered_at from registrations as r where behind and not withdrawn
   and {HAS_A_SAY.format(owner="r.owner", number="r.number", carrier="$1", since=SINCE)}
+  and {IS_PRESENT.format(gap="$3", now="$4")}
 order by registered_at desc limit $2
 """  # noqa: S608 - parts of our own
-
-
-@dataclass(frozen=True)
-class At:
-    """A moment (UTC milliseconds), and how long a number rests before it is another parcel's."""
-
-    now_ms: int
-    gap_ms: int
 
 
 async def name(con: Any, carrier: Carrier, number: str, shipper: str, at: At) -> bool:

@@ -60,7 +60,10 @@ def router(pool: Any, registrar: Registrar, vault: Vault) -> APIRouter:
         who: Shipper, after: uuid.UUID = FIRST_ID, limit: Limit = 100, *, unconfirmed: Unconfirmed = False
     ) -> list[Registered]:
         """List your registrations in the order of their ids, or only those that another's goes before."""
-        rows = await standing.own(pool, who, after, limit, all_of_them=not unconfirmed)
+        if unconfirmed:
+            rows = await standing.own_behind(pool, who, after, limit, registrar.at(now_ms()))
+        else:
+            rows = await standing.own(pool, who, after, limit)
         return [shown(dict(row), row["behind"]) for row in rows]
 
     @routes.patch("/v1/parcels/{registration_id}", responses=problems(401, 404, 409, 422, 429, 503))
