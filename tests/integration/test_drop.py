@@ -10,6 +10,7 @@ from services.ingest.doors import drop
 from services.ingest.doors.drop import DropFolder
 from services.ingest.storage import Carrier
 from tests.integration.doors import add_carrier, intake_on, log
+from tests.integration.drops import look_once, settled
 from tests.integration.parts import producer_on
 
 HEADER = "number,code,occurred_at\n"
@@ -17,9 +18,13 @@ LINE = "Z82BS,delivered,2026-11-24T09:30:00Z\n"
 
 
 async def looked(settings: SharedSettings, pool: Any, folder: Path, times: int = 2) -> list[Path]:
+    """Look so often; returns where each file lies now that was moved."""
+    before = settled(folder)
     async with producer_on(settings) as producer:
         watching = DropFolder(folder, intake_on(settings, producer, pool))
-        return [path for _ in range(times) for path in await watching.look()]
+        for _ in range(times):
+            assert await look_once(watching) == []
+    return sorted(settled(folder) - before)
 
 
 def names(folder: Path) -> set[str]:
@@ -57,10 +62,12 @@ async def test_a_file_that_grows_is_left_alone_and_so_is_what_is_no_table(
         watching = DropFolder(inbox.parent, intake_on(settings, producer, pool))
         for name in ("scans.csv", ".hidden.csv", "scans.csv.part", "notes.pdf"):
             (inbox / name).write_text(HEADER)
-        await watching.look()
+        await look_once(watching)
         (inbox / "scans.csv").write_text(HEADER + LINE)
-        assert await watching.look() == []
-        assert await watching.look() == [inbox / "done" / "scans.csv"]
+        await look_once(watching)
+        assert settled(inbox.parent) == set()
+        await look_once(watching)
+        assert settled(inbox.parent) == {inbox / "done" / "scans.csv"}
     assert names(inbox) == {"done", ".hidden.csv", "scans.csv.part", "notes.pdf"}
 
 

@@ -15,7 +15,9 @@ from services.ingest.doors.drop import TRIES, DropFolder
 from services.ingest.intake import Intake
 from services.ingest.storage import Carrier, carrier_of
 from tests.integration.doors import add_carrier, intake_on, log
+from tests.integration.drops import look_beside, look_once, settled
 from tests.integration.parts import producer_on
+from tests.waiting import until
 
 HEADER = "number,code,occurred_at\n"
 LINE = "{},delivered,2026-11-24T09:30:00Z\n"
@@ -36,7 +38,7 @@ async def looks(settings: SharedSettings, pool: Any, folder: Path, times: int = 
     async with producer_on(settings) as producer:
         watching = DropFolder(folder, intake_on(settings, producer, pool))
         for _ in range(times):
-            await asyncio.gather(watching.look(), return_exceptions=True)
+            await look_beside(watching)
         return watching
 
 
@@ -109,9 +111,11 @@ async def test_an_error_that_nobody_foresaw_is_tried_again_and_then_refused_whil
         monkeypatch.setattr(file, "parse_of", broken if path.name == "0bad.csv" else honest)
         return await file.take_file(intake, carrier, path, advance)
 
-    monkeypatch.setattr(drop, "AT_ONCE", 1)
     monkeypatch.setattr(drop, "take_any", take)
-    await looks(settings, pool, inbox, 2)
+    async with producer_on(settings) as producer:
+        watching = DropFolder(inbox, intake_on(settings, producer, pool))
+        for _ in range(2):
+            await look_once(watching)
     assert {event["number"] for event in await log(settings)} == {"GOOD1", "GOOD2"}, "its own wait for it"
     await looks(settings, pool, inbox, TRIES + 2)
     assert "GOOD0" in {event["number"] for event in await log(settings)}
@@ -173,7 +177,8 @@ async def test_what_vanishes_or_cannot_be_looked_into_hides_no_other(
         (inbox / "ghn" / "0gone.csv").write_text(HEADER)
         await watching.look()
         monkeypatch.setattr(drop, "carrier_of", vanishing(inbox / "ghn" / "0gone.csv"))
-        assert await watching.look() == [inbox / "ghn/done/good.csv", inbox / "vnp/done/good.csv"]
+        assert await look_once(watching) == []
+        assert settled(inbox) == {inbox / "ghn/done/good.csv", inbox / "vnp/done/good.csv"}
 
 
 def vanishing(path: Path) -> Any:
@@ -203,3 +208,69 @@ async def test_a_carrier_with_a_long_file_holds_up_no_other(
     monkeypatch.setattr(drop, "take_any", take)
     await looks(settings, pool, inbox)
     assert len(await log(settings)) == 3
+
+
+LINES = 3_000
+
+
+def numbered(first: str) -> str:
+    return HEADER + "".join(LINE.format(f"{first}{place:05}") for place in range(LINES))
+
+
+async def finished(pool: Any) -> list[str]:
+    """Carriers whose files are taken to their end, in the order of that."""
+    rows = await pool.fetch("select carrier from files where finished_at is not null order by finished_at")
+    return [code for [code] in rows]
+
+
+async def test_a_short_file_that_comes_while_all_lanes_have_long_ones_is_taken_before_they_are_at_their_end(
+    inbox: Path, settings: SharedSettings, pool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one lane: each carrier comes to its turn, the long file goes on where it was, each line counts once."""
+    monkeypatch.setattr(drop, "AT_ONCE", 1)
+    monkeypatch.setattr(drop, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(drop, "IDLE_SECONDS", 0.02)
+    monkeypatch.setattr(drop, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(file, "BATCH", 10)
+    for code in ("ghn", "vnp"):
+        (inbox / code / "good.csv").unlink()
+    (inbox / "aaa" / "good.csv").write_text(numbered("LONG"))
+    async with producer_on(settings) as producer:
+        watching = asyncio.create_task(DropFolder(inbox, intake_on(settings, producer, pool)).run())
+        try:
+            await until(lambda: lines_done(pool), "the long file is begun")
+            for code in ("ghn", "vnp"):
+                (inbox / code / "short.csv").write_text(HEADER + LINE.format(f"SHORT{code}"))
+            await until(lambda: all_finished(pool, 3), "all are taken")
+        finally:
+            watching.cancel()
+    assert (await finished(pool))[-1] == "aaa"
+    assert await pool.fetchval("select lines_done from files where carrier = 'aaa'") == LINES + 1
+    assert (
+        len({event["event_id"] for event in await log(settings)}) == len(await log(settings)) == LINES + 2
+    )
+
+
+async def lines_done(pool: Any) -> bool:
+    return bool(await pool.fetchval("select max(lines_done) from files"))
+
+
+async def all_finished(pool: Any, count: int) -> bool:
+    return len(await finished(pool)) == count
+
+
+async def test_a_turn_ends_only_where_another_carrier_waits(
+    inbox: Path, settings: SharedSettings, pool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drop, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(file, "BATCH", 10)
+    (inbox / "aaa" / "good.csv").write_text(numbered("LONG"))
+    async with producer_on(settings) as producer:
+        watching = DropFolder(inbox, intake_on(settings, producer, pool))
+        await watching.look()
+        await watching.look()
+        turns = 0
+        while await watching.turn():
+            turns += 1
+    assert turns == 4, "some of the long file, the two others, and the rest of it"
+    assert settled(inbox) == {inbox / code / "done" / "good.csv" for code in ("aaa", "ghn", "vnp")}

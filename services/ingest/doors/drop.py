@@ -2,15 +2,17 @@
 
 A file is taken when two looks in a row find it the same, since who copies it may not be finished. A process that is
 killed takes it up again where it stopped; one that is killed before the move finds it done already. The files of a
-carrier come in one after the other, those of several carriers side by side.
+carrier come in one after the other, those of several carriers side by side. Carriers take turns, a file each: who
+has a long one goes on with it behind those that wait.
 """
 
 import asyncio
 import itertools
 import os
 import stat
+import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,12 +37,19 @@ LOOK_SECONDS: Final = 2.0
 TRIES: Final = 5
 """So many looks may fail at a file before it is refused."""
 LOOP: Final = "drop_folder"
+IDLE_SECONDS: Final = 0.5
 AT_ONCE: Final = 4
-"""Carriers whose files are taken in at the same time."""
+"""Carriers whose files are taken in at the same time: a file takes memory."""
+TURN_SECONDS: Final = 30.0
+"""So long a carrier is at its file while others wait; reading on to where it was takes time as well."""
 
 
 class StillGrows(Retry):
     """Somebody wrote to the file while it was taken in: it is looked at again, and nothing counts twice."""
+
+
+class TurnOver(Exception):
+    """Others wait: the file goes on from here at its carrier's next turn."""
 
 
 Look = tuple[int, int]
@@ -49,60 +58,82 @@ Look = tuple[int, int]
 
 @dataclass(frozen=True)
 class Dropped:
-    """A file of a carrier's."""
+    """A file of a carrier's, and how it was when it was found."""
 
     carrier: str
     path: Path
+    state: Look
 
 
 class DropFolder:
-    """Watches a folder; `look` is one look."""
+    """Watches a folder: `look` finds what is there, `turn` takes in a file of the carrier that waits longest."""
 
     def __init__(self, folder: Path, intake: Intake) -> None:
         self._folder = folder
         self._intake = intake
         self._seen: dict[Path, Look] = {}
+        self._steady: dict[str, dict[Path, Look]] = {}
+        self._waiting: dict[str, None] = {}
+        """Carriers in the order in which they began to wait."""
+        self._busy: set[str] = set()
         self._failures: dict[Path, int] = {}
 
     async def run(self) -> None:
-        """Watch for ever; what is away now is tried again at the next look."""
-        await run_forever(LOOP, self._turn, LOOK_SECONDS, within=None)
+        """Watch for ever; what is away now is tried again at a later look."""
+        # A turn has an end of its own.
+        turns = (run_forever(LOOP, self.turn, IDLE_SECONDS, within=None) for _ in range(AT_ONCE))
+        await asyncio.gather(run_forever(LOOP, self.look, LOOK_SECONDS), *turns)
 
-    async def _turn(self) -> None:
-        await self.look()
-
-    async def look(self) -> list[Path]:
-        """Take in what has not changed since the last look; returns where each file lies now that was moved.
-
-        Raises:
-            Exception: the first of what went wrong, once every carrier's files have had their turn.
-        """
+    async def look(self) -> None:
+        """Find what has not changed since the last look; its carriers wait for their turns from then on."""
         found = await asyncio.to_thread(lambda: dict(self._files()))
         self._failures = {path: count for path, count in self._failures.items() if path in found}
-        steady: dict[str, list[Path]] = defaultdict(list)
+        steady: dict[str, dict[Path, Look]] = defaultdict(dict)
         for path, state in found.items():
             if self._seen.get(path) == state:
-                steady[path.parent.name].append(path)
-        self._seen = found
-        moved: list[Path] = []
-        turns = asyncio.Semaphore(AT_ONCE)
+                steady[path.parent.name][path] = state
+        self._seen, self._steady = found, steady
+        for carrier in sorted(steady.keys() - self._busy):
+            self._waiting.setdefault(carrier)
 
-        async def take(carrier: str) -> None:
-            async with turns:
-                for path in steady[carrier]:
-                    # What comes behind one that is tried again waits for it, and for no other carrier's.
-                    moved.extend(await self._take_alone(Dropped(carrier, path)))
+    async def turn(self) -> bool:
+        """A file of the carrier that waits longest, or some time of a long one; False where none waits.
 
-        await _side_by_side([take(carrier) for carrier in sorted(steady)])
-        return sorted(moved)
+        Raises:
+            Exception: it could not be taken in; it is tried again at the next look, and what lies behind it waits.
+        """
+        carrier = next(iter(self._waiting), None)
+        if carrier is None:
+            return False
+        del self._waiting[carrier]
+        self._busy.add(carrier)
+        try:
+            await self._take_next(carrier)
+        finally:
+            self._busy.discard(carrier)
+        if self._steady.get(carrier):
+            self._waiting.setdefault(carrier)
+        return True
 
-    async def _take_alone(self, dropped: Dropped) -> list[Path]:
+    async def _take_next(self, carrier: str) -> None:
+        own = self._steady.get(carrier, {})
+        if not own:
+            return
+        path, state = next(iter(own.items()))
+        with suppress(TurnOver):
+            await self._take_alone(Dropped(carrier, path, state))
+            # Meanwhile another look may have found it.
+            self._steady.get(carrier, {}).pop(path, None)
+
+    async def _take_alone(self, dropped: Dropped) -> None:
         """A file at which we fail again and again is refused, and the others are taken in."""
         try:
-            moved = await self._take(dropped)
+            await self._take(dropped)
+        except TurnOver:
+            raise
         except Exception as why:
             if _is_gone(dropped.path):
-                return []
+                return
             if _is_away(why):
                 raise
             failures = self._failures[dropped.path] = self._failures.get(dropped.path, 0) + 1
@@ -110,9 +141,8 @@ class DropFolder:
                 raise
             metrics.SET_ASIDE.labels(LOOP).inc()
             log.exception("file_failed", file=shown_file(dropped.path))
-            moved = _refused(dropped.path, f"it could not be taken in: {said(why)}")
+            _refused(dropped.path, f"it could not be taken in: {said(why)}")
         self._failures.pop(dropped.path, None)
-        return [moved]
 
     def _files(self) -> Iterator[tuple[Path, Look]]:
         """Carriers' files as they are now; a folder that cannot be read hides no other."""
@@ -122,36 +152,37 @@ class DropFolder:
             except OSError as why:
                 log.warning("folder_unreadable", carrier=shown_file(own), error=type(why).__name__)
 
-    async def _take(self, dropped: Dropped) -> Path:
+    async def _take(self, dropped: Dropped) -> None:
         carrier = await carrier_of(self._intake.pool, dropped.carrier)
         if carrier is None:
-            return _refused(dropped.path, f"there is no carrier {dropped.carrier!r}")
+            _refused(dropped.path, f"there is no carrier {dropped.carrier!r}")
+            return
         try:
-            summary = await take_any(self._intake, carrier, dropped.path, lambda _: None)
+            summary = await take_any(self._intake, carrier, dropped.path, self._some_time())
         except BadItem as bad:
-            return _refused(dropped.path, str(bad))
-        if _state(dropped.path) != self._seen.get(dropped.path):
+            _refused(dropped.path, str(bad))
+            return
+        if _state(dropped.path) != dropped.state:
             log.info("file_still_grows", file=shown_file(dropped.path))
             raise StillGrows
         counts = {name: count for name, count in summary.counts.items() if count}
         log.info("file_taken", carrier=carrier.code, file=shown_file(dropped.path), **counts)
         if summary.report is not None:
             _moved(summary.report, "done")
-        return _moved(dropped.path, "done")
+        _moved(dropped.path, "done")
 
+    def _some_time(self) -> Callable[[int], None]:
+        """Ends a turn that has lasted, from what was done first on, where others wait."""
+        ends: float | None = None
 
-async def _side_by_side(work: Sequence[Awaitable[None]]) -> None:
-    """Do all of it; one alone as it is.
+        def done(_: int) -> None:
+            nonlocal ends
+            if ends is None:
+                ends = time.monotonic() + TURN_SECONDS
+            elif self._waiting and time.monotonic() >= ends:
+                raise TurnOver
 
-    Raises:
-        Exception: the first that was raised, once all are done.
-    """
-    if len(work) == 1:
-        await work[0]
-        return
-    for why in await asyncio.gather(*work, return_exceptions=True):
-        if why is not None:
-            raise why
+        return done
 
 
 async def take_any(intake: Intake, carrier: Carrier, path: Path, advance: Callable[[int], None]) -> Summary:
@@ -186,12 +217,11 @@ def _state(path: Path) -> Look:
     return found.st_size, found.st_mtime_ns
 
 
-def _refused(path: Path, why: str) -> Path:
+def _refused(path: Path, why: str) -> None:
     moved = _moved(path, "refused")
     with os.fdopen(write_plain(beside(moved, ".error.txt")), "w", encoding="utf-8") as reason:
         reason.write(f"{why}\n")
     log.warning("file_refused", file=shown_file(path), why=why)
-    return moved
 
 
 def _moved(path: Path, place: str) -> Path:

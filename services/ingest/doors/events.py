@@ -73,7 +73,8 @@ async def take_events(
             done = await _take_part(run, first, part)
             most = min(done * 2, BATCH) if done else len(part.events) // 2
             first += done
-            advance(done)
+            if done:
+                advance(done)
         summary.report = report.path
     await storage.finish_file(intake.pool, carrier.code, begun.content_hash)
     return summary
