@@ -3,7 +3,7 @@
 A parcel goes with its scans once nothing of it was received, and none of its scans took place, for `days` days, and
 once the archive has all of that. So long is a year, in which a late scan still steers, and the gap after which a
 number is another parcel: what comes later under the number is history that steers nothing, or a new parcel. With it
-goes what the compacted topic holds of it.
+goes what the compacted topic holds of it. One that cannot be deleted is set aside, and keeps no other.
 """
 
 from collections import Counter
@@ -14,9 +14,10 @@ from typing import Any, Final
 from buuta.errors import BadSettings
 from buuta.model.steering import OLDEST_MS
 from buuta.model.times import DAY_MS
-from buuta.storage import locks, retention
-from buuta.storage.background import in_turn
+from buuta.storage import locks, retention, set_aside
+from buuta.storage.background import Fault, each_alone, in_turn
 from buuta.storage.locks import Lock
+from buuta.storage.set_aside import Aside
 from buuta.telemetry import metrics
 from services.tracker.settings import TrackerSettings
 from services.tracker.storage import mark_parcels
@@ -35,6 +36,12 @@ delete from parcels p where parcel_key = any($1) and {OVER}
   and not exists (select from scans s where s.parcel_key = p.parcel_key and s.received_at >= $2)
 returning parcel_key
 """  # noqa: S608 - a condition of our own
+
+
+AGAIN: Final = f"""
+select parcel_key from parcels where parcel_key = any($1) and {OVER} and slot = any($3::int[])
+"""  # noqa: S608 - a condition of our own
+LOOP: Final = "retention"
 
 
 def least_days(epoch_gap_days: int) -> int:
@@ -60,6 +67,7 @@ class Retention:
 
     async def turn(self) -> bool:
         """Go on with a round, or begin one if none was begun for a day; True while there is more of it."""
+        await self._again()
         if self._after is None:
             if not await retention.is_due(self._pool, "all"):
                 return False
@@ -79,7 +87,7 @@ class Retention:
         gone = Counter[str]()
 
         async def parcels(now: datetime) -> None:
-            gone.update(await self._pages(round(now.timestamp() * 1000) - self._days * DAY_MS))
+            gone.update(await self._pages(self._before(now)))
 
         async def others(now: datetime) -> None:
             gone.update(await retention.sweep(self._pool, now))
@@ -87,25 +95,52 @@ class Retention:
         await in_turn((parcels, others), lambda work: work(now))
         return gone
 
+    def _before(self, now: datetime) -> int:
+        return round(now.timestamp() * 1000) - self._days * DAY_MS
+
+    async def _archived(self, before: int) -> list[int]:
+        return [row["partition"] for row in await self._pool.fetch(ARCHIVED, self._topic, before)]
+
+    async def _again(self) -> None:
+        """Try once more what is set aside and due; what came to life again is noted no more."""
+        due = [each.element for each in await set_aside.due(self._pool, LOOP)]
+        if not due:
+            return
+        before = self._before(datetime.now(UTC))
+        over = await self._pool.fetch(AGAIN, due, before, await self._archived(before))
+        keys = [row["parcel_key"] for row in over]
+        await set_aside.settle(self._pool, LOOP, [key for key in due if key not in keys], [])
+        await self._forget_each(keys, before)
+
     async def _pages(self, before: int) -> Counter[str]:
         gone = Counter[str]()
-        slots = [row["partition"] for row in await self._pool.fetch(ARCHIVED, self._topic, before)]
+        slots = await self._archived(before)
         if not slots:
             self._after = None
             return gone
         for _ in range(PAGES):
             page = await self._pool.fetch(LOOK, self._after or "", before, PAGE, slots)
             over = [row["parcel_key"] for row in page if row["is_over"]]
-            gone.update(await self._forget(over, before))
+            gone.update(await self._forget_each(over, before))
             self._after = page[-1]["parcel_key"] if len(page) == PAGE else None
             if self._after is None:
                 break
         return gone
 
+    async def _forget_each(self, keys: Sequence[str], before: int) -> Counter[str]:
+        """Delete parcels; those that fail alone are set aside."""
+        gone = Counter[str]()
+
+        async def forget(some: Sequence[str]) -> None:
+            gone.update(await self._forget(some, before))
+
+        outcome = await each_alone(keys, forget)
+        faults = [Fault(Aside(each.element), each.why) for each in outcome.faults]
+        await set_aside.settle(self._pool, LOOP, keys, faults)
+        return gone
+
     async def _forget(self, keys: Sequence[str], before: int) -> Counter[str]:
         """Delete parcels and their scans in one transaction; a parcel that has moved meanwhile stays."""
-        if not keys:
-            return Counter()
         async with self._pool.acquire() as con, con.transaction():
             if not await locks.try_hold(con, Lock.RETENTION):
                 return Counter()

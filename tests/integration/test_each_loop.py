@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -30,8 +31,9 @@ from buuta.storage import contacts, outbox, retention, set_aside
 from buuta.storage.background import Step, run_forever, running
 from buuta.storage.contacts import Contact
 from buuta.storage.outbox import Relay
-from buuta.storage.retention import Rule
+from buuta.storage.retention import Rule, archived
 from buuta.storage.vault import Vault, read_master_key
+from buuta.telemetry.clock import now_ms
 from buuta.telemetry.service import http
 from services.ingest.app import wire
 from services.ingest.carriers import all_recipes
@@ -231,7 +233,13 @@ async def of_tally(on: Ground) -> None:
         return bool(await on.pool.fetchval("select count(*) from report_hours") == COUNT - 1)
 
     step = partial(tally.write_down, on.pool)
+    before = failures("tally")
     await meanwhile(run_forever("tally", step, 0.05), counted, "the neighbours are counted")
+    assert failures("tally") > before, "that one is not counted is no secret"
+
+
+def failures(loop: str) -> float:
+    return REGISTRY.get_sample_value("buuta_loop_failures_total", {"loop": loop, "why": "fault"}) or 0.0
 
 
 @asynccontextmanager
@@ -556,6 +564,36 @@ async def of_retention(on: Ground) -> None:
     await meanwhile(run_forever("retention", old.turn, 0.05), swept, "the neighbours are swept")
 
 
+async def of_forgetting(on: Ground) -> None:
+    """A parcel that something holds on to, with pages of others before and behind it."""
+    on.patch.setattr("services.tracker.retention.PAGE", 2)
+    numbers = [f"N{place}" for place in range(COUNT)]
+    then = -24 * 2_000
+    async with worker(on.settings, on.pool) as tracker:
+        scans = [scan("accepted", then)._replace(number=each) for each in numbers]
+        await tracker.handle(chunk(on.settings, 0, scans))
+    await archived(on.pool, on.settings.events_topic, range(on.settings.partitions), now_ms())
+    await on.pool.execute("create table holds (parcel_key text references parcels)")
+    await on.pool.execute("insert into holds values ($1)", f"ghn:N{on.bad}")
+
+    async def forgotten() -> bool:
+        return bool(
+            await on.pool.fetchval("select count(*) from parcels") == 1 == await on.noted("retention")
+        )
+
+    async def mended() -> None:
+        await on.pool.execute("delete from holds")
+
+    old = Retention(on.pool, TrackerSettings(**on.settings.model_dump()))
+    await meanwhile(
+        run_forever("retention", old.turn, 0.05),
+        forgotten,
+        "the neighbours are forgotten",
+        partial(on.recovers, "retention", mended),
+    )
+    assert await on.pool.fetchval("select count(*) from parcels") == 0
+
+
 CASES: dict[str, Case] = {
     "outbox": of_outbox,
     "spool": of_spool,
@@ -571,6 +609,7 @@ CASES: dict[str, Case] = {
     "words": partial(of_sender, contact=False),
     "doubtful": of_doubtful,
     "retention": of_retention,
+    "retention: parcels": of_forgetting,
     "namings": of_namings,
     "mappings": of_mappings,
     "ingest's steps: one fails": partial(of_follow, hangs=False),
@@ -589,41 +628,67 @@ async def test_one_that_fails_is_noted_until_it_goes_well_and_its_neighbours_go_
 
 
 LOOPS = {
-    ("outbox.py", "'outbox'"): "outbox",
-    ("spool.py", "'spool'"): "spool",
-    ("shelter.py", "LOOP"): "shelter",
-    ("polling.py", "'polling'"): "polling",
-    ("drop.py", "LOOP"): "drop folder",
-    ("deadlines.py", "LOOP"): "deadlines",
-    ("latest.py", "'latest'"): "latest",
-    ("live.py", "'live_board'"): "live board",
-    ("sender.py", "f'sender_{self._channel.name}'"): "words",
-    ("app.py", "'retention'"): "retention",
-    ("services.py", "name"): "ingest's steps: one fails",
-    ("app.py", "'namings'"): "namings",
-    ("app.py", "name"): "ingest's steps: one fails",
+    ("buuta/storage/outbox.py", "'outbox'"): "outbox",
+    ("services/ingest/spool.py", "'spool'"): "spool",
+    ("services/ingest/quarantine/shelter.py", "LOOP"): "shelter",
+    ("services/ingest/doors/polling.py", "'polling'"): "polling",
+    ("services/ingest/doors/drop.py", "LOOP"): "drop folder",
+    ("services/tracker/deadlines.py", "LOOP"): "deadlines",
+    ("services/tracker/latest.py", "'latest'"): "latest",
+    ("services/portal/live.py", "'live_board'"): "live board",
+    ("services/notifier/sender.py", "f'sender_{self._channel.name}'"): "words",
+    ("services/tracker/app.py", "'retention'"): "retention",
+    ("buuta/cli/services.py", "name"): "ingest's steps: one fails",
+    ("services/portal/app.py", "'namings'"): "namings",
+    ("services/ingest/app.py", "name"): "ingest's steps: one fails",
 }
 WITHOUT_ELEMENTS = {
-    ("transit.py", "'transit'"): "one question",
-    ("lag.py", "'lag'"): "a look at all partitions at once",
-    ("producer.py", "'kafka_watch'"): "a look at Kafka",
-    ("skew.py", "'clock'"): "a look at PostgreSQL's clock",
-    ("kafka.py", "'kafka_door'"): "its records: tests/integration/test_kafka_door.py",
-    ("keyring.py", "'keys'"): "its keys: tests/integration/test_keys.py",
-    ("sms.py", "'sms_link'"): "a connection",
-    ("app.py", "'sms_watch'"): "a look at that connection",
-    ("pool.py", "'database_watch'"): "a look at PostgreSQL",
-    ("sinks.py", "'sms_sink'"): "the demo's SMSC: one message a turn",
+    ("services/portal/transit.py", "'transit'"): "one question",
+    ("buuta/streaming/lag.py", "'lag'"): "a look at all partitions at once",
+    ("buuta/streaming/producer.py", "'kafka_watch'"): "a look at Kafka",
+    ("buuta/storage/skew.py", "'clock'"): "a look at PostgreSQL's clock",
+    ("services/ingest/doors/kafka.py", "'kafka_door'"): "its records: tests/integration/test_kafka_door.py",
+    ("services/ingest/registry/keyring.py", "'keys'"): "its keys: tests/integration/test_keys.py",
+    ("services/notifier/channels/sms.py", "'sms_link'"): "a connection",
+    ("services/notifier/app.py", "'sms_watch'"): "a look at that connection",
+    ("buuta/storage/pool.py", "'database_watch'"): "a look at PostgreSQL",
+    ("buuta/demo/sinks.py", "'sms_sink'"): "the demo's SMSC: one message a turn",
 }
+ALONE = {
+    ("buuta/storage/queues.py", "drain"): "outbox",
+    ("buuta/storage/queues.py", "_again"): "spool",
+    ("services/ingest/keeping.py", "settle"): "details",
+    ("services/ingest/quarantine/shelter.py", "collect"): "shelter",
+    ("services/ingest/registry/tally.py", "write_down"): "tally",
+    ("services/notifier/sender.py", "_contacts"): "contacts",
+    ("services/notifier/sender.py", "_list_doubtful"): "doubtful",
+    ("services/portal/live.py", "_look"): "live board",
+    ("services/portal/registrations.py", "follow_namings"): "namings",
+    ("services/tracker/deadlines.py", "_tell"): "deadlines",
+    ("services/tracker/latest.py", "once"): "latest",
+    ("services/tracker/retention.py", "_forget_each"): "retention: parcels",
+}
+
+
+def calls(function: str) -> list[tuple[str, str, ast.Call]]:
+    """Where a function is called: the file, the function that calls it, and the call."""
+    return [
+        (str(path.relative_to(ROOT)), around.name, call)
+        for folder in ("buuta", "services")
+        for path in (ROOT / folder).rglob("*.py")
+        for around in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(around, ast.FunctionDef | ast.AsyncFunctionDef)
+        for call in ast.walk(around)
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == function
+    ]
 
 
 def test_every_loop_that_there_is_has_its_case() -> None:
-    found = {
-        (path.name, ast.unparse(call.args[0]))
-        for folder in ("buuta", "services")
-        for path in (ROOT / folder).rglob("*.py")
-        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(call, ast.Call) and ast.unparse(call.func) == "run_forever"
-    }
+    found = {(path, ast.unparse(call.args[0])) for path, _, call in calls("run_forever")}
     assert found == LOOPS.keys() | WITHOUT_ELEMENTS.keys()
     assert set(LOOPS.values()) <= CASES.keys()
+
+
+def test_whatever_works_on_each_element_alone_has_its_case() -> None:
+    assert {(path, around) for path, around, _ in calls("each_alone")} == ALONE.keys()
+    assert set(ALONE.values()) <= CASES.keys()

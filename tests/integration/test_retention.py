@@ -343,7 +343,7 @@ async def test_a_registration_is_as_old_as_its_latest_version(
             long_ago, ms(long_ago),
         )  # fmt: skip
         if changed == "patched":
-            done = await client.patch(where, headers=shop, json={"recipient": to})
+            done = await client.patch(where, headers=shop, json={"service": "express"})
         else:
             await client.delete(where, headers=shop)
             done = await client.post("/v1/parcels", headers=shop | {"Idempotency-Key": "2"}, json=said)

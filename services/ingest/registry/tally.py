@@ -65,7 +65,11 @@ class Tally:
             known.add(counts)
 
     async def write_down(self, con: Any) -> None:
-        """Add what was counted since the last time to the hours."""
+        """Add what was counted since the last time to the hours.
+
+        Raises:
+            Exception: the first that one of them raised; all others are added, and that one is counted on.
+        """
         counted, self._counts = self._counts, {}
 
         async def add(some: Sequence[tuple[str, int]]) -> None:
@@ -74,11 +78,13 @@ class Tally:
                 del counted[key]
 
         try:
-            await each_alone(sorted(counted), add)
+            outcome = await each_alone(sorted(counted), add)
         finally:
             # What could not be added, each carrier's hour alone, is counted on.
             for key, each in counted.items():
                 self._add(key, each)
+        for fault in outcome.faults:
+            raise fault.why
 
 
 def _row(key: tuple[str, int], counts: Counts) -> tuple[Any, ...]:
