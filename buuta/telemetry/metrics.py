@@ -21,6 +21,11 @@ INGEST_ITEMS = Counter(
     "Items that came in, by what became of them.",
     ["carrier", "door", "result"],
 )
+INGEST_SANDBOX_ITEMS = Counter(
+    "buuta_ingest_sandbox_items_total",
+    "Items that were sent with sandbox keys, by what would have become of them.",
+    ["carrier", "door", "result"],
+)
 INGEST_UNKNOWN_CODES = Counter(
     "buuta_ingest_unknown_codes_total",
     "Reports set aside for an unknown code, which is sealed: buuta quarantine list.",

@@ -18,7 +18,6 @@ from buuta.model.scan import Scan
 from buuta.storage.unlocking import unlock
 from buuta.storage.vault import Vault
 from buuta.streaming.producer import Pair
-from buuta.telemetry import metrics
 from services.ingest.carriers import RECIPES
 from services.ingest.copies import Copies
 from services.ingest.domain import copy
@@ -26,8 +25,8 @@ from services.ingest.domain.details import Details
 from services.ingest.domain.personal import kept
 from services.ingest.domain.recipe import Receipt, Recipe, Report, UnknownCode, to_scan
 from services.ingest.encoding import records_of
+from services.ingest.meters import Meter, SandboxMeter
 from services.ingest.quarantine.held import Held, Source, sealed
-from services.ingest.registry.tally import Tally
 from services.ingest.storage import Carrier
 
 Parse = Callable[[Any], Report | None]
@@ -99,7 +98,7 @@ class Target:
     """Where scans go, how they are written, and which formats are read.
 
     `put` returns when scans are safe and `keep` when reports are that are set aside, or they raise KafkaAway.
-    `placed` gives scans the place of their facility; `tally` counts what carriers report.
+    `placed` gives scans the place of their facility; `meter` counts what carriers report.
     `keep_details` returns when details are safe, and may say of their scans how far from the destination they were.
     `copies` knows what was said before under an id.
     """
@@ -110,7 +109,7 @@ class Target:
     codec: Codec
     book: RecipeBook = field(default_factory=RecipeBook)
     placed: Callable[[Collection[Scan]], Collection[Scan]] = list
-    tally: Tally = field(default_factory=Tally)
+    meter: Meter = field(default_factory=SandboxMeter)
     keep_details: KeepDetails = _no_details
     copies: Copies = field(default_factory=Copies)
 
@@ -120,6 +119,7 @@ class Intake:
 
     def __init__(self, target: Target, pool: Any, vault: Vault) -> None:
         self._target = target
+        self.meter = target.meter
         self.pool = pool
         self._vault = vault
 
@@ -195,12 +195,7 @@ class Intake:
 
     def count(self, receipt: Receipt, reading: Reading) -> None:
         """Count what became of the payloads, once that is for good."""
-        self._count(receipt, Counter(answer.result.value for answer in reading.answers))
-
-    def _count(self, receipt: Receipt, results: Mapping[str, int]) -> None:
-        for result, count in results.items():
-            metrics.INGEST_ITEMS.labels(receipt.carrier, receipt.door, result).inc(count)
-        self._target.tally.note(receipt.carrier, receipt.received_at, results)
+        self.meter.items(receipt, Counter(answer.result.value for answer in reading.answers))
 
     def _one(
         self, recipe: Recipe, receipt: Receipt, payload: Any, parse: Parse, reading: Reading
@@ -211,7 +206,6 @@ class Intake:
         except UnknownCode as unknown:
             stays = kept(recipe, payload)
             reading.held.append(self.sealed(receipt, stays, unknown.code, unknown.raw_code))
-            metrics.INGEST_UNKNOWN_CODES.labels(receipt.carrier).inc()
             return Answer(Result.QUARANTINED, None, unknown.code, unknown.field, str(unknown))
         except BadItem as bad:
             return Answer(Result.REJECTED, None, bad.code, bad.field, str(bad))
@@ -251,7 +245,7 @@ class Intake:
     async def keep(self, receipt: Receipt, code: str, *bodies: bytes) -> None:
         """Set bodies aside that cannot be read at all."""
         await self._target.keep([self.sealed(receipt, body, code, "") for body in bodies])
-        self._count(receipt, {Result.REJECTED.value: len(bodies)})
+        self.meter.items(receipt, {Result.REJECTED.value: len(bodies)})
 
     async def keep_rejected(
         self, carrier: Carrier, receipt: Receipt, payloads: Sequence[Any], answers: Sequence[Answer],

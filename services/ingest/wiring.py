@@ -12,6 +12,7 @@ from services.ingest.copies import Copies
 from services.ingest.domain.recipe import Recipe
 from services.ingest.intake import Intake, Keep, Put, RecipeBook, Target
 from services.ingest.keeping import Keeping
+from services.ingest.meters import RealMeter
 from services.ingest.quarantine import held
 from services.ingest.registry.facilities import Facilities
 from services.ingest.registry.tally import Tally
@@ -68,7 +69,7 @@ def build_intake(ground: Ground) -> Wired:
     keeping = Keeping(pools.edge, ground.vault, ground.keep)
     target = Target(
         ground.put, ground.keep, partial(keep_facts, pools.edge), ground.codec, ground.book,
-        facilities.placed, tally, keeping.take, Copies(pools.quick),
+        facilities.placed, RealMeter(tally), keeping.take, Copies(pools.quick),
     )  # fmt: skip
     follow: dict[str, Step] = {
         "mappings": partial(_read_mappings, pools.background, ground.book, recipes),

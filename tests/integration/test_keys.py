@@ -11,12 +11,15 @@ from standardwebhooks import Webhook
 
 from buuta.settings import SharedSettings
 from buuta.storage.vault import Vault, read_master_key
+from services.ingest.domain.epcis import document_of
 from services.ingest.domain.keys import Kind, Limits, Scope
 from services.ingest.registry.locksmith import Cut, Locksmith, Shown, changes_of, keys_of
 from services.ingest.registry.signatures import Signatures
+from services.ingest.storage import Carrier
 from tests.integration.command import buuta
-from tests.integration.doors import GOOD, Door, log
+from tests.integration.doors import GOOD, Door, add_carrier, inside, log
 from tests.integration.parts import chunk, worker
+from tests.integration.test_epcis import A, event
 from tests.scans import scan
 from tests.unit.test_carriers import GHN
 from tests.waiting import until
@@ -193,6 +196,39 @@ async def test_an_id_that_is_given_back_while_postgresql_is_away_is_free_once_it
     assert await mine.take(1, "b") is not None
     assert await other.take(1, "a") is not None, "another process, too, knows that it is free"
     assert await mine.take(1, "a") is None
+
+
+async def test_what_is_tried_in_the_sandbox_counts_in_no_metric_of_production_and_in_no_habit(
+    door: Door, settings: SharedSettings, pool: Any
+) -> None:
+    """By every door: unknown codes, wrong items, refusals, and the time that answers take."""
+    await add_carrier(pool, Carrier("gs1", "GS1", "epcis"))
+    trial = (await made(settings, pool, Cut(Kind.API, sandbox=True, limits=Limits(4, 100)))).key
+    token = (await made(settings, pool, Cut(Kind.WEBHOOK, sandbox=True), "ghn")).key
+    epcis = (await made(settings, pool, Cut(Kind.API, sandbox=True), "gs1")).key
+    items = [GOOD, {**GOOD, "code": "teleported"}, {**GOOD, "occurred_at": "yesterday"}, 5]
+    before = await counted(door)
+    assert (await post(door, trial, json.dumps(items))).status_code == 200
+    assert (await post(door, trial, json.dumps(items * 9))).status_code == 429
+    for payload in (GHN, {**GHN, "Status": "teleported"}, "["):
+        await door.client.post(f"/v1/webhooks/{token}/ghn", json=payload)
+    document = document_of([event("urn:post:bizstep:odd", 1, A), {"type": "nonsense"}])
+    captured = await post(
+        door, epcis, json.dumps(document), "/epcis/capture",
+        content_type="application/json", gs1_capture_error_behaviour="proceed",
+    )  # fmt: skip
+    assert captured.status_code == 202
+    after = await counted(door)
+    moved = {line for line in after.items() if line not in before.items()}
+    assert {name.partition("{")[0] for name, _ in moved} == {"buuta_ingest_sandbox_items_total"}
+    assert 'buuta_ingest_sandbox_items_total{carrier="vnp",door="api",result="quarantined"}' in dict(moved)
+
+
+async def counted(door: Door) -> dict[str, str]:
+    """The counters and histograms of ingest, by name and labels."""
+    said = (await inside(door.client).get("/metrics")).text
+    lines = [line.rpartition(" ") for line in said.splitlines() if line.startswith("buuta_ingest_")]
+    return {name: value for name, _, value in lines if "_created" not in name and "records" not in name}
 
 
 async def test_a_sandbox_key_reads_nothing_real_and_a_real_one_nothing_of_the_sandbox(

@@ -75,7 +75,7 @@ def router(gate: Gate, limits: Limits) -> APIRouter:
         caller = await _caller(gate, request, Scope.REPORT)
         packed = await read_body(request, limits.most_bytes)
         body = unpacked(packed, request.headers.get("content-encoding", ""), limits.most_bytes)
-        with gate.room(len(body), DOOR):
+        with gate.room(caller, len(body), DOOR):
             read = await asyncio.to_thread(_document, request, body, limits.most_events)
             named = _named(read)
             gate.admit(caller, named)

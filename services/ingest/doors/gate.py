@@ -9,7 +9,6 @@ from typing import Final
 from fastapi import Request
 
 from buuta.errors import DatabaseAway, Forbidden
-from buuta.telemetry import metrics
 from buuta.web.bearer import bearer_key
 from buuta.web.guessing import KEYS, Guesses, address_of
 from buuta.web.problems import Problem
@@ -230,10 +229,10 @@ class Gate:
 
     def _note_refusal(self, caller: Caller, why: str) -> None:
         self._keyring.use(caller.key).refused += 1
-        metrics.INGEST_REFUSED.labels(caller.carrier.code, why).inc()
+        self._world(caller).intake.meter.refused(caller.carrier.code, why)
 
     @contextlib.contextmanager
-    def room(self, size: int, door: str) -> Iterator[None]:
+    def room(self, caller: Caller, size: int, door: str) -> Iterator[None]:
         """Hold room for a body while it is taken in.
 
         Raises:
@@ -247,7 +246,7 @@ class Gate:
             yield
         finally:
             self._inside -= size
-            metrics.INGEST_ACCEPT_SECONDS.labels(door).observe(time.perf_counter() - started)
+            self._world(caller).intake.meter.taken(door, time.perf_counter() - started)
 
 
 def _target(request: Request) -> bytes:

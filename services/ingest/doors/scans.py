@@ -91,7 +91,7 @@ def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
             gate.admit(caller, len(items))
             return await _answers(gate.intake(caller), caller.carrier, items, parse)
 
-        with gate.room(len(body), DOOR):
+        with gate.room(caller, len(body), DOOR):
             pool, said = gate.intake(caller).pool, request.url.path.encode() + body
             mark = None if key is None else gate.intake(caller).mark(key)
             answer = await Answered(pool, f"{caller.key.id}", mark, said).or_by(work)

@@ -60,7 +60,7 @@ def route(gate: Gate) -> Route:
         caller = await gate.caller_by_token(request, token, format_name)
         body = await read_body(request, MOST_BYTES)
         gate.admit(caller, 1)
-        with gate.room(len(body), DOOR):
+        with gate.room(caller, len(body), DOOR):
             return await _taken(gate.intake(caller), caller.carrier, recipe, Sent(body, request.headers))
 
     return Route("/v1/webhooks/{token}/{format_name}", report, methods=["POST"])
