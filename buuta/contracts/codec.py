@@ -126,6 +126,9 @@ def decode_datum(written: Schema, datum: bytes) -> dict[str, Any]:
         # fastavro raises what its reader stumbled over: EOFError, IndexError, struct.error, ...
         raise Undecodable(f"not a {written.name}: {type(broken).__name__}") from broken
     assert isinstance(record, dict)
+    if not fastavro.validate(record, _plain(written), raise_errors=False):
+        # A reader in Python takes an integer of any size; the schema does not.
+        raise Undecodable(f"not a {written.name}: a value that its field cannot hold")
     return defaults(written.name) | record
 
 

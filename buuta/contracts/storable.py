@@ -13,6 +13,9 @@ import pyarrow.compute as pc
 from buuta.contracts.columns import Decoded, Group
 
 NUL: Final = "\0"
+LONGEST: Final = 500
+"""Bytes of a text. An entry of an index takes 2,704, and the widest key (`rate_cells`) has four texts; a
+registration that holds a longer one would be stored, and every scan that counts by it be refused."""
 HEX: Final = "^([0-9a-f]{2})+$"
 SMALLEST, LARGEST = -(2**15), 2**15 - 1
 Unfit = Callable[[Any], Any]
@@ -25,6 +28,12 @@ def _holds_nul(column: Any) -> Any | None:
     if data is None or b"\0" not in data.to_pybytes():
         return None
     return pc.match_substring(column, NUL)
+
+
+def _is_long(column: Any) -> Any | None:
+    if column.nbytes <= LONGEST:
+        return None
+    return pc.greater(pc.binary_length(column), LONGEST)
 
 
 def _no_hex(column: Any) -> Any | None:
@@ -61,7 +70,7 @@ def _unfit(batch: Any) -> dict[int, str]:
     for field, column in zip(batch.schema, batch.columns, strict=True):
         checks = [BY_NAME[field.name]] if field.name in BY_NAME else []
         if pa.types.is_string(field.type):
-            checks.append((_holds_nul, "holds a NUL"))
+            checks += [(_holds_nul, "holds a NUL"), (_is_long, f"has more than {LONGEST} bytes")]
         for unfit, says in checks:
             flags = unfit(column)
             if flags is not None:

@@ -9,8 +9,9 @@ from buuta.errors import DatabaseAway, Reject
 
 AWAY: Final = ("08", "53", "57", "40", "25", "55")
 """Connection, resources, operator's hand, rollback, timed-out transaction, object not ready."""
-BAD_DATA: Final = ("22", "23")
-"""Data exception and integrity violation: the row is wrong, and no retry will make it right."""
+BAD_DATA: Final = ("22", "23", "54")
+"""Data exception, integrity violation and what is too large (a text that no index takes): the row is wrong, and no
+retry will make it right."""
 TIMED_OUT: Final = ("57014", "25P03", "25P04")
 """A statement, a pause within a transaction, and a transaction that took longer than they may."""
 DRIVER: Final = (DatabaseAway, OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)

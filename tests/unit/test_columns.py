@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import fastavro
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -131,3 +132,54 @@ def test_what_an_older_writer_wrote_is_read_with_defaults_for_what_it_did_not_kn
     decoded = decode_chunk(codec, [old, encoded(whole)])
     assert [list(group.rows(Scan._fields)) for group in decoded.groups] == [[tuple(whole)]] * 2
     assert codec.decode(old)[1] == whole._asdict()
+
+
+TEXTS_OF_A_SCAN = (
+    "carrier",
+    "number",
+    "facility",
+    "province",
+    "commune",
+    "raw_code",
+    "mapping_version",
+    "reporter",
+)
+NO_UTF8 = (b"\xff", b"\xed\xa0\x80", b"\xc3")
+
+
+@pytest.mark.parametrize("field", TEXTS_OF_A_SCAN)
+@pytest.mark.parametrize("broken", NO_UTF8)
+def test_a_text_that_is_no_utf8_is_dead_alone(field: str, broken: bytes) -> None:
+    marked = codec.encode("ScanEvent", _plain()._asdict() | {field: "@" * len(broken)})
+    good = encoded(_plain())
+    decoded = decode_chunk(codec, [good, marked.replace(b"@" * len(broken), broken), good])
+    assert list(decoded.dead) == [1]
+    assert [list(group.rows(Scan._fields)) for group in decoded.groups] == [[tuple(_plain())] * 2]
+
+
+def test_a_number_that_its_field_cannot_hold_is_dead_whoever_stands_beside_it() -> None:
+    """Avro writes integers of both sizes alike; 2^31 in an int is nobody's attempt, and not -2^31 either."""
+    large = encoded(_plain()._replace(attempt=7)).replace(_varint(7), b"\x02\x80\x80\x80\x80\x10")
+    for beside in (encoded(_plain()), b"junk", encoded(_plain())[:20]):
+        decoded = decode_chunk(codec, [large, beside])
+        assert "a value that its field cannot hold" in decoded.dead[0]
+
+
+def _varint(small: int) -> bytes:
+    """The union's branch and a small number, as Avro writes them."""
+    return bytes([2, small * 2])
+
+
+@settings(max_examples=500)
+@given(SCANS.map(encoded), st.data())
+def test_of_bytes_that_somebody_changed_is_read_what_the_oracle_reads_or_nothing(
+    value: bytes, data: st.DataObject
+) -> None:
+    changed = bytearray(value)
+    for _ in range(data.draw(st.integers(1, 3))):
+        changed[data.draw(st.integers(10, len(value) - 1))] = data.draw(st.integers(0, 255))
+    decoded = decode_chunk(codec, [bytes(changed), value])
+    rows = [Scan(*row) for group in decoded.groups for row in group.rows(Scan._fields)]
+    assert [
+        Scan(**codec.decode(each)[1]) for each in ([bytes(changed), value] if not decoded.dead else [value])
+    ] == rows

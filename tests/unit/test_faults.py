@@ -20,6 +20,7 @@ from buuta.storage.faults import is_away, is_bad_data
         (TimeoutError(), True, False),
         (asyncpg.NumericValueOutOfRangeError(), False, True),
         (asyncpg.UniqueViolationError(), False, True),
+        (asyncpg.ProgramLimitExceededError("no index takes a text that long"), False, True),
         (asyncpg.DataError("a text was wanted"), False, True),
         (asyncpg.UndefinedTableError(), False, False),
         (KeyError("a fault of ours"), False, False),
