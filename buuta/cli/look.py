@@ -14,7 +14,7 @@ from rich.table import Table
 from buuta.audit.forgetting import forget as forget_parcel
 from buuta.cli.admin import with_database, with_vault
 from buuta.errors import BadItem, Retry
-from buuta.model.identifiers import normalise_number, owner_of, parcel_key
+from buuta.model.identifiers import one_spelling, owner_of, parcel_key
 from services.ingest.keeping import details_of
 
 log = structlog.get_logger()
@@ -97,7 +97,8 @@ def _key(parcel: str) -> str:
     async def is_post(pool: Any) -> bool:
         return bool(await pool.fetchval("select is_post from carriers where code = $1", carrier))
 
-    normal = normalise_number(number)
+    # What came in before the shapes of today is found, and forgotten, all the same.
+    normal = one_spelling(number)
     return parcel_key(owner_of(carrier, normal, is_post=with_database(is_post))[0], normal)
 
 

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from buuta.cli.admin import with_database
 from buuta.cli.connect import connected
+from buuta.cli.tables import REFUSED_LINES
 from buuta.contracts import registry
 from buuta.errors import Forbidden
 from buuta.settings import load
@@ -84,7 +85,7 @@ def file(
     for result, count in summary.counts.items():
         console.print(f"{result:>12}  {count}")
     if summary.report is not None:
-        console.print(f"The refused lines and their reasons are in {summary.report}")
+        console.print(REFUSED_LINES)
         sys.exit(1)
 
 
@@ -97,6 +98,7 @@ def watch(
     """Take in what carriers put into FOLDER/CODE/, until Ctrl-C; it lies in `done` or `refused` afterwards.
 
     Refused lines are in done/FILE.rejected.csv, why a whole file was refused in refused/FILE.error.txt.
+    Logs name no file, but its inode: find FOLDER -inum NUMBER.
     """
 
     async def run() -> None:
@@ -145,7 +147,7 @@ async def _take(path: Path, code: str, taking: Callable[..., Awaitable[Summary]]
             TextColumn("{task.completed}/{task.total}"),
         )
         with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
-            task = progress.add_task(path.name, total=lines)
+            task = progress.add_task("lines", total=lines)
             return await taking(intake, carrier, path, lambda done: progress.advance(task, done))
 
 

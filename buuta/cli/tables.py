@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import typer
 from rich.console import Console
@@ -12,6 +12,10 @@ from services.ingest.doors.report import Report
 from services.ingest.doors.sheets import check_header, opened
 
 Line = TypeVar("Line")
+REFUSED_LINES: Final = (
+    "The refused lines and their reasons are beside the file, under its name and .rejected.csv."
+)
+"""The name of the file is not said: where this runs by itself, what it prints is a log."""
 
 
 def read_table(
@@ -36,5 +40,5 @@ def read_table(
 def end_with(console: Console, refused: Path | None) -> None:
     """Say where the report of refused lines is; exit code 1 if there is one."""
     if refused is not None:
-        console.print(f"The refused lines and their reasons are in {refused}", markup=False)
+        console.print(REFUSED_LINES)
         raise typer.Exit(1)

@@ -12,8 +12,9 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from buuta.errors import BadItem
-from buuta.model.identifiers import CARRIER, CODES, NUMBER, WANTED, is_number
+from buuta.model.identifiers import CARRIER
 from buuta.model.scan import SCAN_FIELDS, Scan
+from buuta.model.shapes import UNITS, WANTED, is_facility, is_number
 from buuta.model.statuses import (
     CorrectionKind,
     DeliveryMode,
@@ -47,6 +48,10 @@ def _like(pattern: re.Pattern[str]) -> Fits:
     return lambda value: isinstance(value, str) and pattern.fullmatch(value)
 
 
+def _text(is_one: Callable[[str], bool]) -> Fits:
+    return lambda value: isinstance(value, str) and is_one(value)
+
+
 def _among(values: type[StrEnum]) -> Fits:
     known = frozenset(each.value for each in values)
     return lambda value: isinstance(value, str) and value in known
@@ -68,7 +73,7 @@ _FIRST, _END = (round(moment.timestamp() * 1000) for moment in (EARLIEST, LATEST
 RULES: Final = (
     Rule("event_id", _like(EVENT_ID), "32 hex digits"),
     Rule("carrier", _like(CARRIER), "a carrier's code"),
-    Rule("number", _like(NUMBER), WANTED["number"]),
+    Rule("number", _text(is_number), WANTED["number"]),
     Rule("status", _among(Status), "a status"),
     Rule("reason", _optional(_among(Reason)), "a reason"),
     Rule("delivery_mode", _optional(_among(DeliveryMode)), "a delivery mode"),
@@ -81,9 +86,9 @@ RULES: Final = (
     Rule("offset_minutes", _between(-MOST_OFFSET, MOST_OFFSET), "an offset from UTC from -14:00 to +14:00"),
     Rule("offset_source", _among(OffsetSource), "carrier or assumed"),
     Rule("received_at", _between(0, _END - 1), "a time before the year 2100", "time_out_of_range"),
-    Rule("facility", _optional(_like(CODES["facility"])), WANTED["facility"]),
-    Rule("province", _optional(_like(CODES["province"])), WANTED["province"]),
-    Rule("commune", _optional(_like(CODES["commune"])), WANTED["commune"]),
+    Rule("facility", _optional(_text(is_facility)), WANTED["facility"]),
+    Rule("province", _optional(_like(UNITS["province"])), WANTED["province"]),
+    Rule("commune", _optional(_like(UNITS["commune"])), WANTED["commune"]),
     Rule("attempt", _optional(_between(1, MOST_ATTEMPTS)), f"a number from 1 to {MOST_ATTEMPTS}"),
     Rule("distance_bucket", _optional(_among(DistanceBucket)), "a step of distance"),
     Rule("proof_present", _optional(_flag), "true or false"),

@@ -4,38 +4,13 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final
 
 from buuta.errors import BadItem
+from buuta.model.issued import is_issued
+from buuta.model.persons import has_telephone
+from buuta.model.shapes import WANTED, is_number
 
-MOBILE: Final = r"(?:(?:\+|00)?84|0)[._/-]?[35789](?:[._/-]?[0-9]){8}"
-LANDLINE: Final = r"0[._/-]?2(?:[._/-]?[0-9]){9}"
-_TELEPHONE: Final = rf"(?:{MOBILE}|{LANDLINE})(?:[._/-]|\Z)"
-NO_TELEPHONE: Final = rf"(?!{_TELEPHONE})(?!(?:[^._/-]*+[._/-])+?{_TELEPHONE})"
-"""No telephone number of Vietnam stands in it by itself: a mobile one, also from abroad, or that of a house."""
-NO_IDENTITY: Final = r"(?!(?:.*[^0-9])?[0-9]{9,12}(?:[^0-9]|\Z))(?!(?:[0-9][._/-]?){9,12}\Z)"
-"""Nor 9 to 12 digits in a row, as identity cards and telephones have; a GLN has 13."""
-NUMBER: Final = re.compile(rf"{NO_TELEPHONE}(?=[^0-9]*+[0-9]|[A-Z]{{3,8}}\Z)[A-Z0-9][A-Z0-9._-]{{2,49}}")
-"""No `/`: a number is a segment of its page's address, and no carrier that we know has one (decision 0052). Nor
-what a telephone number or a longer name fits (0067); GHN's numbers of 5 or 8 may happen to have no digit."""
-CODES: Final = {
-    "facility": re.compile(
-        rf"{NO_TELEPHONE}{NO_IDENTITY}(?=[^0-9]*+[0-9]|[A-Z]{{2,6}}\Z|[A-Z]{{2,4}}[._-][A-Z]{{2,4}}\Z)[A-Za-z0-9_./-]{{1,40}}",
-    ),
-    "province": re.compile(r"[0-9]{2,5}"),
-    "commune": re.compile(r"[0-9]{2,5}"),
-}
-"""What goes on as it is, so that it must be a code and no text that somebody typed."""
-WANTED: Final = {
-    "number": "3 to 50 letters, digits or . _ -, begin with a letter or digit, have a digit or at most 8 letters, "
-    "and be no telephone number",
-    "facility": "a code such as BC-00070 or VNHANA: at most 40 letters, digits or . _ / -, with a digit or else at "
-    "most 6 capitals, and no telephone or identity number",
-    "province": "a code of 2 to 5 digits",
-    "commune": "a code of 2 to 5 digits",
-}
-"""The same in words."""
 CARRIER: Final = re.compile(r"[a-z][a-z0-9]{1,15}")
 S10: Final = re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}")
 SHARED: Final = "s10"
@@ -49,25 +24,28 @@ CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _as_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-@lru_cache(maxsize=8_192)
-def is_number(number: str) -> bool:
-    """Whether it is a normalised number; remembered, since a number is asked for at several places of its way."""
-    return NUMBER.fullmatch(number) is not None
+def one_spelling(raw: str) -> str:
+    """A number in upper case and without spaces, whatever it is: as it stands in the key of a parcel."""
+    return "".join(raw.split()).upper()
 
 
 def normalise_number(raw: str) -> str:
     """Upper-case the tracking number and take its spaces out; UPU S10 asks for both.
 
     Raises:
-        BadItem: `number_invalid`, when no number remains (`NUMBER`), or what has several words and no digit.
+        BadItem: `number_invalid`, when no number remains (`is_number`), or its words are no number's.
     """
     words = [] if len(raw) > LONGEST_RAW or CONTROL.search(raw) else raw.split()
-    number = "".join(words)
-    # Before upper case is made of it: some letters of other alphabets become ASCII by that.
-    fits = number.isascii() and is_number(number.upper())
-    if not fits or (len(words) > 1 and number.isalpha()):
+    number = one_spelling("".join(words))
+    # Some letters of other alphabets become ASCII in upper case, so that the raw one is asked.
+    if not (raw.isascii() and is_number(number)) or (len(words) > 1 and _is_typed(words, number)):
         raise BadItem("number_invalid", f"a tracking number must have {WANTED['number']}", "number")
-    return number.upper()
+    return number
+
+
+def _is_typed(words: Sequence[str], number: str) -> bool:
+    """Whether the words say what the number that they become does not show."""
+    return number.isalpha() or (not is_issued(number) and has_telephone(".".join(words).upper()))
 
 
 def parcel_key(carrier: str, number: str) -> str:

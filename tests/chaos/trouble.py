@@ -70,7 +70,7 @@ class Trouble:
 
     async def _repeat(self) -> None:
         """One id, several reports: with another time, another content, received in another order."""
-        number = f"REPEATED{self.made['repeated ids']:06}"
+        number = f"REP{self.made['repeated ids']:06}"
         first = self._scan(number, 30)
         copies = [
             first._replace(
@@ -90,7 +90,7 @@ class Trouble:
 
     async def _poison_some(self) -> None:
         """Records that nobody can read, or PostgreSQL refuses, among good ones of the same number."""
-        number = f"POISONED{self.made['poison']:06}"
+        number = f"PSN{self.made['poison']:06}"
         ruined = self._scan(number, 20)
         bad = self._chance.sample(
             [
@@ -113,7 +113,7 @@ class Trouble:
 
     async def _flood(self) -> None:
         """One number, again and again, and now and then an old one among them."""
-        number = f"FLOODED{self._chance.randint(0, 1):06}"
+        number = f"FLD{self._chance.randint(0, 1):06}"
         await self._report([self._scan(number, self._chance.choice((0, 0, 0, 90))) for _ in range(FLOOD)])
 
     async def _forget(self, vault: Vault) -> None:

@@ -28,6 +28,7 @@ from buuta.storage.vault import Vault, read_master_key
 from buuta.streaming.topics import topics as topics_of
 from buuta.telemetry.service import http
 from services.ingest.domain.epcis import document_of
+from services.ingest.doors.drop import DropFolder
 from services.ingest.doors.file import take_file
 from services.ingest.doors.kafka import KafkaDoor
 from services.ingest.doors.polling import PollingDoor
@@ -39,6 +40,7 @@ from services.portal.storage import add_shipper
 from tests.golden import WEBHOOK_PAIRS
 from tests.integration.command import buuta
 from tests.integration.doors import GOOD, Door, add_carrier, inside, intake_on, operations
+from tests.integration.drops import look_once
 from tests.integration.parts import everything, producer_on
 from tests.integration.test_epcis import event, packing
 from tests.integration.test_kafka_door import SCAN
@@ -231,6 +233,28 @@ async def through_files(settings: SharedSettings, pool: Any, folder: Path, aviar
         )
 
 
+async def through_names(settings: SharedSettings, pool: Any, folder: Path, aviary: Aviary) -> list[str]:
+    """Files and folders that are called by people, taken in and refused; returns what a command said."""
+    said: list[str] = []
+    inbox = folder / "inbox"
+    (inbox / "vnp").mkdir(parents=True)
+    good = f"number,code,occurred_at\n{GOOD['number']},delivered,2026-11-24T09:30:00Z\nx,y,z\n"
+    for canary in aviary.some():
+        (inbox / "vnp" / f"{canary}.csv").write_text(good)
+        (inbox / "vnp" / f"{canary} 2.csv").write_text(f"{canary}\n")
+        (inbox / canary).mkdir()
+        (inbox / canary / f"{canary}.csv").write_text(good)
+        (folder / f"{canary}.csv").write_text(good.replace("x,y,z", f"x,y,{canary}"))
+        path = folder / f"{canary}.csv"
+        said.append((await buuta(settings, "ingest", "file", str(path), "--carrier", "vnp")).said)
+        (folder / f"{canary}.csv.rejected.csv").unlink()
+    async with producer_on(settings) as producer:
+        watching = DropFolder(inbox, intake_on(settings, producer, pool))
+        assert [*await look_once(watching), *await look_once(watching)] == []
+    assert not [path for path in inbox.glob("*/*") if path.is_file()], "all were moved"
+    return said
+
+
 async def through_kafka(settings: SharedSettings, pool: Any, aviary: Aviary) -> None:
     plain: dict[str, Any] = SCAN._asdict()
     async with producer_on(settings) as producer:
@@ -336,9 +360,10 @@ async def test_no_canary_is_found_in_clear_wherever_it_came_in(
     for way in doors:
         await way(door, aviary, pool)
     await through_files(settings, pool, folder, aviary)
+    said = await through_names(settings, pool, folder, aviary)
     await through_kafka(settings, pool, aviary)
     await through_polling(settings, pool, folder, aviary)
-    seen = await through_registration(settings, pool, aviary)
+    seen = [*said, *await through_registration(settings, pool, aviary)]
     assert len(aviary.all) > 1_000
     assert await pool.fetchval("select count(*) from quarantine") > 300, "they came in"
     assert await pool.fetchval("select count(*) from registrations") >= 3

@@ -78,7 +78,7 @@ async def test_a_file_that_cannot_be_read_lies_in_refused_with_the_reason(
     (made(inbox.parent / "nobody") / "scans.csv").write_text(HEADER + LINE)
     await looked(settings, pool, inbox.parent)
     assert "missing: number" in (inbox / "refused" / "odd.csv.error.txt").read_text()
-    assert "there is no carrier" in (inbox.parent / "nobody/refused/scans.csv.error.txt").read_text()
+    assert "no carrier by the name" in (inbox.parent / "nobody/refused/scans.csv.error.txt").read_text()
     assert await log(settings) == []
 
 

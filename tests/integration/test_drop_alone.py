@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
+import structlog
 
 from buuta.settings import SharedSettings
 from services.ingest.doors import drop, file
@@ -120,6 +122,42 @@ async def test_an_error_that_nobody_foresaw_is_tried_again_and_then_refused_whil
     await looks(settings, pool, inbox, TRIES + 2)
     assert "GOOD0" in {event["number"] for event in await log(settings)}
     assert "ZeroDivisionError" in (inbox / "aaa/refused/0bad.csv.error.txt").read_text()
+
+
+async def test_logs_name_no_file_and_no_folder_also_where_the_system_does(
+    inbox: Path, settings: SharedSettings, pool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = "Nguyen Van Lan 0912345678"
+    (inbox / person).mkdir()
+    (inbox / person / f"{person}.csv").write_text(HEADER + LINE.format("GOOD3"))
+    for name in (f"{person}.csv", f"1{person}.csv"):
+        (inbox / "aaa" / name).write_text(HEADER + LINE.format("GOOD4"))
+    (inbox / "ghn" / f"{person}.csv").write_text("x\n")
+    rename, marks = Path.rename, {path.lstat().st_ino for path in all_below(inbox)}
+
+    def stuck(path: Path, target: Path) -> Path:
+        if path.name.startswith("1") and target.parent.name == "done":
+            raise OSError(18, "Invalid cross-device link", str(path), None, str(target))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", stuck)
+    raised: list[Exception] = []
+    async with producer_on(settings) as producer:
+        watching = DropFolder(inbox, intake_on(settings, producer, pool))
+        with structlog.testing.capture_logs() as lines:
+            for _ in range(TRIES + 1):
+                raised += await look_once(watching)
+    logged = [each["exc_info"] for each in lines if "exc_info" in each]
+    said = [
+        *map(str, lines),
+        *(line for why in (*raised, *logged) for line in traceback.format_exception(why)),
+    ]
+    assert {"file_taken", "file_refused", "file_failed"} <= {each["event"] for each in lines}
+    assert len(raised) == TRIES - 1
+    assert "Invalid cross-device link" in "".join(said)
+    assert "Nguyen" not in "".join(said)
+    assert "0912345678" not in "".join(said)
+    assert {int(each["file"].removeprefix("inode ")) for each in lines} <= marks, "by it the file is found"
 
 
 async def test_a_file_that_grows_while_it_is_read_is_read_again(

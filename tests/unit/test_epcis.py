@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from buuta.errors import BadItem
+from buuta.model.shapes import gs1_check_digit
 from buuta.model.statuses import OffsetSource
 from services.ingest.carriers import RECIPES
 from services.ingest.domain.contexts import GS1, PREFIXES, prefixes
 from services.ingest.domain.effects import Change, Happened, Told, changes
 from services.ingest.domain.epcis import read_document, read_event
-from services.ingest.domain.gs1 import check_digit, facility_of, thing_of
+from services.ingest.domain.gs1 import facility_of, thing_of
 from services.ingest.domain.packing import ALL, Packing, Packings
 from services.ingest.domain.recipe import Receipt, to_scan
 
@@ -45,7 +46,7 @@ AGGREGATION: Final = {
 
 
 def test_the_check_digit_of_an_sscc() -> None:
-    assert check_digit("89312345000000001") == 8
+    assert gs1_check_digit("89312345000000001") == 8
 
 
 @pytest.mark.parametrize(

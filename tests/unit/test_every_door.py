@@ -17,6 +17,10 @@ from tests.scans import scan
 
 GOOD = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30:00+07:00"}
 OFFSETS = ("2026-11-24T09:30:00+23:59", "2026-11-24T09:30:00-14:01")
+PERSONS = (
+    "0912345678", "BC0912-345-678", "0912--345--678", "091234567X8", "Nguyen.Van.An.90", "NGUYEN-VAN-AN-1990",
+    "TRANTHILAN", "so12/ngo5/LangHa", "an90.gmail.com",
+)  # fmt: skip
 HOSTILE = [
     *(("number", each) for each in ("a/b", "../..", "Z82\x00BS", "Z82\x1fBS", "ﬁ1234", "ı1234", "")),
     *(("number", each) for each in ("A1" * 26, "A1" * 10**6)),
@@ -26,6 +30,7 @@ HOSTILE = [
     *((unit, each) for unit in ("province", "commune") for each in ("Hà Nội", "1", "123456")),
     *(("attempt", each) for each in ("0", "100", "2147483647", "-1", "1.5")),
     ("corrects", "zz"),
+    *((name, each) for name in ("number", "facility") for each in PERSONS),
 ]  # fmt: skip
 MESSAGE = ("offset_minutes", "occurred_at")
 

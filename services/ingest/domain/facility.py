@@ -8,10 +8,10 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Validat
 
 from buuta.errors import BadItem, shown_place
 from buuta.model.bounded import Bounded
-from buuta.model.identifiers import CODES, WANTED
+from buuta.model.shapes import UNITS, WANTED, is_facility
 
 Empty = BeforeValidator(lambda raw: None if raw == "" else raw)
-Unit = Annotated[str, Field(pattern=f"^{CODES['province'].pattern}$")]
+Unit = Annotated[str, Field(pattern=f"^{UNITS['province'].pattern}$")]
 Degrees = Annotated[float | None, Empty]
 
 
@@ -24,7 +24,7 @@ class FacilityKind(StrEnum):
 
 
 def _code(raw: str) -> str:
-    if not CODES["facility"].fullmatch(raw):
+    if not is_facility(raw):
         raise ValueError(f"must be {WANTED['facility']}")
     return raw
 

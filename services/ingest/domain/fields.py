@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from buuta.errors import BadItem
-from buuta.model.identifiers import CODES, WANTED
+from buuta.model.shapes import WANTED, fits
 
 LONGEST = 300
 SPACE: Final = 1_000
@@ -52,7 +52,7 @@ def code(field: str, read: str | None) -> str | None:
     Raises:
         BadItem: it is none.
     """
-    if read and not CODES[field].fullmatch(read):
+    if read and not fits(field, read):
         raise BadItem(f"{field}_invalid", f"{field} must be {WANTED[field]}", field)
     return read or None
 

@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from buuta.errors import BadItem
-from buuta.model.identifiers import CODES, normalise_number
+from buuta.model.identifiers import normalise_number
+from buuta.model.shapes import gs1_check_digit, is_facility
 
 PARCEL: Final = "urn:buuta:parcel:"
 FACILITY: Final = "urn:buuta:facility:"
@@ -28,12 +29,6 @@ class Thing(NamedTuple):
     name: str
     is_parcel: bool
     may_hold: bool
-
-
-def check_digit(digits: str) -> int:
-    """The check digit of GS1 keys: weights 3, 1, 3 ... from the right, and what is missing to the next ten."""
-    total = sum(int(digit) * (1 if place % 2 else 3) for place, digit in enumerate(reversed(digits)))
-    return -total % 10
 
 
 def thing_of(uri: str) -> Thing:
@@ -59,14 +54,14 @@ def _sscc(uri: str) -> str | None:
         if len(company) + len(serial) != 16:
             raise BadItem("epc_invalid", "the parts of an SSCC have 17 digits together", "epcList")
         digits = f"{extension}{company}{serial}"
-        return f"{digits}{check_digit(digits)}"
+        return f"{digits}{gs1_check_digit(digits)}"
     if uri.startswith("urn:epc:id:sscc:"):
         raise BadItem("epc_invalid", "an SSCC is urn:epc:id:sscc:COMPANY.SERIAL, of digits", "epcList")
     link = SSCC_LINK.fullmatch(uri)
     if link is None:
         return None
     digits = link.group(1)
-    wanted = check_digit(digits[:17])
+    wanted = gs1_check_digit(digits[:17])
     if int(digits[17]) != wanted:
         raise BadItem("epc_invalid", f"the SSCC's check digit is not {wanted}, as it must be", "epcList")
     return digits
@@ -81,7 +76,7 @@ def facility_of(uri: str) -> str | None:
         if len(company) + len(location) != 12:
             return None
         gln = f"{company}{location}"
-        return _code(_with(f"{gln}{check_digit(gln)}", unquote(extension)))
+        return _code(_with(f"{gln}{gs1_check_digit(gln)}", unquote(extension)))
     if link := SGLN_LINK.fullmatch(uri):
         return _code(_with(link.group(1), unquote(link.group(2) or "0")))
     return None
@@ -92,4 +87,4 @@ def _with(gln: str, extension: str) -> str:
 
 
 def _code(raw: str) -> str | None:
-    return raw if CODES["facility"].fullmatch(raw) else None
+    return raw if is_facility(raw) else None

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from buuta.errors import BadItem, shown_place
-from buuta.model.identifiers import CODES
+from buuta.model.shapes import UNITS
 from buuta.model.statuses import CorrectionKind, DeliveryMode, DistanceBucket, Reason
 from buuta.model.times import parse_iso
 from services.ingest.domain.details import Details
@@ -24,7 +24,7 @@ from services.ingest.domain.recipe import Report
 MOST_FIELDS: Final = 100
 """More is no item: each field that does not belong is looked at before one is named."""
 Code = Annotated[str, Field(min_length=1, max_length=40)]
-Unit = Annotated[str, Field(pattern=f"^{CODES['province'].pattern}$")]
+Unit = Annotated[str, Field(pattern=f"^{UNITS['province'].pattern}$")]
 
 
 Link = Annotated[str, Field(max_length=500, pattern=r"^https?://[!-~]+$")]

@@ -8,7 +8,8 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from buuta.errors import BadItem
 from buuta.model.bounded import Bounded, Moment
-from buuta.model.identifiers import NO_TELEPHONE, normalise_number
+from buuta.model.identifiers import normalise_number
+from buuta.model.shapes import WANTED, is_paper
 from services.ingest.domain.recipe import PERSONAL
 
 MOST_NUMBERS: Final = 20_000
@@ -23,16 +24,9 @@ def _number(raw: str) -> str:
         raise ValueError(str(bad)) from None
 
 
-ID: Final = rf"{NO_TELEPHONE}(?=[^0-9]*+[0-9]|[A-Z]{{1,8}}\Z)[A-Za-z0-9_./-]{{1,60}}"
-"""An id of papers, with a digit or else a few capitals: what no name and no telephone number fits."""
-
-
 def _id(raw: str) -> str:
-    if not re.fullmatch(ID, raw, re.ASCII):
-        raise ValueError(
-            "an id has at most 60 letters, digits or . _ / -, has a digit or is at most 8 capitals, "
-            "and is no telephone number"
-        )
+    if not is_paper(raw):
+        raise ValueError(f"an id has {WANTED['manifest']}")
     return raw
 
 
@@ -54,7 +48,7 @@ class Manifest(Bounded):
         str,
         Field(
             pattern=r"^[A-Za-z0-9_./-]{1,60}$",
-            description="Your own id of it, with a digit or at most 8 capitals.",
+            description="Your own id of it, with a digit or at most 8 capitals; no name and no telephone number.",
             examples=["M-2026-11-25-01"],
         ),
         AfterValidator(_id),

@@ -25,7 +25,7 @@ from buuta.storage.background import is_waited_for, run_forever, said
 from buuta.telemetry import metrics
 from services.ingest.doors import events
 from services.ingest.doors.file import Summary, take_file
-from services.ingest.doors.plain import beside, shown_file, write_plain
+from services.ingest.doors.plain import beside, marked, nameless, without_names, write_plain
 from services.ingest.doors.report import SUFFIX
 from services.ingest.doors.sheets import TABLES
 from services.ingest.intake import Intake
@@ -86,7 +86,8 @@ class DropFolder:
 
     async def look(self) -> None:
         """Find what has not changed since the last look; its carriers wait for their turns from then on."""
-        found = await asyncio.to_thread(lambda: dict(self._files()))
+        with nameless():
+            found = await asyncio.to_thread(lambda: dict(self._files()))
         self._failures = {path: count for path, count in self._failures.items() if path in found}
         steady: dict[str, dict[Path, Look]] = defaultdict(dict)
         for path, state in found.items():
@@ -108,7 +109,8 @@ class DropFolder:
         del self._waiting[carrier]
         self._busy.add(carrier)
         try:
-            await self._take_next(carrier)
+            with nameless():
+                await self._take_next(carrier)
         finally:
             self._busy.discard(carrier)
         if self._steady.get(carrier):
@@ -140,8 +142,8 @@ class DropFolder:
             if failures < TRIES:
                 raise
             metrics.SET_ASIDE.labels(LOOP).inc()
-            log.exception("file_failed", file=shown_file(dropped.path))
-            _refused(dropped.path, f"it could not be taken in: {said(why)}")
+            log.error("file_failed", file=marked(dropped.path), exc_info=without_names(why))
+            _refused(dropped.path, "failed", f"it could not be taken in: {said(why)}")
         self._failures.pop(dropped.path, None)
 
     def _files(self) -> Iterator[tuple[Path, Look]]:
@@ -150,23 +152,23 @@ class DropFolder:
             try:
                 yield from _wanted(own)
             except OSError as why:
-                log.warning("folder_unreadable", carrier=shown_file(own), error=type(why).__name__)
+                log.warning("folder_unreadable", folder=marked(own), error=type(why).__name__)
 
     async def _take(self, dropped: Dropped) -> None:
         carrier = await carrier_of(self._intake.pool, dropped.carrier)
         if carrier is None:
-            _refused(dropped.path, f"there is no carrier {dropped.carrier!r}")
+            _refused(dropped.path, "carrier_unknown", "there is no carrier by the name of this folder")
             return
         try:
             summary = await take_any(self._intake, carrier, dropped.path, self._some_time())
         except BadItem as bad:
-            _refused(dropped.path, str(bad))
+            _refused(dropped.path, bad.code, str(bad))
             return
         if _state(dropped.path) != dropped.state:
-            log.info("file_still_grows", file=shown_file(dropped.path))
+            log.info("file_still_grows", file=marked(dropped.path))
             raise StillGrows
         counts = {name: count for name, count in summary.counts.items() if count}
-        log.info("file_taken", carrier=carrier.code, file=shown_file(dropped.path), **counts)
+        log.info("file_taken", carrier=carrier.code, file=marked(dropped.path), **counts)
         if summary.report is not None:
             _moved(summary.report, "done")
         _moved(dropped.path, "done")
@@ -217,11 +219,12 @@ def _state(path: Path) -> Look:
     return found.st_size, found.st_mtime_ns
 
 
-def _refused(path: Path, why: str) -> None:
+def _refused(path: Path, code: str, why: str) -> None:
+    """The reason lies beside the file; the log says its code alone, since a reason may repeat what it is about."""
     moved = _moved(path, "refused")
     with os.fdopen(write_plain(beside(moved, ".error.txt")), "w", encoding="utf-8") as reason:
         reason.write(f"{why}\n")
-    log.warning("file_refused", file=shown_file(path), why=why)
+    log.warning("file_refused", file=marked(moved), why=code)
 
 
 def _moved(path: Path, place: str) -> Path:

@@ -3,6 +3,8 @@
 import io
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import Final
@@ -46,7 +48,38 @@ def beside(path: Path, ending: str, folder: Path | None = None) -> Path:
     return (folder or path.parent) / f"{os.fsdecode(name)}{ending}"
 
 
-def shown_file(path: Path) -> str:
-    """A file's name as logs and tables may hold it: one line of text."""
-    name = os.fsencode(path.name).decode("utf-8", "replace")
-    return "".join(each if each.isprintable() else "\ufffd" for each in name)
+def marked(path: Path) -> str:
+    """What logs call a file or a folder: its inode, which stays when it is moved and tells nobody's name.
+
+    `find FOLDER -inum NUMBER` finds it again (docs/decisions/0073).
+    """
+    try:
+        return f"inode {path.lstat().st_ino}"
+    except OSError:
+        return "gone"
+
+
+@contextmanager
+def nameless() -> Iterator[None]:
+    """What is raised in it is told without the names of files.
+
+    Raises:
+        Exception: whatever was raised.
+    """
+    try:
+        yield
+    except Exception as why:
+        without_names(why)
+        raise
+
+
+def without_names(why: Exception) -> Exception:
+    """The same error, and those that it came of, without the names of files that the system puts into its words."""
+    each: BaseException | None = why
+    while each is not None:
+        if isinstance(each, OSError):
+            for name in ("filename", "filename2"):
+                with suppress(AttributeError):
+                    delattr(each, name)
+        each = each.__cause__ or each.__context__
+    return why

@@ -17,7 +17,8 @@ from buuta.errors import BadItem
 from buuta.model.bounded import Bounded, Moment
 from buuta.model.checked import RULE_OF
 from buuta.model.contact_points import EMAIL, PHONE, is_email, is_phone, one_spelling
-from buuta.model.identifiers import CARRIER, CODES, normalise_number
+from buuta.model.identifiers import CARRIER, normalise_number
+from buuta.model.shapes import UNITS
 from buuta.model.statuses import Service
 
 
@@ -52,14 +53,14 @@ Email = Annotated[
 ]
 Province = Annotated[
     str,
-    Field(pattern=f"^{CODES['province'].pattern}$", examples=["01"]),
+    Field(pattern=f"^{UNITS['province'].pattern}$", examples=["01"]),
     _says(
         RULE_OF["province"].fits, "a province is its code of the Statistics Office, such as 01 for Hà Nội"
     ),
 ]
 Commune = Annotated[
     str,
-    Field(pattern=f"^{CODES['commune'].pattern}$", examples=["00070"]),
+    Field(pattern=f"^{UNITS['commune'].pattern}$", examples=["00070"]),
     _says(RULE_OF["commune"].fits, "a commune is its code of the Statistics Office, such as 00070"),
 ]
 
