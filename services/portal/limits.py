@@ -1,5 +1,6 @@
 """How much a shipper may register: docs/decisions/0049. What is refused is rolled back, and so was not counted."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +15,10 @@ from services.portal.settings import PortalSettings
 from services.portal.standing import Parcel
 
 DAY_HOURS: Final = 24
+MOST_VERSIONS: Final = 500
+"""Of a registration in all its life; a withdrawal is always one more. The tracker looks at all of a number's."""
+MOST_OF_A_PARCEL: Final = 100
+"""Registrations of one parcel without the carrier's word, those that were withdrawn among them."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,11 @@ LIMITS: Final = {
 """By what is counted: always a shipper's own, so that what one does refuses nothing to another."""
 
 
+def is_full(row: Mapping[str, Any]) -> bool:
+    """Whether a registration has all the versions that it may have."""
+    return bool(row["version"] >= MOST_VERSIONS)
+
+
 class Limits:
     """Holds registrations to the limits of the settings, in the transaction that writes them."""
 
@@ -70,11 +80,26 @@ class Limits:
         Raises:
             Problem: 409 where there are more.
         """
-        most = self._settings.parcel_registrations
-        if stands is not Standing.CONFIRMED and await standing.unconfirmed(con, parcel) > most:
+        if stands is Standing.CONFIRMED:
+            return
+        most, crowd = self._settings.parcel_registrations, await standing.crowd(con, parcel)
+        if crowd.hold > most or crowd.all > MOST_OF_A_PARCEL:
+            said = f"{most} registrations of this parcel hold" if crowd.hold > most else (
+                f"{MOST_OF_A_PARCEL} shippers registered this parcel"
+            )  # fmt: skip
+            raise Problem(409, "registered_by_many", f"{said} already; ask the carrier to confirm yours")
+
+    @staticmethod
+    def versions(row: Mapping[str, Any]) -> None:
+        """Hold a registration to so many versions before another is written.
+
+        Raises:
+            Problem: 409 where it has them all.
+        """
+        if is_full(row):
             raise Problem(
-                409, "registered_by_many",
-                f"{most} registrations of this parcel hold already; ask the carrier to confirm yours",
+                409, "versions_used_up",
+                f"this registration was changed {MOST_VERSIONS} times, the most there may be; it can be withdrawn",
             )  # fmt: skip
 
     async def count(self, con: Any, written: Written, now_ms: int) -> None:

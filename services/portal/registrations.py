@@ -5,6 +5,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import structlog
+
 from buuta.contracts.codec import Codec
 from buuta.errors import BadItem
 from buuta.model.identifiers import parcel_key
@@ -26,10 +28,11 @@ from services.portal.domain.registration import (
     Registered,
     standing_of,
 )
-from services.portal.limits import Limits, Written
+from services.portal.limits import Limits, Written, is_full
 from services.portal.settings import PortalSettings
 from services.portal.standing import Parcel
 
+log = structlog.get_logger()
 COLUMNS: Final = (
     "registration_id, shipper, carrier, number, version, language, province, commune, promised_at, "
     "withdrawn, person_hash, contacts, service, destination, owner, confirmed, registered_at"
@@ -99,6 +102,7 @@ class Registrar:
             "registration_id": uuid.uuid4(), "shipper": shipper, "number": new.number,
             "version": 0, "registered_at": now_ms, "person_hash": None,
         }  # fmt: skip
+        self._limits.versions(row)
         before = row["person_hash"]
         if _is_past(parcel, row):
             row["registered_at"] = now_ms
@@ -141,6 +145,7 @@ class Registrar:
         stands_as_before = row["confirmed"] == await standing.is_confirmed(con, parcel, row)
         if new == ParcelChange() and stands_as_before:
             return shown(row, await standing.is_behind(con, registration_id))
+        self._limits.versions(row)
         before = row["person_hash"]
         await self._alter(con, row, new)
         registered = await self._write(con, parcel, row)
@@ -197,12 +202,19 @@ class Registrar:
         await standing.applied(con, named)
 
     async def _follow(self, con: Any, parcel: Parcel) -> int:
-        """Write a next version of every registration whose confirmation has changed; returns how many."""
+        """Write a next version of every registration whose confirmation has changed; returns how many.
+
+        One that was confirmed to and fro until it has no more versions stays as it was last.
+        """
         changed = 0
         for row in await con.fetch(ALL_OF, parcel.owner, parcel.number, parcel.since):
-            if row["confirmed"] != await standing.is_confirmed(con, parcel, row):
-                await self._write(con, parcel, dict(row))
-                changed += 1
+            if row["confirmed"] == await standing.is_confirmed(con, parcel, row):
+                continue
+            if is_full(row):
+                log.warning("registration_full", registration=str(row["registration_id"]))
+                continue
+            await self._write(con, parcel, dict(row))
+            changed += 1
         return changed
 
     async def _mine(

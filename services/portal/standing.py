@@ -7,7 +7,7 @@ written lies in its record; nothing here is looked up by the tracker.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from buuta.model.identifiers import SHARED, parcel_key
@@ -29,9 +29,9 @@ update registrations r set behind = ranked.behind from (
   from registrations where owner = $1 and number = $2 and registered_at >= $3
 ) as ranked where ranked.registration_id = r.registration_id and r.behind <> ranked.behind
 """
-OPEN: Final = """
-select count(distinct shipper) from registrations
-where owner = $1 and number = $2 and registered_at >= $3 and not withdrawn and not confirmed
+CROWD: Final = """
+select count(distinct shipper) filter (where not withdrawn) as hold, count(*) as all from registrations
+where owner = $1 and number = $2 and registered_at >= $3 and not confirmed
 """
 NAME: Final = """
 insert into parcel_shippers (owner, number, shipper, named_at) values ($1, $2, $3, $4)
@@ -86,6 +86,13 @@ class Parcel:
     since: int
 
 
+class Crowd(NamedTuple):
+    """Registrations of a parcel that nobody confirms: shippers whose holds, and all, those withdrawn as well."""
+
+    hold: int
+    all: int
+
+
 async def place(con: Any, owner: str, number: str, gap_ms: int, now_ms: int) -> Parcel:
     """The parcel that a number has now, locked: its registrations are written one after another."""
     key = parcel_key(owner, number)
@@ -105,10 +112,9 @@ async def rank(con: Any, parcel: Parcel) -> None:
     await con.execute(RANK, parcel.owner, parcel.number, parcel.since)
 
 
-async def unconfirmed(con: Any, parcel: Parcel) -> int:
-    """How many shippers have a registration of the parcel that holds and that nobody confirms."""
-    count: int = await con.fetchval(OPEN, parcel.owner, parcel.number, parcel.since)
-    return count
+async def crowd(con: Any, parcel: Parcel) -> Crowd:
+    """How many have registered the parcel without anybody's confirming it."""
+    return Crowd(*await con.fetchrow(CROWD, parcel.owner, parcel.number, parcel.since))
 
 
 async def name(con: Any, parcel: Parcel, shipper: str, now_ms: int) -> None:

@@ -13,7 +13,9 @@ from buuta.storage import windows
 from buuta.storage.windows import window
 from buuta.telemetry.clock import now_ms
 from services.ingest.storage import Carrier
+from services.portal import limits
 from services.portal.app import wire
+from services.portal.limits import MOST_VERSIONS
 from services.portal.settings import PortalSettings
 from services.portal.storage import add_shipper
 from tests.integration.command import buuta
@@ -177,6 +179,37 @@ async def test_a_registration_is_changed_only_so_often(shops: Shops) -> None:
     changes = [{"service": service} for service in ("express", "economy", "standard", "freight", "public")]
     answers = [await shops.ask("shop", "PATCH", f"/v1/parcels/{made}", change) for change in changes]
     assert [each.status_code for each in answers] == [200, 200, 200, 429, 429]
+
+
+async def test_a_registration_has_so_many_versions_in_its_life_and_can_always_be_withdrawn(
+    shops: Shops, settings: SharedSettings, pool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tracker looks at all that was ever declared of a number; its changes of a day are no end."""
+    path = f"/v1/parcels/{(await shops.register('shop')).json()['registration_id']}"
+    await pool.execute("update registrations set version = $1", MOST_VERSIONS - 1)
+    assert (await shops.ask("shop", "PATCH", path, {"service": "express"})).status_code == 200
+    full = await shops.ask("shop", "PATCH", path, {"service": "economy"})
+    assert (full.status_code, full.json()["code"]) == (409, "versions_used_up")
+    assert (await shops.ask("shop", "PATCH", path, {"service": "express"})).status_code == 200, "no change"
+    assert (await buuta(settings, "shipper", "confirm", "ghn/z82bs", "other")).code == 0
+    assert (await buuta(settings, "shipper", "confirm", "ghn/z82bs", "shop")).code == 0
+    assert (await shops.ask("shop", "DELETE", path)).status_code == 200
+    assert (await shops.register("shop")).json()["code"] == "versions_used_up"
+    assert await pool.fetchval("select version from registrations") == MOST_VERSIONS + 1
+
+
+async def test_a_parcel_has_so_many_registrations_those_that_were_withdrawn_among_them(
+    shops: Shops, settings: SharedSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MOST_OF_A_PARCEL", 2)
+    for shop in ("shop", "other"):
+        made = await shops.register(shop)
+        await shops.ask(shop, "DELETE", f"/v1/parcels/{made.json()['registration_id']}")
+    crowded = await shops.register("third")
+    assert (crowded.status_code, crowded.json()["code"]) == (409, "registered_by_many")
+    await buuta(settings, "shipper", "link", "third", "ghn")
+    assert (await shops.register("third")).status_code == 201
+    assert (await shops.register("shop")).status_code == 201, "who is among them comes back"
 
 
 AS_IT_IS: dict[str, Any] = {
