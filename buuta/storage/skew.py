@@ -6,6 +6,7 @@ service is not ready until somebody has set it. While PostgreSQL does not answer
 """
 
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import structlog
@@ -54,6 +55,15 @@ class ClockWatch:
             f"this machine's clock is {abs(found):.0f} s {way} PostgreSQL's (limit {self._limit:.0f} s): "
             "let NTP set the one that is wrong"
         )
+
+
+Clock = Callable[[Any], Awaitable[int]]
+"""Tells the time (UTC milliseconds), given a connection or a pool."""
+
+
+async def database_time(con: Any) -> int:
+    """PostgreSQL's time, UTC milliseconds: of all clocks the one that all services share."""
+    return round(1000 * float(await con.fetchval(TIME)))
 
 
 async def skew(con: Any) -> float:

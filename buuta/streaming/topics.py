@@ -23,7 +23,7 @@ class Topic:
 
 
 DAYS_MS = 86_400_000
-BROKER_TIME: Final = "LogAppendTime"
+TIMED: Final[Mapping[str, str]] = {"message.timestamp.type": "LogAppendTime"}
 """The broker says when a record came in, and not whoever sent it, whose clock may be wrong."""
 IN_SYNC: Final = "min.insync.replicas"
 COMPACTED: Mapping[str, str] = {"cleanup.policy": "compact"}
@@ -36,12 +36,8 @@ def topics(settings: SharedSettings) -> list[Topic]:
     partition's milestones to the partition of the same number.
     """
     wanted = [
-        Topic(
-            settings.events_topic,
-            settings.partitions,
-            {"retention.ms": str(400 * DAYS_MS), "message.timestamp.type": BROKER_TIME},
-        ),
-        Topic(settings.milestones_topic, settings.partitions, {"retention.ms": str(30 * DAYS_MS)}),
+        Topic(settings.events_topic, settings.partitions, {"retention.ms": str(400 * DAYS_MS), **TIMED}),
+        Topic(settings.milestones_topic, settings.partitions, {"retention.ms": str(30 * DAYS_MS), **TIMED}),
         Topic(settings.notifications_topic, settings.partitions, {"retention.ms": str(90 * DAYS_MS)}),
         Topic(settings.rates_topic, settings.partitions, COMPACTED),
         Topic(settings.parcels_topic, settings.partitions, COMPACTED),

@@ -14,6 +14,7 @@ from buuta.errors import BadItem
 from buuta.model.milestone import Action, ParcelMilestone
 from buuta.storage import contacts
 from buuta.storage.contacts import Contact, Unreadable
+from buuta.storage.skew import Clock, database_time
 from buuta.storage.vault import Vault
 from buuta.streaming.chunk import Chunk
 from buuta.streaming.producer import Pair
@@ -32,7 +33,7 @@ EXPECTED: Final = frozenset({"ParcelMilestone"})
 class Planned:
     """What a chunk of milestones calls for, in the order of the log, ready to be written.
 
-    `told_at` is when the last of them was made (UTC milliseconds).
+    `told_at` is when the last of them was made (UTC milliseconds), as far as that can be.
     """
 
     milestones: Sequence[ParcelMilestone]
@@ -65,22 +66,24 @@ class Planned:
 class ChunkPlan:
     """The work on one chunk; `prepare` is what a chunk worker calls."""
 
-    def __init__(self, vault: Vault, settings: NotifierSettings) -> None:
+    def __init__(self, vault: Vault, settings: NotifierSettings, clock: Clock = database_time) -> None:
         self._vault = vault
         self._within_ms = settings.tell_within_hours * HOUR_MS
+        self._clock = clock
         self.caps = Caps(settings)
 
     async def prepare(self, source: Any, chunk: Chunk, decoded: Decoded) -> Planned:
         """Load by `source`, a pool or a connection, what the chunk's milestones call for."""
-        since = await storage.tells_from(source)
+        since, now = await storage.tells_from(source), await self._clock(source)
+        # Nothing was made later than now: who says so has a wrong clock, and what it tells is as new as any.
+        made = [min(record.timestamp, now) for record in chunk.records]
         milestones = [
             milestone
             for group in decoded.groups
             for place, row in zip(group.places, group.rows(ParcelMilestone._fields), strict=True)
-            if self._is_of_use(milestone := ParcelMilestone(*row), chunk.records[place].timestamp, since)
+            if self._is_of_use(milestone := ParcelMilestone(*row), made[place], since)
         ]
-        told_at = max((record.timestamp for record in chunk.records), default=0)
-        return Planned(milestones, self, await self._contacts(source, milestones), told_at)
+        return Planned(milestones, self, await self._contacts(source, milestones), max(made, default=0))
 
     def _is_of_use(self, milestone: ParcelMilestone, told_at: int, since: Mapping[str, int]) -> bool:
         """What is taken back is taken back however late; nobody is told what is old.

@@ -9,7 +9,7 @@ next deadline itself would be written by every scan (docs/decisions/0044). The t
 trackers share, and not that of the machine on which one of them happens to run.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from buuta.model.statuses import DEADLINE_LETTER
 from buuta.storage import set_aside
 from buuta.storage.background import Fault, each_alone, in_turn, run_forever
 from buuta.storage.set_aside import Aside
+from buuta.storage.skew import Clock, database_time
 from buuta.streaming.parts import Parts
 from buuta.streaming.worker import ChunkWorker
 from buuta.telemetry import metrics
@@ -58,17 +59,8 @@ update parcels set look_at = (
 where parcel_key in (select parcel_key from parcels where parcel_key = any($1) for update skip locked)
 """  # noqa: S608 - letters of our own
 """What a chunk writes just now is not waited for: it is looked at again."""
-TIME: Final = "select (extract(epoch from clock_timestamp()) * 1000)::bigint"
 Overdue = dict[str, list[Any]]
 """By parcel what has passed of it."""
-Clock = Callable[[Any], Awaitable[int]]
-"""Tells the time (UTC milliseconds), given a connection."""
-
-
-async def database_time(con: Any) -> int:
-    """PostgreSQL's time, UTC milliseconds."""
-    now: int = await con.fetchval(TIME)
-    return now
 
 
 class Timekeeper:

@@ -36,7 +36,7 @@ from services.notifier.sender import Office, Sender
 from services.notifier.settings import NotifierSettings
 from services.portal.storage import add_shipper
 from tests.integration.command import buuta
-from tests.integration.parts import FakeRecord
+from tests.integration.parts import FakeRecord, standing
 from tests.waiting import until
 
 LAN = Contact("+84912345678", "lan@example.vn", "vi")
@@ -85,7 +85,13 @@ async def vault(settings: SharedSettings, pool: Any) -> Vault:
     return made
 
 
-async def plan(pool: Any, vault: Vault, *records: ParcelMilestone, told_at: int = 0, **limits: Any) -> None:
+FAR = 4_102_444_800_000
+"""The year 2100: a clock by which nothing of the tests lies in the future."""
+
+
+async def plan(
+    pool: Any, vault: Vault, *records: ParcelMilestone, told_at: int = 0, now: int = FAR, **limits: Any
+) -> None:
     values = [Codec().encode("ParcelMilestone", record._asdict()) for record in records]
     chunk = Chunk(
         "milestones",
@@ -95,7 +101,7 @@ async def plan(pool: Any, vault: Vault, *records: ParcelMilestone, told_at: int 
         [FakeRecord(at, value, timestamp=told_at) for at, value in enumerate(values)],
     )
     async with pool.acquire() as con, con.transaction():
-        planned = await ChunkPlan(vault, NotifierSettings(**limits)).prepare(
+        planned = await ChunkPlan(vault, NotifierSettings(**limits), standing(now)).prepare(
             con, chunk, decode_chunk(Codec(), values)
         )
         await planned.write(con)
@@ -672,3 +678,12 @@ async def test_a_link_whose_session_ends_by_an_error_is_bound_again(
     async with smsc() as sink, bound(sink.port) as channel:
         assert (await channel.submit(letter("+84912345678"))).fate is Fate.ACCEPTED
     assert begun == [2]
+
+
+async def test_a_record_whose_time_lies_in_the_future_was_made_now(pool: Any, vault: Vault) -> None:
+    """A tracker three days ahead would silence all, and end the windows in which others are counted."""
+    first, second = news(2)
+    now, days = first.occurred_at, 3 * 86_400_000
+    await plan(pool, vault, first, told_at=now, now=now, recipient_messages_per_hour=1)
+    await plan(pool, vault, second, told_at=now + 2 * days, now=now, recipient_messages_per_hour=1)
+    assert await told(pool) == [(1, "queued"), (2, "held")]
