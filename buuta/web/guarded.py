@@ -1,13 +1,17 @@
 """Routes that ask who calls before they read anything: authentication before bodies, sizes and parameters."""
 
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from buuta.web.problems import Problem
+
 Who = Callable[[Request], Awaitable[Any]]
 """Finds out who calls, and raises where nobody may."""
+MOST_BYTES: Final = 64_000
+"""Of a body that FastAPI parses, which it does on the event loop; a route that takes more reads it by itself."""
 NotLetIn = Callable[[Request], Awaitable[None]]
 
 
@@ -33,7 +37,7 @@ def guarded(who: Who, not_let_in: NotLetIn = _nothing) -> type[APIRoute]:
                 try:
                     if has_body:
                         # Here, and not in FastAPI, which would call every refusal a broken body.
-                        await request.body()
+                        _check_size(await request.body())
                     return await handler(request)
                 except BaseException:
                     await not_let_in(request)
@@ -42,3 +46,10 @@ def guarded(who: Who, not_let_in: NotLetIn = _nothing) -> type[APIRoute]:
             return known_first
 
     return Guarded
+
+
+def _check_size(body: bytes) -> None:
+    if len(body) > MOST_BYTES:
+        raise Problem(
+            413, "body_too_large", f"the body is larger than {MOST_BYTES} bytes; send less at once"
+        )

@@ -25,6 +25,7 @@ from services.ingest.capture import earnest, sandbox
 from services.ingest.carriers import all_recipes
 from services.ingest.copies import QUICK_SECONDS
 from services.ingest.domain.item import ScanItem
+from services.ingest.domain.manifest import Manifest
 from services.ingest.domain.recipe import Recipe
 from services.ingest.doors import epcis, office, reading, scans, shippers, webhooks
 from services.ingest.doors import manifests as manifest_door
@@ -64,16 +65,17 @@ def build(settings: IngestSettings, gate: Gate, more: Sequence[APIRouter], readi
 
 
 def _openapi(app: FastAPI, recipes: Mapping[str, Recipe]) -> dict[str, Any]:
-    """The generated description, with what the doors read by themselves: the webhooks, and the batch's item."""
+    """The generated description, with what the doors read by themselves: webhooks, a batch's item, a manifest."""
     if app.openapi_schema is None:
         described = get_openapi(
             title=app.title, version=app.version, summary=app.summary, routes=app.routes
         )
         described["paths"].update(webhooks.described(recipes.values()))
-        item = ScanItem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas = described.setdefault("components", {}).setdefault("schemas", {})
-        schemas.update(item.pop("$defs", {}))
-        schemas["ScanItem"] = item
+        for model in (ScanItem, Manifest):
+            item = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(item.pop("$defs", {}))
+            schemas[model.__name__] = item
         app.openapi_schema = described
     return app.openapi_schema
 

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from buuta.telemetry.clock import now_ms
 from buuta.telemetry.service import http
 from services.ingest.app import wire
 from services.ingest.carriers import all_recipes
+from services.ingest.domain.manifest import Manifest
 from services.ingest.doors import drop
 from services.ingest.doors.drop import DropFolder
 from services.ingest.doors.file import Summary
@@ -45,7 +47,7 @@ from services.ingest.keeping import Keeping
 from services.ingest.quarantine import held
 from services.ingest.quarantine.held import Held, Source
 from services.ingest.quarantine.shelter import IN_TOPIC, Shelter, Topic, _packed
-from services.ingest.registry import polls
+from services.ingest.registry import manifests, polls
 from services.ingest.registry.tally import Tally
 from services.ingest.settings import IngestSettings
 from services.ingest.spool import Spool
@@ -480,6 +482,32 @@ async def of_mappings(on: Ground) -> None:
     assert len((await held.mapped(on.pool, all_recipes(None)))["ghn"].codes) > COUNT
 
 
+async def of_manifests(on: Ground, *, hangs: bool) -> None:
+    """One fails or takes for ever to be counted; it is not looked at again at once, and the others are."""
+    count = manifests._seen
+    await add_carrier(on.pool, Carrier("vnp", "VNPost", "buuta"))
+    began = datetime.fromtimestamp(MORNING / 1000, UTC)
+    for place in range(COUNT):
+        declared = Manifest(manifest=f"M-{place}", since=began, until=began + timedelta(hours=1), pieces=1)
+        await manifests.declare(on.pool, "vnp", declared)
+
+    async def counted(con: Any, carrier: Carrier, row: Any) -> Any:
+        if row["manifest"] == f"M-{on.bad}":
+            await (forever if hangs else failing)()
+        return await count(con, carrier, row)
+
+    on.patch.setattr(manifests, "_seen", counted)
+    on.patch.setattr(manifests, "ONE_SECONDS", 0.5 if hangs else 60.0)
+    await manifests.check(on.pool)
+    looked = "select count(*) from manifests where checked_at is not null"
+    assert await on.pool.fetchval(looked) == COUNT - 1
+    assert await on.noted("manifests") == 1
+    on.bad = NONE_OF_THEM
+    await set_aside.retry(on.pool, "manifests", None)
+    await manifests.check(on.pool)
+    assert await on.pool.fetchval(looked) == COUNT
+
+
 STEPS = ("held.measure", "measure_silence", "manifests.check", "set_aside.measure", "held.mapped")
 
 
@@ -612,6 +640,8 @@ CASES: dict[str, Case] = {
     "retention: parcels": of_forgetting,
     "namings": of_namings,
     "mappings": of_mappings,
+    "manifests: one fails": partial(of_manifests, hangs=False),
+    "manifests: one hangs": partial(of_manifests, hangs=True),
     "ingest's steps: one fails": partial(of_follow, hangs=False),
     "ingest's steps: one hangs": partial(of_follow, hangs=True),
 }

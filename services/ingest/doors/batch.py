@@ -1,6 +1,5 @@
 """Bodies of many items: a JSON array, NDJSON or an Avro container; packed by gzip or zstd, or not."""
 
-import asyncio
 import io
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
@@ -9,7 +8,7 @@ from typing import Any, Final
 import fastavro
 
 from buuta.errors import BadItem
-from buuta.web.bodies import parse_json
+from buuta.web.bodies import beside, parse_json
 from buuta.web.problems import Problem
 from services.ingest.domain.item import read_item
 from services.ingest.domain.recipe import Report
@@ -20,10 +19,10 @@ AVRO: Final = "application/avro"
 PLAIN: Final = frozenset({"null", "string", "int", "long", "boolean", "enum"})
 
 
-LARGE: Final = 200_000
-"""Bytes; from here on a body is taken apart in a thread."""
 MOST_FIELDS: Final = 100
 LONGEST_SCHEMA: Final = 50_000
+LONGEST_HEADER: Final = 60_000
+"""Bytes before the first block: the header is read as a whole, and no other thread goes on meanwhile."""
 MOST_BLANK: Final = 10
 """So many empty lines an item."""
 HEADER: Final = fastavro.parse_schema(
@@ -63,9 +62,7 @@ def read_batch(content_type: str, body: bytes, most: int) -> Sequence[Any]:
 
 async def read_beside(content_type: str, body: bytes, most: int) -> Sequence[Any]:
     """The same, beside the event loop where that is worth a thread."""
-    if len(body) < LARGE:
-        return read_batch(content_type, body, most)
-    return await asyncio.to_thread(read_batch, content_type, body, most)
+    return await beside(body, read_batch, content_type, body, most)
 
 
 def read_report(item: Any) -> Report:
@@ -134,10 +131,18 @@ def _container(body: bytes, most: int) -> Sequence[Any]:
 
 
 def _check_header(body: bytes) -> None:
-    """Refuse a schema that is a document of its own, before it is parsed."""
-    header: Any = fastavro.schemaless_reader(io.BytesIO(body), HEADER, None)
-    if len(header["meta"].get("avro.schema", b"")) > LONGEST_SCHEMA:
-        raise Problem(413, "avro_schema_too_large", f"the schema has more than {LONGEST_SCHEMA} bytes")
+    """Refuse a schema that is a document of its own, before it is parsed, and a header that does not end."""
+    try:
+        header: Any = fastavro.schemaless_reader(io.BytesIO(body[:LONGEST_HEADER]), HEADER, None)
+        size = len(header["meta"].get("avro.schema", b""))
+    except EOFError:
+        if len(body) <= LONGEST_HEADER:
+            raise
+        size = len(body)
+    if size > LONGEST_SCHEMA:
+        raise Problem(
+            413, "avro_schema_too_large", f"the header has a schema of more than {LONGEST_SCHEMA} bytes"
+        )
 
 
 def _is_plain(schema: Any) -> bool:

@@ -44,7 +44,7 @@ def read_events(path: Path) -> Document:
     if len(text) > MOST_BYTES:
         raise BadItem("file_too_large", f"the file has more than {MOST_BYTES} bytes; split it")
     try:
-        return read_document(parse_json(text))
+        return read_document(parse_json(text, most=None))
     except Problem as wrong:
         raise BadItem(wrong.code, wrong.detail) from None
 

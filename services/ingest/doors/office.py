@@ -28,7 +28,7 @@ from services.ingest.quarantine.replay import Keys
 from services.ingest.registry import operators
 
 log = structlog.get_logger()
-ERRORS: Final = problems(400, 401, 404, 422, 503)
+ERRORS: Final = problems(400, 401, 404, 413, 422, 503)
 PAGES: Final = 20
 """So many pages of reports are read in a request."""
 

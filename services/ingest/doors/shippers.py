@@ -32,7 +32,7 @@ def router(gate: Gate) -> APIRouter:
 
     @routes.put(
         "/v1/parcels/{number}/shipper", status_code=202, summary="Name a parcel's shipper",
-        responses=problems(400, 401, 403, 404, 409, 422, 429, 503),
+        responses=problems(400, 401, 403, 404, 409, 413, 422, 429, 503),
     )  # fmt: skip
     async def name(request: Request, number: NumberPath, sender: Sender) -> JSONResponse:
         """Of several registrations of your parcel, the destination and promise of this shipper's count."""

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.routing import Route
 
 from buuta.telemetry.clock import now_ms
-from buuta.web.bodies import parse_json, read_body
+from buuta.web.bodies import beside, parse_json, read_body
 from buuta.web.problems import PROBLEM_RESPONSE, Problem
 from services.ingest.domain.recipe import Recipe, Webhook
 from services.ingest.doors.gate import Gate
@@ -79,7 +79,7 @@ async def _taken(intake: Intake, carrier: Carrier, recipe: Recipe, sent: Sent) -
     webhook = recipe.webhook or Webhook()
     receipt = carrier.receipt(DOOR, now_ms())
     try:
-        payload = _payload(webhook, sent)
+        payload = await beside(sent.body, _payload, webhook, sent)
     except Problem as bad:
         await intake.keep(receipt, bad.code, sent.body)
         return _refused(webhook, bad)

@@ -1,13 +1,27 @@
 """Manifests in PostgreSQL: what was declared, what was seen of it, and what is missing."""
 
-from collections.abc import Sequence
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
+from buuta.errors import BadItem
 from buuta.model.identifiers import SHARED, owner_of, parcel_key
+from buuta.storage import set_aside
+from buuta.storage.background import Fault, each_alone
+from buuta.storage.set_aside import Aside
 from buuta.telemetry import metrics
 from services.ingest.domain.manifest import Manifest
 from services.ingest.storage import Carrier, carriers_of
 
+LOOP: Final = "manifests"
+ONE_SECONDS: Final = 50.0
+"""For one manifest: less than a connection is lent for, when PostgreSQL would be to blame and all would wait."""
+TURN_SECONDS: Final = 150.0
+"""From then on no other is begun in this turn; the next begins with those that were not looked at."""
+PIECE: Final = 1_000
+"""So many numbers are looked up at once."""
 DECLARE: Final = """
 insert into manifests (carrier, manifest, pieces, code, since, until, numbers) values ($1, $2, $3, $4, $5, $6, $7)
 on conflict (carrier, manifest) do update set pieces = excluded.pieces, code = excluded.code,
@@ -29,13 +43,14 @@ where received_at >= $2::bigint - 86400000 and received_at < $3::bigint + 604800
     (reporter = $1 and parcel_key >= '{SHARED}:' and parcel_key < '{SHARED};'))
   and ($4::text is null or raw_code = $4)
 """  # noqa: S608 - a name of our own
-OPEN: Final = """
-select carrier, manifest, pieces, code, since, until, numbers from manifests
+OPEN: Final = f"""
+select carrier, manifest from manifests
 where declared_at > now() - interval '7 days' and (seen is null or seen < pieces)
   and until < (extract(epoch from now()) * 1000)::bigint - 3600000
   and (checked_at is null or checked_at < now() - interval '1 minute')
+  and {set_aside.not_resting(LOOP, "carrier || '/' || manifest")}
 order by checked_at nulls first limit 50
-"""
+"""  # noqa: S608 - names of our own
 CHECKED: Final = """
 update manifests set seen = $3, checked_at = now() where carrier = $1 and manifest = $2
 """
@@ -65,24 +80,52 @@ async def _seen(con: Any, carrier: Carrier, row: Any) -> tuple[int, list[str]]:
     where = row["since"], row["until"], row["code"]
     if not row["numbers"]:
         return await con.fetchval(SEEN_COUNT, carrier.code, *where), []
-    keys = {
-        parcel_key(owner_of(carrier.code, each, is_post=carrier.is_post)[0], each): each
-        for each in row["numbers"]
-    }
-    seen = {key for [key] in await con.fetch(SEEN_NUMBERS, list(keys), *where)}
-    return len(seen), [number for key, number in keys.items() if key not in seen]
+    missing: list[str] = []
+    for first in range(0, len(row["numbers"]), PIECE):
+        # By pieces: between them other requests go on.
+        keys = {_key(carrier, each): each for each in row["numbers"][first : first + PIECE]}
+        seen = {key for [key] in await con.fetch(SEEN_NUMBERS, list(keys), *where)}
+        missing += [number for key, number in keys.items() if key not in seen]
+    return len(row["numbers"]) - len(missing), missing
+
+
+def _key(carrier: Carrier, number: str) -> str:
+    return parcel_key(owner_of(carrier.code, number, is_post=carrier.is_post)[0], number)
 
 
 async def check(con: Any) -> None:
-    """Look through the manifests whose time is over by an hour, and show how many pieces are missing."""
+    """Look through the manifests whose time is over by an hour, and show how many pieces are missing.
+
+    One that fails, or that takes too long, is set aside by itself, and the others are looked through.
+    """
     rows = await con.fetch(OPEN)
     carriers = await carriers_of(con) if rows else {}
+    ends = time.monotonic() + TURN_SECONDS
     for row in rows:
-        seen, _ = await _seen(con, carriers[row["carrier"]], row)
-        await con.execute(CHECKED, row["carrier"], row["manifest"], seen)
+        if time.monotonic() > ends:
+            break
+        outcome = await each_alone([row], partial(_check_each, con, carriers))
+        name = f"{row['carrier']}/{row['manifest']}"
+        faults = [Fault(Aside(name), fault.why) for fault in outcome.faults]
+        await set_aside.settle(con, LOOP, [name], faults)
     metrics.INGEST_MISSING_RECORDS.clear()
     for carrier, missing in await con.fetch(MISSING):
         metrics.INGEST_MISSING_RECORDS.labels(carrier).set(missing)
+
+
+async def _check_each(con: Any, carriers: Mapping[str, Carrier], rows: Sequence[Any]) -> None:
+    for row in rows:
+        try:
+            async with asyncio.timeout(ONE_SECONDS):
+                await _check(con, carriers[row["carrier"]], row["manifest"])
+        except TimeoutError:
+            raise BadItem("manifest_slow", f"what was seen is not counted in {ONE_SECONDS:g} s") from None
+
+
+async def _check(con: Any, carrier: Carrier, manifest: str) -> None:
+    found = await find(con, carrier, manifest)
+    if found is not None:
+        await con.execute(CHECKED, carrier.code, manifest, found[1])
 
 
 async def gaps(con: Any) -> Sequence[Any]:
