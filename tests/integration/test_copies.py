@@ -9,8 +9,10 @@ from buuta.model.scan import Scan
 from buuta.settings import SharedSettings
 from buuta.storage.bounded import BoundedPool, Silence
 from services.ingest.copies import Copies
+from services.ingest.domain.copy import differences, said
 from services.ingest.domain.recipe import Receipt
 from services.ingest.storage import Carrier
+from services.tracker.domain.copies import differing
 from tests.integration.doors import Door, add_carrier, intake_on, log
 from tests.integration.parts import chunk, database_away, producer_on, worker
 from tests.scans import scan
@@ -72,6 +74,7 @@ OWN = {"number": "EJ00000001VN", "code": "attempt_failed", "occurred_at": "2026-
     [
         ("ghn", GHN, GHN | {"ReasonCode": "GHN-DFC1A0"}, "reason"),
         ("buuta", OWN | {"attempt": 1}, OWN | {"attempt": 2}, "attempt"),
+        ("buuta", OWN, OWN | {"occurred_at": "2026-11-25T00:54:50Z"}, "offset"),
     ],
 )
 async def test_a_copy_hears_what_it_says_otherwise_also_where_its_id_holds_the_time(
@@ -89,6 +92,27 @@ async def test_a_copy_hears_what_it_says_otherwise_also_where_its_id_holds_the_t
         ("accepted", None, None), ("accepted", None, None), ("accepted", "copy_differs", field),
     ]  # fmt: skip
     assert len({each.event_id for each in heard}) == 1
+
+
+def test_whatever_the_tracker_calls_a_difference_the_answer_names() -> None:
+    """But for what is part of every id: status and code go together, and a correction with what it corrects."""
+    first = scan("delivered", 1)
+    changes: dict[str, Any] = {
+        "reason": "weather", "delivery_mode": "point", "provisional": True, "occurred_at": 5, "offset_minutes": 0,
+        "facility": "BC1", "attempt": 2, "proof_present": True, "raw_code": "y",
+    }  # fmt: skip
+    own = set(changes) | {"status", "corrects_event_id", "correction_kind", "reporter"}
+    assert own == {
+        name
+        for name in Scan._fields
+        if name != "event_id" and differing([first, changed(first, name, "x")])
+    }
+    for name, value in changes.items():
+        assert differences(said(first), said(changed(first, name, value)))
+
+
+def changed(first: Scan, name: str, value: Any) -> Scan:
+    return Scan(**first._asdict() | {name: value})
 
 
 def one(**more: Any) -> dict[str, Scan]:

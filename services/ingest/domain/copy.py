@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 from buuta.model.scan import Scan
 
 SAID: Final = {
-    "raw_code": "code", "occurred_at": "occurred_at", "facility": "facility", "attempt": "attempt",
-    "proof_present": "proof_present",
+    "raw_code": "code", "occurred_at": "occurred_at", "offset_minutes": "offset", "facility": "facility",
+    "attempt": "attempt", "proof_present": "proof_present",
 }  # fmt: skip
 """What a report itself says, by field, and the name of it that a sender knows."""
 MAPPED: Final = {"reason": "reason", "delivery_mode": "delivery_mode", "provisional": "provisional"}
@@ -25,6 +25,7 @@ class Said(NamedTuple):
 
     raw_code: str
     occurred_at: int
+    offset_minutes: int
     facility: str | None
     attempt: int | None
     proof_present: bool | None

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from services.ingest.domain.effects import Change, Happened, Known, changes
 from services.ingest.domain.packing import MOST_STEPS, STEPS, Packing, Packings, TooMuch, too_deep
-from services.ingest.domain.single import Whole
+from services.ingest.domain.single import Whole, things_field
 
 MOST_SCANS: Final = 200_000
 """So many scans may follow from a document."""
@@ -56,7 +56,7 @@ def plan(stored: Stored, holding: Sequence[Whole]) -> Plan:
             events[whole.id] = _happened(whole)
         else:
             events[whole.id] = replace(before, retracted=before.retracted or _is_wrong(whole))
-            made.copies += _copy(whole, made.payloads[whole.id])
+            made.copies += _copy(whole, before, made.payloads[whole.id])
     made.retracted = [
         name for name, each in events.items() if each.retracted and not _was_wrong(stored, made, name)
     ]
@@ -80,10 +80,12 @@ def _was_wrong(stored: Stored, made: Plan, name: str) -> bool:
     return stored.events[name].retracted
 
 
-def _copy(whole: Whole, before: Payload) -> Iterator[tuple[int, list[str]]]:
+def _copy(whole: Whole, before: Happened, kept: Payload) -> Iterator[tuple[int, list[str]]]:
     """Where an event says something else than the one of the same id; that it was wrong is no difference."""
-    names = sorted((whole.payload.keys() | before.keys()) - {"errorDeclaration"})
-    differing = [name for name in names if whole.payload.get(name) != before.get(name)]
+    names = sorted((whole.payload.keys() | kept.keys()) - {"errorDeclaration"})
+    differing = [name for name in names if whole.payload.get(name) != kept.get(name)]
+    if sorted(whole.names) != sorted(before.things):
+        differing.append(things_field(whole.event.type))
     if differing:
         yield whole.place, differing
 

@@ -134,7 +134,7 @@ def read_whole(place: int, raw: Any, known: Mapping[str, str]) -> Whole:
 
 def of_one(payload: Mapping[str, Any], uri: str) -> dict[str, Any]:
     """The event of one of its things alone; `payload` is what is kept of it."""
-    return {**payload, _things_field(payload["type"]): [uri]}
+    return {**payload, things_field(payload["type"]): [uri]}
 
 
 def apart(document: Document) -> Iterator[Any]:
@@ -155,8 +155,9 @@ def of_change(payload: Mapping[str, Any], change: Change) -> dict[str, Any]:
     turn = {f"{EXTENSION}turn": change.turn} if change.turn else {}
     declared = {"errorDeclaration": DECLARED} if change.takes_back else {}
     uri = change.thing if ":" in change.thing else f"{PARCEL}{change.thing}"
-    return {**plain, **turn, **declared, _things_field(payload["type"]): [uri]}
+    return {**plain, **turn, **declared, things_field(payload["type"]): [uri]}
 
 
-def _things_field(kind: str) -> str:
+def things_field(kind: str) -> str:
+    """The field in which an event of this type names what moved."""
     return "childEPCs" if kind == "AggregationEvent" else "epcList"
