@@ -140,8 +140,9 @@ def tells_of(plain: bytes, number: str) -> bool:
         texts = list(_texts(json.loads(plain)))
     except (ValueError, RecursionError):
         return number.encode() in b"".join(plain.upper().split())
-    whole = re.compile(rf"(?<![A-Z0-9]){re.escape(number)}(?![A-Z0-9])")
-    return any(whole.search("".join(text.split()).upper()) for text in texts)
+    spaced = r"\s*".join(map(re.escape, number))
+    whole = re.compile(rf"(?<![A-Z0-9]){spaced}(?![A-Z0-9])")
+    return any(whole.search(text.upper()) for text in texts)
 
 
 def _texts(said: Any) -> Iterator[str]:

@@ -9,14 +9,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from buuta.cli.admin import with_database
+from buuta.cli.admin import with_database, with_vault
 from buuta.contracts import registry
 from buuta.errors import BadItem
 from buuta.model.identifiers import normalise_number
 from buuta.model.times import DAY_MS
 from buuta.settings import load
 from buuta.storage.sharing import At
-from buuta.storage.vault import Vault, read_master_key
+from buuta.storage.vault import Vault
 from buuta.telemetry.clock import now_ms
 from services.portal import standing
 from services.portal.registrations import Registrar
@@ -56,13 +56,13 @@ def confirm(parcel: ParcelName, code: Shipper) -> None:
         raise BadItem("parcel_invalid", "name the parcel as CARRIER/NUMBER")
     settings = load(PortalSettings)
 
-    async def work(pool: Any) -> int:
+    async def work(pool: Any, vault: Vault) -> int:
         async with registry.opened(settings.schema_registry_url) as codec:
-            registrar = Registrar(Vault(read_master_key(settings.master_key)), codec, settings)
+            registrar = Registrar(vault, codec, settings)
             async with pool.acquire() as con, con.transaction():
                 return await registrar.confirm(con, carrier, normalise_number(number), code, now_ms())
 
-    changed = with_database(work)
+    changed = with_vault(work)
     log.info("shipper_confirmed", shipper=code, carrier=carrier)
     console.print(f"{carrier} names {code}; registrations that stand otherwise now: {changed}.")
 

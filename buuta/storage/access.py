@@ -79,8 +79,12 @@ class AccessKeys:
         return [row["key_id"] for row in rows]
 
     async def rotate(self, holder: str, seconds: int) -> Made | None:
-        """A new key where one is valid; the old ones hold for so many seconds more."""
-        return await self.make(holder) if await self.expire(holder, None, seconds) else None
+        """A new key where one is valid, until the last of them was to end; they hold for so many seconds more."""
+        until = {row["id"]: row["expires_at"] for row in await keys_of(self._con, self._kind, holder)}
+        ended = [until[key_id] for key_id in await self.expire(holder, None, seconds)]
+        if not ended:
+            return None
+        return await self.make(holder, None if None in ended else max(ended))
 
 
 async def holder_of(con: Any, kind: Holder, key: str) -> str | None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from buuta.errors import BadItem
+from services.ingest.domain.entry import Standing
 from services.ingest.domain.facts import Fact
 from services.ingest.domain.recipe import Receipt
 
@@ -101,6 +103,25 @@ async def carriers_of(con: Any) -> dict[str, Carrier]:
     """All carriers by their codes."""
     rows = await con.fetch("select code, name, format, is_post from carriers")
     return {row["code"]: Carrier(*row) for row in rows}
+
+
+async def reporting(con: Any, code: str) -> Carrier:
+    """The carrier of that code, which comes by itself: by a file that it left us, or a topic of its own.
+
+    Raises:
+        BadItem: there is none, or it may not report.
+    """
+    row = await con.fetchrow(
+        "select code, name, format, is_post, status from carriers where code = $1", code
+    )
+    if row is None:
+        raise BadItem("carrier_unknown", "there is no carrier by the name of this folder or topic")
+    *carrier, status = row
+    if status != Standing.ACTIVE:
+        raise BadItem(
+            "carrier_not_active", f"the register says that this carrier is {status}, so it may not report"
+        )
+    return Carrier(*carrier)
 
 
 async def carrier_of(con: Any, code: str) -> Carrier | None:

@@ -3,15 +3,50 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, Final
 
+from buuta.model.networks import senders_of
 from buuta.storage.background import each_alone, run_forever
 from buuta.telemetry import metrics
+from buuta.web.guessing import SITE
+from buuta.web.problems import Problem
 from services.portal import storage
 
 EVERY_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 15.0
+MOST_LIVE: Final = 1_000
+"""Live pages of a process: half of its requests at once, so that whoever asks is answered however many look on."""
+MOST_OF_ONE: Final = 100
+"""Of one sender; a site has as many as `SITE` senders."""
+
+
+class Seats:
+    """Live pages at once: each holds a request for as long as somebody looks at it, so there are only so many."""
+
+    def __init__(self) -> None:
+        self._taken: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def one(self, address: str) -> Iterator[None]:
+        """Hold a seat.
+
+        Raises:
+            Problem: 429, none is left for this sender or site, or for anybody; the page stands as it is.
+        """
+        sender, site = senders_of(address)
+        shares = {"": MOST_LIVE, f"sender {sender}": MOST_OF_ONE, f"site {site}": SITE * MOST_OF_ONE}
+        if any(self._taken[name] >= most for name, most in shares.items()):
+            metrics.HTTP_REFUSED.labels("live").inc()
+            raise Problem(
+                429, "too_many_live", "too many pages are live; load it again", {"Retry-After": "30"}
+            )
+        self._taken.update(list(shares))
+        try:
+            yield
+        finally:
+            self._taken.subtract(list(shares))
+            self._taken += Counter()
 
 
 class LiveBoard:

@@ -24,8 +24,7 @@ IS_CONFIRMED: Final = f"""coalesce(
 CONFIRMED: Final = f"select {IS_CONFIRMED.format(owner='$1', number='$2', shipper='$3', since='$4')}"
 RANK: Final = """
 update registrations r set behind = ranked.behind from (
-  select registration_id, not confirmed
-    and row_number() over (order by confirmed desc, registered_at, registration_id) > 1 as behind
+  select registration_id, row_number() over (order by confirmed desc, registered_at, registration_id) > 1 as behind
   from registrations where owner = $1 and number = $2 and registered_at >= $3
 ) as ranked where ranked.registration_id = r.registration_id and r.behind <> ranked.behind
 """

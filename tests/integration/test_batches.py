@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import hashlib
 import io
 import json
 import struct
@@ -144,6 +145,13 @@ async def test_answers_are_forgotten_after_a_day(door: Door, pool: Any) -> None:
     await post(door, ARRAY, idempotency_key="today's")
     [[after]] = await pool.fetch("select key from answered")
     assert len({before, after, "yesterday's", "today's"}) == 4, "a key is kept as a keyed hash"
+
+
+async def test_what_is_kept_of_a_body_tells_nothing_to_who_tries_bodies(door: Door, pool: Any) -> None:
+    await post(door, ARRAY, idempotency_key="batch 9")
+    [[kept]] = await pool.fetch("select request_hash from answered")
+    body = ARRAY if isinstance(ARRAY, bytes) else ARRAY.encode()
+    assert kept not in (hashlib.sha256(body).digest(), hashlib.sha256(b"/v1/scans" + body).digest())
 
 
 async def test_a_key_is_no_reason_to_refuse_while_postgresql_is_away(

@@ -8,6 +8,7 @@ import pytest
 from buuta.settings import SharedSettings
 from buuta.storage.vault import Vault, read_master_key
 from services.ingest.keeping import details_of
+from services.portal import standing
 from services.portal.app import wire as wire_portal
 from services.portal.settings import PortalSettings
 from services.portal.storage import add_shipper
@@ -29,10 +30,12 @@ def vault(settings: SharedSettings) -> Vault:
 
 
 async def register(
-    settings: SharedSettings, pool: Any, shop: str = "shop", **destination: Any
+    settings: SharedSettings, pool: Any, shop: str = "shop", *, known: bool = False, **destination: Any
 ) -> tuple[str, str]:
-    """A registration with its shipper's key."""
+    """A registration with its shipper's key; of a shop that the carrier knows or does not."""
     shipper = await add_shipper(pool, shop, shop)
+    if known:
+        await standing.link(pool, shop, "vnp")
     async with (
         wire_portal(PortalSettings(**settings.model_dump())) as (app, _),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://portal") as client,
@@ -94,12 +97,16 @@ async def test_where_the_destination_is_registered_the_scan_says_how_far_it_was_
     assert buckets == {"delivered": "within_200_m", "out_for_delivery": None}
 
 
+@pytest.mark.parametrize("known", [False, True])
 async def test_another_shops_destination_measures_nothing(
-    door: Door, settings: SharedSettings, pool: Any
+    door: Door, settings: SharedSettings, pool: Any, *, known: bool
 ) -> None:
-    """The first registration says no place, and nobody else's says one for it, whatever its version."""
-    await register(settings, pool)
-    await register(settings, pool, "other", latitude=21.0285, longitude=105.8048)
+    """The first registration says no place, and nobody else's says one for it, whatever its version.
+
+    Also where the carrier knows both shops: of several that are confirmed the first steers.
+    """
+    await register(settings, pool, known=known)
+    await register(settings, pool, "other", known=known, latitude=21.0285, longitude=105.8048)
     await pool.execute("update registrations set version = 9 where shipper = 'other'")
     await door.scans([{**GOOD, **SECRET}])
 

@@ -25,6 +25,7 @@ from tests.integration.doors import Door, add_carrier
 from tests.integration.parts import chunk, worker
 from tests.integration.test_keys import BODY, made, post
 from tests.scans import scan
+from tests.waiting import until
 
 
 async def test_1500_numbers_are_not_guessed_and_404_and_429_are_all_a_guesser_hears(
@@ -190,3 +191,34 @@ async def test_a_shippers_key_before_and_after_a_rotation_both_register(
             body = {"carrier": "ghn", "number": f"ROT{place}", "recipient": {"phone": "+84912345678"}}
             headers = {"Authorization": f"Bearer {key}"}
             assert (await client.post("/v1/parcels", json=body, headers=headers)).status_code == 201
+
+
+async def test_one_sender_has_only_so_many_live_pages_and_all_of_them_leave_room(
+    settings: SharedSettings, pool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.portal.live.MOST_OF_ONE", 2)
+    monkeypatch.setattr("services.portal.live.MOST_LIVE", 3)
+    await add_carrier(pool, Carrier("ghn", "GHN", "buuta"))
+    async with worker(settings, pool) as tracker:
+        await tracker.handle(chunk(settings, 0, [scan("accepted")]))
+    own = PortalSettings(**settings.model_dump() | {"trusted_proxies": "127.0.0.0/8"})
+    async with (
+        wire_portal(own) as (app, _),
+        http(app, own) as port,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+    ):
+
+        async def look(open_: contextlib.AsyncExitStack, last: int) -> int:
+            of = {"X-Forwarded-For": f"203.0.113.{last}"}
+            page = client.stream("GET", "/t/ghn/Z82BS/events", headers=of)
+            return (await open_.enter_async_context(page)).status_code
+
+        async with contextlib.AsyncExitStack() as pages:
+            assert [await look(pages, last) for last in (1, 1, 1, 2, 3)] == [200, 200, 429, 200, 429]
+            assert (await client.get("/t/ghn/Z82BS")).status_code == 200
+
+        async def again() -> bool:
+            async with contextlib.AsyncExitStack() as pages:
+                return [await look(pages, last) for last in (1, 1, 3)] == [200, 200, 200]
+
+        await until(again, "who leaves makes room")

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -10,6 +10,8 @@ import pytest
 from standardwebhooks import Webhook
 
 from buuta.settings import SharedSettings
+from buuta.storage.access import AccessKeys, Holder
+from buuta.storage.access import keys_of as holders_keys
 from buuta.storage.vault import Vault, read_master_key
 from services.ingest.domain.epcis import document_of
 from services.ingest.domain.keys import Kind, Limits, Scope
@@ -340,6 +342,29 @@ async def test_keys_are_made_rotated_and_revoked_by_command_and_every_change_is_
         assert "whsec_" not in shown.said
     scopes = {row["id"]: row["scopes"] for row in await keys_of(pool, "vnp")}
     assert scopes[6] == scopes[3] == ["report"]
+
+
+async def test_a_rotated_key_is_of_use_no_longer_than_it_was_cut_for(
+    settings: SharedSettings, pool: Any
+) -> None:
+    """Of a shipper, whose keys are followed by one, as long as the last of them was."""
+    week, month = (datetime.now(UTC) + timedelta(days=days) for days in (7, 30))
+    await pool.execute("insert into carriers (code, name, format) values ('vnp', 'VNPost', 'buuta')")
+    await pool.execute("insert into shippers (code, name) values ('shop', 'Shop'), ('own', 'Own')")
+    smith = Locksmith(pool, Vault(read_master_key(settings.master_key)), "a test")
+    for until_ in (week, None):
+        await smith.make("vnp", Cut(Kind.API, expires_at=until_))
+    rotated = {each.key_id for each in await smith.rotate("vnp", 0)}
+    ends = [row["expires_at"] for row in await keys_of(pool, "vnp") if row["id"] in rotated]
+    assert ends == [week, None]
+    access = AccessKeys(pool, Holder.SHIPPER, "a test")
+    for holder, cut in (("shop", (week, month)), ("own", (week, None))):
+        for until_ in cut:
+            await access.make(holder, until_)
+        made_anew = await access.rotate(holder, 0)
+        assert made_anew is not None
+        found = {row["id"]: row["expires_at"] for row in await holders_keys(pool, Holder.SHIPPER, holder)}
+        assert found[made_anew.key_id] == cut[-1]
 
 
 @pytest.mark.parametrize("kind", list(Kind))

@@ -7,17 +7,21 @@ from typing import Any
 
 import pytest
 
+from buuta.contracts.codec import Codec
 from buuta.errors import BadItem
 from buuta.settings import SharedSettings
 from services.ingest.domain.manifest import Manifest
+from services.ingest.doors.drop import DropFolder
+from services.ingest.doors.kafka import KafkaDoor
 from services.ingest.registry import manifests
 from services.ingest.registry.facilities import provinces
 from services.ingest.registry.tally import Tally, measure_silence, silences
 from services.ingest.registry.units import commune_since_2025
 from services.ingest.storage import Carrier, add_carrier
 from tests.integration.command import buuta
-from tests.integration.doors import GOOD, Door
-from tests.integration.parts import chunk, worker
+from tests.integration.doors import GOOD, Door, intake_on, log, quarantined
+from tests.integration.drops import look_once, settled
+from tests.integration.parts import chunk, producer_on, worker
 from tests.scans import MORNING, scan
 from tests.waiting import until
 
@@ -55,6 +59,28 @@ async def test_a_carrier_that_is_suspended_is_refused_with_its_keys(
         return (await door.scans([GOOD])).status_code == 401
 
     await until(refused, "the key opens no more")
+
+
+@pytest.mark.parametrize("status", ["suspended", "ended"])
+async def test_a_carrier_that_may_not_report_is_refused_by_a_file_and_a_topic_too(
+    settings: SharedSettings, pool: Any, folder: Path, status: str
+) -> None:
+    await add_carrier(pool, Carrier("vnp", "VNPost", "buuta"))
+    await pool.execute("update carriers set status = $1", status)
+    inbox = folder / "vnp"
+    inbox.mkdir()
+    (inbox / "scans.csv").write_text("number,code,occurred_at\nZ82BS,delivered,2026-11-24T09:30:00Z\n")
+    async with producer_on(settings) as producer:
+        intake = intake_on(settings, producer, pool)
+        watching = DropFolder(folder, intake)
+        for _ in range(2):
+            await look_once(watching)
+        await KafkaDoor(settings.kafka, intake, Codec()).take("vnp", [b"a record"])
+    assert settled(folder) == {inbox / "refused" / "scans.csv"}
+    assert f"this carrier is {status}" in (inbox / "refused" / "scans.csv.error.txt").read_text()
+    assert await log(settings) == []
+    [kept] = await quarantined(settings, pool)
+    assert (kept.reason, kept.said) == ("carrier_not_active", b"a record")
 
 
 async def test_the_row_of_a_ministry(door: Door, settings: SharedSettings, pool: Any, folder: Path) -> None:
@@ -162,6 +188,26 @@ async def test_a_manifest_of_a_code_counts_its_scans_alone(settings: SharedSetti
     found = await manifests.find(pool, carrier, "M")
     assert found is not None
     assert found[1] == 1
+
+
+async def test_of_a_shared_parcel_a_posts_manifest_counts_what_the_post_itself_reported(
+    settings: SharedSettings, pool: Any
+) -> None:
+    """Neither is another post's scan taken for its own, nor can it ask which numbers others have."""
+    posts = {code: Carrier(code, code, "buuta", is_post=True) for code in ("vnpost", "ems")}
+    for each in posts.values():
+        await add_carrier(pool, each)
+    shared = scan("accepted", number="EE123456785VN")._replace(carrier="s10", reporter="ems")
+    async with worker(settings, pool) as tracker:
+        await tracker.handle(chunk(settings, 0, [shared]))
+    first, last = (datetime.fromtimestamp(MORNING / 1000 + seconds, UTC) for seconds in (0, 9000))
+    for more in ({"numbers": [shared.number]}, {"pieces": 1}):
+        said = Manifest.model_validate({"manifest": "M1", "since": first, "until": last, **more})
+        found = {}
+        for code, post in posts.items():
+            await manifests.declare(pool, code, said)
+            found[code] = await manifests.find(pool, post, "M1")
+        assert {code: each and each[1] for code, each in found.items()} == {"vnpost": 0, "ems": 1}, more
 
 
 async def test_parcels_under_way_are_loaded_and_nobody_is_told_what_was(

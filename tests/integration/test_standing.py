@@ -100,6 +100,18 @@ async def test_what_a_carrier_confirms_goes_before_and_the_log_says_so(
     assert tuple(found) == ("01", real.json()["registration_id"])
 
 
+async def test_of_two_shops_that_a_carrier_knows_the_second_is_behind_and_listed(
+    settings: SharedSettings, shops: Shops
+) -> None:
+    for shop in ("shop", "other"):
+        await buuta(settings, "shipper", "link", shop, "ghn")
+        assert (await shops.register(shop)).json()["standing"] == "confirmed"
+    behind = {shop: (await shops.ask(shop, "GET", "/v1/registrations?unconfirmed=true")).json()
+              for shop in ("shop", "other")}  # fmt: skip
+    assert [len(behind[shop]) for shop in behind] == [0, 1]
+    assert "other" in (await buuta(settings, "shipper", "unconfirmed")).said
+
+
 async def test_an_operator_names_a_parcels_shipper_and_every_registration_of_it_follows(
     settings: SharedSettings, shops: Shops
 ) -> None:

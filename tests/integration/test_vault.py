@@ -141,6 +141,15 @@ async def test_a_service_with_another_master_key_than_the_databases_does_not_sta
     assert "22" * 32 not in ran.said
 
 
+async def test_a_command_that_writes_registrations_refuses_another_master_key(
+    settings: SharedSettings, pool: Any
+) -> None:
+    await open_vault(pool, settings)
+    other = settings.model_copy(update={"master_key": SecretStr("22" * 32)})
+    ran = await buuta(other, "shipper", "confirm", "ghn/Z82BS", "shop")
+    assert (ran.code, "BUUTA_MASTER_KEY is not the one" in ran.said) == (2, True), ran.said
+
+
 async def test_a_wrong_master_key_is_noticed_as_soon_as_postgresql_answers(
     settings: SharedSettings, pool: Any
 ) -> None:

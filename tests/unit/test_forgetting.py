@@ -11,7 +11,7 @@ from buuta.audit.forgetting import tells_of
     "said",
     [
         {"number": "Z82BS"}, {"OrderCode": " z82bs "}, {"deep": [{"er": ["x", "Z82 BS"]}]},
-        {"note": "về Z82BS, nhé"},
+        {"note": "về Z82BS, nhé"}, {"note": "giao Z82BS cho anh"}, {"note": "don hang z 82 bs giao 9h"},
         {"epcList": ["urn:buuta:parcel:Z82BS"]}, {"Z82BS": 1}, {"key": "vnp:Z82BS", "details": "{}"},
     ],
 )  # fmt: skip

@@ -29,7 +29,7 @@ from services.ingest.doors.plain import beside, marked, nameless, without_names,
 from services.ingest.doors.report import SUFFIX
 from services.ingest.doors.sheets import TABLES
 from services.ingest.intake import Intake
-from services.ingest.storage import Carrier, carrier_of
+from services.ingest.storage import Carrier, reporting
 
 log = structlog.get_logger()
 ENDINGS: Final = (*TABLES, ".txt", *events.ENDINGS)
@@ -155,11 +155,8 @@ class DropFolder:
                 log.warning("folder_unreadable", folder=marked(own), error=type(why).__name__)
 
     async def _take(self, dropped: Dropped) -> None:
-        carrier = await carrier_of(self._intake.pool, dropped.carrier)
-        if carrier is None:
-            _refused(dropped.path, "carrier_unknown", "there is no carrier by the name of this folder")
-            return
         try:
+            carrier = await reporting(self._intake.pool, dropped.carrier)
             summary = await take_any(self._intake, carrier, dropped.path, self._some_time())
         except BadItem as bad:
             _refused(dropped.path, bad.code, str(bad))

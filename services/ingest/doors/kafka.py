@@ -19,14 +19,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from buuta.contracts.codec import Codec
-from buuta.errors import KafkaAway
+from buuta.errors import BadItem, KafkaAway
 from buuta.storage.background import is_waited_for, run_forever, until_done
 from buuta.telemetry.clock import now_ms
 from buuta.telemetry.ending import end
 from services.ingest.domain.recipe import Receipt
 from services.ingest.doors.records import read_each, told
 from services.ingest.intake import Intake
-from services.ingest.storage import Carrier, carrier_of
+from services.ingest.storage import reporting
 
 log = structlog.get_logger()
 DOOR: Final = "kafka"
@@ -144,9 +144,10 @@ class KafkaDoor:
         Raises:
             Retry: not all are safe; they come again.
         """
-        carrier: Carrier | None = await carrier_of(self._intake.pool, code)
-        if carrier is None:
-            await self._intake.keep(Receipt(code, DOOR, now_ms()), "carrier_unknown", *values)
+        try:
+            carrier = await reporting(self._intake.pool, code)
+        except BadItem as bad:
+            await self._intake.keep(Receipt(code, DOOR, now_ms()), bad.code, *values)
             return
         receipt = carrier.receipt(DOOR, now_ms())
         async with self._reading:

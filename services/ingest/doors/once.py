@@ -12,6 +12,7 @@ from fastapi import Header
 
 from buuta.storage.faults import is_away
 from buuta.web.problems import Problem
+from services.ingest.intake import Intake
 
 IdempotencyKey = Annotated[
     str | None,
@@ -29,14 +30,19 @@ where asker = $1 and key = $2 and answered_at > now() - interval '1 day'
 """
 
 
+def _digest(intake: Intake, body: bytes) -> bytes:
+    """What a body is known again by. Keyed: from a plain hash what is personal in it could be found by trying."""
+    return bytes.fromhex(intake.mark(hashlib.sha256(body).hexdigest(), "request"))
+
+
 class Answered:
     """The answers that were given to an Idempotency-Key of an API key's."""
 
-    def __init__(self, pool: Any, asker: str, key: str | None, body: bytes) -> None:
-        self._pool = pool
+    def __init__(self, intake: Intake, asker: str, key: str | None, body: bytes) -> None:
+        self._pool = intake.pool
         self._asker = asker
-        self._key = key
-        self._digest = hashlib.sha256(body).digest() if key is not None else b""
+        self._key = None if key is None else intake.mark(key)
+        self._digest = b"" if key is None else _digest(intake, body)
 
     async def or_by(self, work: Callable[[], Awaitable[bytes]]) -> bytes:
         """The answer that this key had, or that of `work`, kept for the next time.

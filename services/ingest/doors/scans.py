@@ -92,9 +92,8 @@ def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
             return await _answers(gate.intake(caller), caller.carrier, items, parse)
 
         with gate.room(caller, len(body), DOOR):
-            pool, said = gate.intake(caller).pool, request.url.path.encode() + body
-            mark = None if key is None else gate.intake(caller).mark(key)
-            answer = await Answered(pool, f"{caller.key.id}", mark, said).or_by(work)
+            said = request.url.path.encode() + body
+            answer = await Answered(gate.intake(caller), f"{caller.key.id}", key, said).or_by(work)
             return Response(answer, headers=gate.left(caller), media_type=JSON)
 
     return routes

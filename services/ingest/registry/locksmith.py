@@ -107,12 +107,14 @@ class Locksmith:
         return [row["key_id"] for row in rows]
 
     async def rotate(self, carrier: str, seconds: int) -> list[Shown]:
-        """A new key for each that is valid, as it was cut; the old ones hold for so many seconds more."""
+        """A new key for each that is valid, as it was cut and until then; the old ones hold for so many seconds."""
+        until = {row["id"]: row["expires_at"] for row in await keys_of(self._con, carrier)}
         made = []
         for key_id in await self.expire(carrier, None, seconds):
             kind, scopes, networks, sandbox, per_second, per_day = await self._con.fetchrow(OWN, key_id)
             limits = Limits(per_second, per_day)
-            cut = Cut(Kind(kind), [Scope(each) for each in scopes], networks, sandbox, limits)
+            opens = [Scope(each) for each in scopes]
+            cut = Cut(Kind(kind), opens, networks, sandbox, limits, until[key_id])
             made.append(await self.make(carrier, cut))
         return made
 

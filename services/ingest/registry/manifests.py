@@ -33,8 +33,9 @@ where carrier = $1 and manifest = $2
 """
 SEEN_NUMBERS: Final = """
 select distinct parcel_key from scans where parcel_key = any($1) and occurred_at >= $2 and occurred_at < $3
-  and ($4::text is null or raw_code = $4)
+  and ($4::text is null or raw_code = $4) and coalesce(reporter, $5) = $5
 """
+"""Of a parcel that posts share, what the post itself reported."""
 SEEN_COUNT: Final = f"""
 select count(distinct parcel_key) from scans
 where received_at >= $2::bigint - 86400000 and received_at < $3::bigint + 604800000
@@ -84,7 +85,7 @@ async def _seen(con: Any, carrier: Carrier, row: Any) -> tuple[int, list[str]]:
     for first in range(0, len(row["numbers"]), PIECE):
         # By pieces: between them other requests go on.
         keys = {_key(carrier, each): each for each in row["numbers"][first : first + PIECE]}
-        seen = {key for [key] in await con.fetch(SEEN_NUMBERS, list(keys), *where)}
+        seen = {key for [key] in await con.fetch(SEEN_NUMBERS, list(keys), *where, carrier.code)}
         missing += [number for key, number in keys.items() if key not in seen]
     return len(row["numbers"]) - len(missing), missing
 

@@ -135,8 +135,8 @@ class ParcelChange(Bounded):
 class Standing(StrEnum):
     """How a registration stands among those of its parcel: docs/decisions/0048.
 
-    The confirmed one steers destination, promise and service, else the first; `unconfirmed` is one that another's
-    goes before. Its recipient is told all the same.
+    The confirmed one (of several the first) steers destination, promise and service, else the first of all;
+    `unconfirmed` is one that another's goes before. Its recipient is told all the same.
     """
 
     CONFIRMED = "confirmed"
@@ -162,9 +162,10 @@ class Registered(BaseModel):
     standing: Annotated[
         Standing,
         Field(
-            description="confirmed: the carrier knows you for the sender. first: nobody registered the parcel "
-            "before you. unconfirmed: another registration goes before yours; your recipient is told, and your "
-            "destination, promise and service count only once the carrier confirms you."
+            description="confirmed: the carrier knows you for a sender; of several such the first that registered "
+            "steers, until the carrier names one. first: nobody registered the parcel before you. unconfirmed: "
+            "another registration goes before yours; your recipient is told, and your destination, promise and "
+            "service count only once the carrier confirms you."
         ),
     ]
     tracking_page: Annotated[str, Field(examples=["/t/ghn/Z82BS"])]

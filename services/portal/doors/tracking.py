@@ -1,6 +1,7 @@
 """`/t/…`: where a parcel is, as a page, as JSON, and live."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -11,12 +12,12 @@ from pydantic import BaseModel, Field
 from buuta.model.identifiers import s10_flag
 from buuta.model.statuses import DEADLINE_LETTER
 from buuta.model.times import iso_text
-from buuta.web.guessing import NUMBERS, Guesses
+from buuta.web.guessing import NUMBERS, Guesses, address_of
 from buuta.web.parameters import CarrierPath, NumberPath, carrier_code, tracking_number
 from buuta.web.problems import Problem, problems
 from services.portal import storage
 from services.portal.doors.pages import page
-from services.portal.live import LiveBoard
+from services.portal.live import LiveBoard, Seats
 from services.portal.storage import Tracked
 
 LONGEST_SHOWN: Final = 60
@@ -67,7 +68,7 @@ def router(pool: Any, board: LiveBoard) -> APIRouter:
     """The readers' API and pages."""
     routes = APIRouter(tags=["tracking"])
 
-    guesses = Guesses(NUMBERS)
+    guesses, seats = Guesses(NUMBERS), Seats()
 
     async def lookup(request: Request, carrier: str, number: str) -> Tracked | None:
         async def look() -> Tracked | None:
@@ -141,16 +142,26 @@ def router(pool: Any, board: LiveBoard) -> APIRouter:
         tracked = await lookup(request, carrier, number)
         if tracked is None:
             raise Problem(404, "parcel_unknown", "no such parcel; check carrier and number")
-        stream = _events(board, tracked.key)
-        return StreamingResponse(
-            stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
-        )
+        return _Live(seats.one(address_of(request)), _events(board, tracked.key))
 
     return routes
 
 
 def _missing(request: Request, number: str) -> HTMLResponse:
     return page(request, "missing", 404, number=number[:LONGEST_SHOWN])
+
+
+class _Live(StreamingResponse):
+    """The answer to who looks on: it holds its seat until it ends."""
+
+    def __init__(self, seat: AbstractContextManager[None], events: AsyncIterator[str]) -> None:
+        super().__init__(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        self._seat = seat
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer, if there is a seat."""
+        with self._seat:
+            await super().__call__(scope, receive, send)
 
 
 async def _events(board: LiveBoard, key: str) -> AsyncIterator[str]:
