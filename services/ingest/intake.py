@@ -5,7 +5,6 @@ acknowledged (acks=all) or the spool has committed, `quarantined` that PostgreSQ
 """
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from services.ingest.domain import copy
 from services.ingest.domain.details import Details
 from services.ingest.domain.personal import kept
 from services.ingest.domain.recipe import Receipt, Recipe, Report, UnknownCode, to_scan
+from services.ingest.domain.texts import text_of
 from services.ingest.encoding import records_of
 from services.ingest.meters import Meter, SandboxMeter
 from services.ingest.quarantine.held import Held, Source, sealed
@@ -274,9 +274,9 @@ class Intake:
 
     def sealed(self, receipt: Receipt, payload: Any, reason: str, raw_code: str) -> Held:
         """A report for the quarantine; what it says may be personal, so it is encrypted."""
-        plain = payload if isinstance(payload, bytes) else _bytes(payload)
-        if len(plain) > MOST_KEPT:
-            plain = _bytes({"too_large_to_keep": f"{len(plain)} bytes"})
+        plain = payload if isinstance(payload, bytes) else text_of(payload, MOST_KEPT)
+        if plain is None or len(plain) > MOST_KEPT:
+            plain = b'{"too_large_to_keep": "more than %d bytes"}' % MOST_KEPT
         source = Source(receipt.carrier, receipt.door, reason, receipt.received_at)
         return sealed(self._vault, source, plain, raw_code)
 
@@ -297,7 +297,3 @@ def _again(reading: Reading, scan: Scan) -> Answer:
 
 def _differs(answer: Answer, names: Sequence[str]) -> Answer:
     return answer._replace(code=COPY_DIFFERS, field=names[0], message=copy.told(names))
-
-
-def _bytes(payload: Any) -> bytes:
-    return json.dumps(payload, ensure_ascii=True).encode()

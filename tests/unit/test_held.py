@@ -17,8 +17,10 @@ import pytest
 
 from buuta.web.bodies import MOST_HOLDERS, parse_json
 from buuta.web.problems import Problem
+from services.ingest.domain.texts import text_of
 from services.ingest.doors import manifests, webhooks
 from services.ingest.doors.batch import AVRO, JSON, NDJSON, read_batch
+from services.ingest.intake import MOST_KEPT
 from services.ingest.settings import IngestSettings
 
 LIMIT_SECONDS: Final = 0.2
@@ -118,7 +120,7 @@ def test_the_largest_webhook_and_manifest_hold_no_other_thread(name: str) -> Non
 
 
 def test_the_largest_manifest_that_is_one_holds_no_other_thread() -> None:
-    numbers = [f"{place:05}ABCDEFGH{place:05}" for place in range(20_000)]
+    numbers = [f"EJ{place:09}VN" for place in range(20_000)]
     said = {"manifest": "M-1", "since": "2026-11-24T08:00:00Z", "until": "2026-11-25T08:00:00Z"}
     body = json.dumps(said | {"numbers": numbers}).encode()
     assert held(lambda: manifests._declared(body)) < LIMIT_SECONDS
@@ -130,6 +132,24 @@ def test_many_objects_and_arrays_are_refused_before_they_are_read() -> None:
         parse_json(filled(4 * MOST_HOLDERS, b"[]"))
     assert refused.value.status == 413
     assert parse_json(filled(4 * MOST_HOLDERS, b"[]"), most=None)
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_what_is_set_aside_is_written_out_without_holding_other_threads(name: str) -> None:
+    body = BODIES[name](SIZE)
+    try:
+        payload = parse_json(body)
+    except Problem:
+        return
+    assert held(lambda: text_of(payload, MOST_KEPT)) < LIMIT_SECONDS / 2
+
+
+@pytest.mark.parametrize("values", [1, 3_000], ids=["few", "many"])
+def test_a_payload_is_written_out_as_it_is_up_to_a_size(values: int) -> None:
+    payload = {"a": [{"b": "Hà Nội", "c": None}, 1.5] * values}
+    text = json.dumps(payload).encode()
+    assert text_of(payload, len(text)) == text
+    assert text_of(payload, len(text) - 1) is None
 
 
 def container(fields: int, value: Any) -> bytes:
