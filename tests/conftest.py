@@ -1,5 +1,6 @@
 """One broker and one database for the session, from wheels; tests tell themselves apart by names."""
 
+import contextlib
 import shutil
 import uuid
 import warnings
@@ -11,6 +12,7 @@ import asyncpg
 import hypothesis
 import pytest
 import structlog
+from aiokafka.admin import AIOKafkaAdminClient
 
 from buuta.embedded import apicurio, maven
 from buuta.embedded.broker import EmbeddedBroker
@@ -82,17 +84,49 @@ def database() -> Iterator[str]:
     running.close()
 
 
+@pytest.fixture(scope="session")
+async def migrated(database: str) -> str:
+    """The name of a database at its newest, from which those of the tests are copied."""
+    name = "migrated"
+    admin = await asyncpg.connect(database)
+    await admin.execute(f"create database {name}")
+    await admin.close()
+    con = await asyncpg.connect(on(database, name))
+    await migrate(con)
+    await con.close()
+    return name
+
+
+def on(server: str, name: str) -> str:
+    """The DSN of another database of the same server."""
+    return f"{server.rsplit('/', 1)[0]}/{name}"
+
+
+@contextlib.asynccontextmanager
+async def topics_deleted(broker: str) -> AsyncIterator[None]:
+    """Deletes the topics that were made in the block: each one makes this broker slower for all others."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    try:
+        before = set(await admin.list_topics())
+        yield
+        if made := set(await admin.list_topics()) - before:
+            await admin.delete_topics(sorted(made))
+    finally:
+        await admin.close()
+
+
 @pytest.fixture
-async def settings(broker: str, database: str) -> AsyncIterator[SharedSettings]:
+async def settings(broker: str, database: str, migrated: str) -> AsyncIterator[SharedSettings]:
     """Settings on a database of the test's own and topics that nobody else uses."""
     admin = await asyncpg.connect(database)
     name = f"test_{uuid.uuid4().hex[:12]}"
-    await admin.execute(f'create database "{name}"')
+    await admin.execute(f'create database "{name}" template {migrated}')
     own = SharedSettings(
         kafka=broker,
         kafka_idempotence=False,
         kafka_session_timeout=6,
-        database=database.rsplit("/", 1)[0] + f"/{name}",
+        database=on(database, name),
         events_topic=f"events-{name}",
         milestones_topic=f"milestones-{name}",
         notifications_topic=f"notifications-{name}",
@@ -105,11 +139,9 @@ async def settings(broker: str, database: str) -> AsyncIterator[SharedSettings]:
         database_timeout=20,
         master_key="11" * 32,
     )
-    await create_topics(own)
-    con = await asyncpg.connect(str(own.database))
-    await migrate(con)
-    await con.close()
-    yield own
+    async with topics_deleted(broker):
+        await create_topics(own)
+        yield own
     await admin.execute(f'drop database "{name}" with (force)')
     await admin.close()
 
