@@ -20,9 +20,6 @@ BuutaError
     └── SchemaMismatch      contracts in the registry and in the code do not fit
 """
 
-import re
-from typing import Final
-
 
 class BuutaError(Exception):
     """The root of all errors that Buuta raises on purpose."""
@@ -106,17 +103,3 @@ class LogChanged(Stop):
 
 class SchemaMismatch(Stop):
     """The contracts in the registry and in the code do not fit."""
-
-
-NAME: Final = re.compile(r"[A-Za-z_@$][A-Za-z0-9_.:$/-]{0,59}")
-DIGITS: Final = re.compile(r"\d{7}", re.UNICODE)
-
-
-def shown_name(name: str) -> str:
-    """The name of a field as an error may show it; no sentence, no telephone number and no e-mail."""
-    return name if NAME.fullmatch(name) and not DIGITS.search(name) else "(not shown)"
-
-
-def shown_place(parts: tuple[str | int, ...]) -> str:
-    """Where something is wrong, as names and places with dots."""
-    return ".".join(shown_name(part) if isinstance(part, str) else str(part) for part in parts)

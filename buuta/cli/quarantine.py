@@ -20,8 +20,9 @@ from buuta.audit.preview import Preview, preview
 from buuta.cli.admin import with_vault
 from buuta.cli.connect import connected, producing
 from buuta.contracts import registry
-from buuta.errors import DIGITS, BadItem, Unopenable
+from buuta.errors import BadItem, Unopenable
 from buuta.model.scan import Scan
+from buuta.model.shown import has_few_digits
 from buuta.model.statuses import DeliveryMode, Reason, Status
 from buuta.model.times import DAY_MS
 from buuta.settings import load
@@ -89,7 +90,7 @@ async def _reports(
 
 def _shown(code: str) -> str:
     """A code that looks like one; what may be a name, a telephone number or an address only `show` tells."""
-    return code if CODE.fullmatch(code) and not DIGITS.search(code) else ""
+    return code if CODE.fullmatch(code) and has_few_digits(code) else ""
 
 
 def _list_reports(found: Sequence[HeldReport], vault: Vault) -> None:

@@ -86,6 +86,8 @@ KNOWN: Final = re.compile("NGUYEN|HUYNH|HOANG|DUONG|TRUONG|TRINH|PHUNG|LUONG|VUO
 NAME_LETTERS: Final = 5
 """So many letters of names are a person: `LELAN`, `TRANG`. `LAN` alone may be anything."""
 JOINED_LETTERS: Final = 6
+FULL_LETTERS: Final = 7
+"""Of a word after whose family's name anything may come that reads as Vietnamese."""
 
 MAIL: Final = re.compile(r"GMAIL|YAHOO|HOTMAIL|OUTLOOK|ICLOUD|\.(?:COM|NET|ORG|EDU|INFO|VN)\Z")
 HOUSE: Final = re.compile(
@@ -135,15 +137,17 @@ def is_word(word: str) -> bool:
 
 
 def has_name(code: str) -> bool:
-    """Whether a name can be read in it: enough letters of names, or some with the year of a birth."""
+    """Whether a name can be read in it: enough letters of names, several alone, or one with a birthday."""
     runs = LETTERS.findall(code)
-    names = sum(map(len, _names(runs)))
+    words = list(_names(runs))
+    names = sum(map(len, words))
     joined = "".join(runs)
     return (
         names >= NAME_LETTERS
+        or len(words) == len(runs) > 1
         or (names > 0 and BORN.search(code) is not None)
         or (len(joined) >= JOINED_LETTERS and is_name(joined))
-        or any(len(run) >= JOINED_LETTERS and FULL.fullmatch(run) for run in runs)
+        or any(len(run) >= FULL_LETTERS and FULL.fullmatch(run) for run in runs)
         or KNOWN.search(joined) is not None
     )
 

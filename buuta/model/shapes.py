@@ -12,7 +12,8 @@ from buuta.model.persons import LETTERS, has_name, is_name, is_person, is_word
 
 PLAIN_NUMBER: Final = re.compile(r"[A-Z0-9][A-Z0-9._-]{2,49}")
 """No `/`: a number is a segment of its page's address, and no carrier that we know has one (decision 0052)."""
-SHORT: Final = re.compile("[A-Z0-9]{3,8}")
+SHORT_LENGTH: Final = 8
+SHORT: Final = re.compile(f"[A-Z0-9]{{3,{SHORT_LENGTH}}}")
 """GHN's numbers have 5 or 8 letters and digits, and may happen to have no digit."""
 SERIAL: Final = re.compile(
     "[B-DF-HJ-NP-TV-XZ0-9]{3,8}|(?!0|84)[0-9]{3,50}|[A-Z]{1,3}(?!0084|84)[0-9]{12,30}[A-Z]?"
@@ -80,7 +81,8 @@ def is_number(number: str) -> bool:
     if not PLAIN_NUMBER.fullmatch(number) or is_person(number):
         return False
     runs, digits = LETTERS.findall(number), _digits(number)
-    return digits >= max(LEAST_DIGITS, sum(map(len, runs))) and OF_NUMBERS.hold(runs)
+    least = 1 if len(number) <= SHORT_LENGTH else max(LEAST_DIGITS, sum(map(len, runs)))
+    return digits >= least and OF_NUMBERS.hold(runs)
 
 
 @lru_cache(maxsize=8_192)

@@ -9,7 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from buuta.errors import BadItem, DatabaseAway, Forbidden, KafkaAway, shown_place
+from buuta.errors import BadItem, DatabaseAway, Forbidden, KafkaAway
+from buuta.model.shown import shown_place
 from buuta.storage.faults import is_away
 
 MEDIA_TYPE = "application/problem+json"

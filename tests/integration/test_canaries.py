@@ -67,12 +67,13 @@ class Aviary:
         self.all: list[str] = []
 
     def some(self) -> tuple[str, ...]:
-        """A name, a name in ASCII, a telephone at home and from abroad, an e-mail."""
+        """A name, a name in ASCII, a telephone at home and from abroad, an e-mail; both as codes."""
         number = next(self._numbers)
         letters = "".join("abcdefghij"[int(digit)] for digit in str(number))
         made = (
             f"Nguyễn Thị Canary{letters}", f"Nguyen Van Canary{letters}", f"0912{number}7"[:10].ljust(10, "3"),
             f"+84987{number}9", f"canary{number}@lan.vn",
+            f"BC0912-{str(number)[:3]}-{str(number)[3:]}7", f"Nguyen.Van.Canary{letters}.90",
         )  # fmt: skip
         self.all += made
         return made

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from buuta.model.shown import shown_name, shown_place
 from services.ingest.domain.item import ScanItem
 from services.ingest.domain.personal import HIDDEN, PRIVATE, of_item, shown, without_personal
 
@@ -27,3 +28,22 @@ def test_an_item_keeps_its_fields_alone_however_wrongly_it_is_spelt(right: list[
 
 def test_an_item_by_a_carrier_of_another_format_is_kept_as_one() -> None:
     assert without_personal({**MUST, **SAID}, frozenset())["receiver"] is None
+
+
+@pytest.mark.parametrize(
+    "name", ["number", "ORDER_STATUSDATE", "DATA.ORDER_NUMBER", "urn:own:field", "ho_ten", "$id"]
+)
+def test_the_name_of_a_field_is_shown(name: str) -> None:
+    assert shown_name(name) == name
+    assert shown_place(("items", 3, name)) == f"items.3.{name}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "BC0912-345-678", "Nguyen.Van.An.90", "NguyenVanAn", "tran_thi_lan", "a.b@c.vn", "x0912345678",
+        "Nguyen Lan", "so12/ngo5",
+    ],
+)  # fmt: skip
+def test_what_stands_where_names_of_fields_should_is_not_shown_if_it_reads_as_a_person(name: str) -> None:
+    assert shown_name(name) == "(not shown)"

@@ -49,7 +49,8 @@ NUMBERS: Final[dict[str, Sequence[str]]] = {
                       "ABC123456789", "7023210039414604"],
     "China": ["SF1234567890123", "SF0912345678901", "YT7612345678901", "YT2112345678912345", "LP00123456789012",
               "4PX3001234567CN", "WNBAA0123456789YQ", "75123456789012", "UJ123456789YP", "JTSD123456789012"],
-    "of their own making": ["3F2504E0-4F89-11D3-9A0C-0305E82C3301", "A1-000123", "N02", "OWN", "X000123"],
+    "of their own making": ["3F2504E0-4F89-11D3-9A0C-0305E82C3301", "A1-000123", "N02", "OWN", "X000123", "HT-1",
+                           "S1.A1"],
 }  # fmt: skip
 FACILITIES: Final = (
     "BC1", "BC-00070", "BC00070", "bc-00070", "890100", "129060", "890100-01", "VNHANA", "VNSGNA", "VNHAN",
@@ -190,7 +191,7 @@ def test_a_form_of_the_table_stands_there_for_numbers_of_the_tests(form: Form) -
     "typed",
     [
         "BC0912-345-678", "0912--345--678", "Nguyen.Van.An.90", "so12/ngo5/LangHa", "091234567X8",
-        "NGUYEN-VAN-AN-1990",
+        "NGUYEN-VAN-AN-1990", "HA-VY", "Le.Ha.90", "AN1990", "N.V.AN.1985",
     ],
 )  # fmt: skip
 def test_what_once_got_through_does_no_more(typed: str) -> None:

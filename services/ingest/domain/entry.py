@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, FailFast, Field, ValidationError
 
-from buuta.errors import BadItem, shown_place
+from buuta.errors import BadItem
 from buuta.model.bounded import Bounded
 from buuta.model.identifiers import CARRIER, SHARED
+from buuta.model.shown import shown_place
 from buuta.model.statuses import Service
 
 

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from buuta.errors import BadItem, shown_name, shown_place
+from buuta.errors import BadItem
 from buuta.model.bounded import MOST_FIELDS
+from buuta.model.shown import shown_name, shown_place
 from services.ingest.domain.contexts import GS1, expanded, own_prefixes, prefixes
 from services.ingest.domain.epcis_parts import (
     FEW,

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
 
-from buuta.errors import BadItem, shown_place
+from buuta.errors import BadItem
 from buuta.model.bounded import Bounded
 from buuta.model.shapes import UNITS, WANTED, is_facility
+from buuta.model.shown import shown_place
 
 Empty = BeforeValidator(lambda raw: None if raw == "" else raw)
 Unit = Annotated[str, Field(pattern=f"^{UNITS['province'].pattern}$")]

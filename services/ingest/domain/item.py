@@ -14,8 +14,9 @@ from pydantic import (
     model_validator,
 )
 
-from buuta.errors import BadItem, shown_place
+from buuta.errors import BadItem
 from buuta.model.shapes import UNITS
+from buuta.model.shown import shown_place
 from buuta.model.statuses import CorrectionKind, DeliveryMode, DistanceBucket, Reason
 from buuta.model.times import parse_iso
 from services.ingest.domain.details import Details

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Set
 from typing import Any, Final
 
-from buuta.errors import shown_name
+from buuta.model.shown import shown_name
 from services.ingest.domain.details import Details
 from services.ingest.domain.item import ScanItem, read_item
 from services.ingest.domain.recipe import Recipe

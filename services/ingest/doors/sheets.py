@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from buuta.errors import BadItem, shown_name
+from buuta.errors import BadItem
+from buuta.model.shown import shown_name
 from services.ingest.doors.lines import MOST_CHARACTERS, Record, records
 from services.ingest.doors.plain import read_plain
 from services.ingest.doors.workbook import as_lines
