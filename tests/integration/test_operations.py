@@ -1,12 +1,18 @@
 """The quarantine for operators over HTTP: look, map, send on, drop; with a dry run, and by whom."""
 
+import asyncio
+import json
 from typing import Any
 
 import httpx
 import pytest
 
 from buuta.settings import SharedSettings
+from buuta.storage.unlocking import unlock
+from buuta.storage.vault import Vault, read_master_key
 from services.ingest.doors import office
+from services.ingest.quarantine.desk import PAGE
+from services.ingest.quarantine.held import Held, Source, hold, sealed
 from tests.integration.command import buuta
 from tests.integration.doors import GOOD, Door, log
 from tests.waiting import until
@@ -131,3 +137,43 @@ async def test_many_reports_are_read_again_in_pages_each_for_good_and_the_answer
         sent += done["sent_on"]
     assert sent == 450
     assert await pool.fetchval("select count(*) from quarantine where state = 'waiting'") == 0
+
+
+MANY = 200_000
+AT_A_TIME = 2_000
+WHEN = 1_795_500_000_000
+
+
+def waiting(vault: Vault, first: int) -> list[Held]:
+    """Reports with a code that nobody knows, as ingest sets them aside."""
+    numbers = range(first, first + AT_A_TIME)
+    plain = [
+        json.dumps({**GOOD, "number": f"M{each:06}", "code": "handed over"}).encode() for each in numbers
+    ]
+    return [
+        sealed(vault, Source("vnp", "api", "unknown_code", WHEN), each, "handed over") for each in plain
+    ]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3_600)
+async def test_200_000_reports_are_read_again_in_pieces_while_the_door_goes_on(
+    desk: Desk, door: Door, settings: SharedSettings, pool: Any
+) -> None:
+    """The guard of the loops is on: no piece holds up the requests beside it. A carrier reports meanwhile."""
+    vault = Vault(read_master_key(settings.master_key))
+    await unlock(pool, vault)
+    for first in range(0, MANY, AT_A_TIME):
+        await hold(pool, await asyncio.to_thread(waiting, vault, first))
+    done = (await desk.post("/map", format="buuta", code="handed over", status="delivered")).json()
+    sent, pieces = done["sent_on"], 1
+    while "after" in done:
+        done = (await desk.post("/replay", carrier="vnp", after=done["after"])).json()
+        sent, pieces = sent + done["sent_on"], pieces + 1
+        assert (await door.scans([{**GOOD, "number": f"B{pieces:04}"}])).status_code == 200
+    assert (sent, done["wait_on"]) == (MANY, 0)
+    assert pieces >= MANY / (office.PAGES * PAGE)
+    assert await pool.fetchval("select count(*) from quarantine where state = 'waiting'") == 0
+    found = {event["number"] for event in await log(settings)}
+    assert len({number for number in found if number.startswith("M")}) == MANY
+    assert len(found) == MANY + pieces - 1
