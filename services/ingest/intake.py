@@ -5,6 +5,7 @@ acknowledged (acks=all) or the spool has committed, `quarantined` that PostgreSQ
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,8 +33,9 @@ from services.ingest.storage import Carrier
 Parse = Callable[[Any], Report | None]
 Keep = Callable[[Sequence[Held]], Awaitable[None]]
 Put = Callable[[Sequence[Pair]], Awaitable[None]]
-PIECE: Final = 500
-"""So many payloads are read without a break: some 10 ms."""
+PIECE: Final = 10
+BREAK_SECONDS: Final = 0.01
+"""So many payloads are read without a look at the clock, and for so long without a break: they may be large."""
 MOST_KEPT: Final = 500_000
 """Bytes of a refused payload that are kept: encrypted and packed it must fit a record of the shelter's topic."""
 COPY_DIFFERS: Final = "copy_differs"
@@ -144,11 +146,12 @@ class Intake:
                 count twice.
         """
         await unlock(self.pool, self._vault)
-        reading = Reading()
+        reading, ends = Reading(), time.monotonic() + BREAK_SECONDS
         for first in range(0, len(payloads), PIECE):
-            if first:
+            if time.monotonic() > ends:
                 # Between the pieces other requests go on.
                 await asyncio.sleep(0)
+                ends = time.monotonic() + BREAK_SECONDS
             self.read(carrier, receipt, payloads[first : first + PIECE], parse, reading)
         if reading.held:
             await self._target.keep(reading.held)

@@ -220,9 +220,10 @@ async def test_an_object_of_very_many_names_is_one_wrong_item_and_blocks_nobody(
             assert (answer.status_code, answer.json()["code"]) == (400, "too_many_fields")
 
 
-async def test_the_largest_batch_gives_way_to_others_between_its_pieces(
-    settings: SharedSettings, pool: Any
+async def test_a_batch_gives_way_to_others_between_its_pieces_once_their_time_is_up(
+    settings: SharedSettings, pool: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("services.ingest.intake.BREAK_SECONDS", 0.0)
     async with producer_on(settings) as producer:
         intake, turns = intake_on(settings, producer, pool), 0
 

@@ -34,12 +34,12 @@ TOPICS: Final = r"^carrier\.[a-z][a-z0-9]{1,15}\.scans$"
 GROUP: Final = "buuta-ingest"
 MOST: Final = 2_000
 SLICE: Final = 500
-SLICE_BYTES: Final = 4_000_000
+SLICE_BYTES: Final = 1_000_000
 """So much is taken in at once, between which other work of the process goes on."""
 AT_ONCE: Final = 4
 """Takes that work at the same time, of a topic one; as many of topics whose last take waited."""
 READ_AT_ONCE: Final = 2
-"""Slices that are read at the same time, each in one of the threads, of which the process has few."""
+"""Slices that are read at the same time, of a topic one: each in a thread, of which the process has few."""
 WORK_SECONDS: Final = 1.0
 """So long a take counts as work; from then on it waits, and others have its permit."""
 WAIT_MS: Final = 500
@@ -59,6 +59,7 @@ class KafkaDoor:
         self._pause = pause
         self._permits = Permits()
         self._reading = asyncio.Semaphore(READ_AT_ONCE)
+        self._reading_of: dict[str, asyncio.Semaphore] = defaultdict(partial(asyncio.Semaphore, 1))
 
     async def run(self) -> None:
         """Take in for ever; what is away now is tried again from the last committed position."""
@@ -150,7 +151,7 @@ class KafkaDoor:
             await self._intake.keep(Receipt(code, DOOR, now_ms()), bad.code, *values)
             return
         receipt = carrier.receipt(DOOR, now_ms())
-        async with self._reading:
+        async with self._reading_of[code], self._reading:
             found = await asyncio.to_thread(read_each, self._codec, values)
         answers = await self._intake.take(carrier, receipt, values, partial(told, found))
         await self._intake.keep_rejected(carrier, receipt, values, answers)
