@@ -25,10 +25,11 @@ _TRUNK: Final = rf"(?:(?:0{_M}0{_M})?8{_M}4{_M}(?:0{_M})?|0{_M})"
 TELEPHONE: Final = re.compile(
     _alone(rf"{_TRUNK}(?:[35789]{_digits(8)}|2{_digits(9)})")
     + r"|(?=(?:[0-9][^0-9A-Z]*+){9}(?![0-9]))"
-    + _alone("[35789][0-9]{1,2}(?:[^0-9A-Z]++[0-9]{2,4}){2}")
+    + _alone("[35789][0-9]{1,2}(?:[^0-9A-Z]++[0-9]{2,4}){2}|[0-9]{3}(?:[^0-9A-Z]++[0-9]{3}){2}")
 )
 """Vietnam's numbering plan: mobile numbers have nine digits and begin with 3, 5, 7, 8 or 9, those of houses ten and
-begin with 2, both after `0`, `84`, `+84` or `0084`; without these only in three groups, as people write them."""
+begin with 2, both after `0`, `84`, `+84` or `0084`; without these only in three groups, as people write them. Nine
+digits by threes are an old identity card."""
 DIGITS_ALONE: Final = re.compile(
     _alone(rf"0{_digits(9, 10)}|0{_M}0{_M}[1-9]{_digits(7, 12)}|0{_digits(2)}{_M}[0-3]{_digits(8)}")
 )
@@ -89,6 +90,8 @@ JOINED_LETTERS: Final = 6
 FULL_LETTERS: Final = 7
 """Of a word after whose family's name anything may come that reads as Vietnamese."""
 
+LABEL: Final = re.compile("(?:CMND|CCCD|CMT|SDT|PHONE|ZALO|HOTLINE)[^0-9A-Z]*+[0-9]")
+"""What people write before the number of a card or a telephone."""
 MAIL: Final = re.compile(r"GMAIL|YAHOO|HOTMAIL|OUTLOOK|ICLOUD|\.(?:COM|NET|ORG|EDU|INFO|VN)\Z")
 HOUSE: Final = re.compile(
     r"(?<![A-Z])(?:SO|SN|SONHA|NHA|NGO|NGACH|HEM|KIET|DUONG|PHO|THON|XOM|TO)[^0-9A-Z]*+[0-9]++"
@@ -110,7 +113,7 @@ def is_person(code: str) -> bool:
     return (
         has_telephone(code)
         or has_name(code)
-        or MAIL.search(code) is not None
+        or any(sign.search(code) for sign in (LABEL, MAIL))
         or len(HOUSE.findall(code)) > 1
     )
 

@@ -209,6 +209,7 @@ def test_no_telephone_number_passes_whatever_is_between_its_digits_and_around_it
     [
         "912-345-678", "91.234.5678", "BC912-345-678", "0033612345678", "0044 7911 123456", "01629123456",
         "079123456789", "079-123-456-789", "0912 345 678 A", "Lan 0912 345 678", "2 0912345678", "028 3822 1234",
+        "CCCD079190012345", "CMND-123456789", "sdt 912345678", "ID-123-456-789",
     ],
 )  # fmt: skip
 def test_a_number_as_people_write_theirs_is_no_number(typed: str) -> None:
