@@ -8,6 +8,7 @@ from uuid import UUID
 
 from buuta.errors import Unopenable
 from buuta.model.contact_points import one_mailbox, one_spelling
+from buuta.storage import locks
 from buuta.storage.unlocking import unlock
 from buuta.storage.vault import Owned, Place, Vault
 
@@ -63,6 +64,17 @@ def recipients(vault: Vault, contact: Contact | Unreadable) -> list[tuple[str, b
 
 def _place(registration_id: UUID) -> Place:
     return Place("registrations.contacts", registration_id.bytes)
+
+
+async def hold(con: Any, vault: Vault, shipper: str, contact: Contact, before: bytes | None) -> None:
+    """Hold a person and the one before up to the end of the transaction, in one order.
+
+    Who seals one first and forgets the other at last would wait for whoever does it the other way round.
+    """
+    await unlock(con, vault)
+    both = {person_hash(vault, shipper, contact), *([] if before is None else [before])}
+    for person in sorted(both):
+        await locks.hold(con, locks.Lock.PERSON, person.hex())
 
 
 async def store(

@@ -20,6 +20,7 @@ class Lock(IntEnum):
     IDEMPOTENCY = 7_236_158
     RETENTION = 7_236_159
     REGISTRATION = 7_236_160
+    PERSON = 7_236_161
 
 
 async def hold(con: Any, lock: Lock, of: str | None = None) -> None:

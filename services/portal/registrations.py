@@ -249,6 +249,7 @@ class Registrar:
 
     async def _seal(self, con: Any, row: dict[str, Any], recipient: Recipient) -> None:
         contact = contact_of(recipient)
+        await contacts.hold(con, self._vault, row["shipper"], contact, row["person_hash"])
         person, sealed = await contacts.store(
             con, self._vault, row["shipper"], row["registration_id"], contact
         )

@@ -156,8 +156,14 @@ async def test_idea_6_any_order_and_any_chunking_ends_in_the_same_truth(
     settings: SharedSettings, pool: Any, parcels: list[list[Scan]], sizes: list[int], chance: Any
 ) -> None:
     """Storage, states, live sets and rate cells against the pure fold of each parcel's set."""
-    await pool.execute(EMPTY)
-    numbers = [f"P{next(numbered):06}" for _ in parcels]
+    numbers, own = named_anew("P", parcels)
+    await fed(settings, pool, own, sizes, chance)
+    await holds(settings, pool, numbers, own)
+
+
+def named_anew(letter: str, parcels: list[list[Scan]]) -> tuple[list[str], list[Scan]]:
+    """The scans of these parcels under numbers that no example had, and these numbers."""
+    numbers = [f"{letter}{next(numbered):06}" for _ in parcels]
     own = [
         each._replace(
             number=number,
@@ -167,16 +173,30 @@ async def test_idea_6_any_order_and_any_chunking_ends_in_the_same_truth(
         for number, scans in zip(numbers, parcels, strict=True)
         for each in scans
     ]
+    return numbers, own
+
+
+async def fed(settings: SharedSettings, pool: Any, own: list[Scan], sizes: list[int], chance: Any) -> int:
+    """Handle scans, some twice, in any order and in chunks of these sizes; returns the position behind them."""
+    await pool.execute(EMPTY)
     arriving = [*own, *own[::3]]
     chance.shuffle(arriving)
-    start = await pool.fetchval("select coalesce(max(position), 0) from progress")
+    start: int = await pool.fetchval("select coalesce(max(position), 0) from progress")
     async with worker(settings, pool) as tracker:
-        while arriving:
-            size = sizes[len(arriving) % len(sizes)]
-            part, arriving = arriving[:size], arriving[size:]
+        for part in cut(arriving, sizes):
             await tracker.handle(chunk(settings, start, part))
             start += len(part)
-    await holds(settings, pool, numbers, own)
+    return start
+
+
+def cut(records: Sequence[Scan], sizes: list[int]) -> list[Sequence[Scan]]:
+    """The records in parts of these sizes, round and round."""
+    parts, place = list[Sequence[Scan]](), 0
+    while place < len(records):
+        size = sizes[len(parts) % len(sizes)]
+        parts.append(records[place : place + size])
+        place += size
+    return parts
 
 
 def own_id(number: str, event_id: str) -> str:

@@ -262,20 +262,25 @@ async def test_no_time_stops_a_partition(settings: SharedSettings, pool: Any, at
     assert (scans + len(await buried(settings)), position) == (2, 2)
 
 
+def overtaken(pool: Any, *statements: str) -> Prepare:
+    """A fold between whose load and transaction somebody else does something, at the second chunk, once."""
+    fold, left = ChunkFold(Codec()), list(statements)
+
+    async def prepare(source: Any, piece: Chunk, decoded: Decoded) -> Work:
+        work = await fold.prepare(source, piece, decoded)
+        while piece.start and left:
+            await pool.execute(left.pop(0))
+        return work
+
+    return prepare
+
+
 async def test_what_was_loaded_and_is_gone_at_the_commit_is_loaded_again(
     settings: SharedSettings, pool: Any
 ) -> None:
     """Retention forgets a parcel between the fold and its transaction."""
-    fold, forgets = ChunkFold(Codec()), [True]
-
-    async def prepare(source: Any, piece: Chunk, decoded: Decoded) -> Work:
-        work = await fold.prepare(source, piece, decoded)
-        if piece.start and forgets and forgets.pop():
-            await pool.execute("delete from scans")
-            await pool.execute("delete from parcels")
-        return work
-
-    async with worker(settings, pool, prepare) as tracker:
+    forgotten = overtaken(pool, "delete from scans", "delete from parcels")
+    async with worker(settings, pool, forgotten) as tracker:
         await tracker.handle(chunk(settings, 0, [scan("accepted", 0)]))
         await tracker.handle(chunk(settings, 1, [scan("in_transit", 1)]))
     assert await state(pool) == (1, 2)
@@ -286,16 +291,10 @@ async def test_what_was_loaded_from_tables_that_changed_places_is_loaded_again(
     settings: SharedSettings, pool: Any
 ) -> None:
     """`buuta rebuild` swaps the tables between the fold and its transaction, and raises the fence."""
-    fold, swaps = ChunkFold(Codec()), [True]
-
-    async def prepare(source: Any, piece: Chunk, decoded: Decoded) -> Work:
-        work = await fold.prepare(source, piece, decoded)
-        if piece.start and swaps and swaps.pop():
-            await pool.execute("update progress set fence = fence + 1")
-            await pool.execute("update parcels set live = 'IA', sequence = 2")
-        return work
-
-    async with worker(settings, pool, prepare) as tracker:
+    swapped = overtaken(
+        pool, "update progress set fence = fence + 1", "update parcels set live = 'IA', sequence = 2"
+    )
+    async with worker(settings, pool, swapped) as tracker:
         await tracker.handle(chunk(settings, 0, [scan("accepted", 0)]))
         await tracker.handle(chunk(settings, 1, [scan("in_transit", 1)]))
         log = tracker.log

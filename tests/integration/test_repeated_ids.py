@@ -1,6 +1,5 @@
 """One event id, more than one report: what was received first stands in any order, and that they differ shows."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -16,8 +15,8 @@ from services.tracker.domain.copies import differing
 from services.tracker.domain.fold import fold
 from services.tracker.domain.parcel import Parcel
 from services.tracker.storage import load_parcels
-from tests.integration.parts import EMPTY, chunk, everything, worker
-from tests.integration.test_ideas_of_truth import SCANS_ONLY, apply, holds, numbered, own_id
+from tests.integration.parts import everything
+from tests.integration.test_ideas_of_truth import SCANS_ONLY, apply, fed, holds, named_anew
 from tests.scans import EVENING, HOUR, repeated, scan
 
 MINUTE = 60_000
@@ -113,38 +112,12 @@ async def test_any_order_of_copies_and_any_chunking_ends_in_the_fold_of_the_set(
     settings: SharedSettings, pool: Any, parcels: list[list[Scan]], sizes: list[int], chance: Any
 ) -> None:
     """Over the real storage path: nothing stops the worker, nothing is buried, the state is the fold's."""
-    await pool.execute(EMPTY)
-    numbers = [f"R{next(numbered):06}" for _ in parcels]
-    own = [
-        each._replace(
-            number=number,
-            event_id=own_id(number, each.event_id),
-            corrects_event_id=each.corrects_event_id and own_id(number, each.corrects_event_id),
-        )
-        for number, scans in zip(numbers, parcels, strict=True)
-        for each in scans
-    ]
-    arriving = [*own, *own[::3]]
-    chance.shuffle(arriving)
-    start = await pool.fetchval("select coalesce(max(position), 0) from progress")
-    async with worker(settings, pool) as tracker:
-        for part in cut(arriving, sizes):
-            await tracker.handle(chunk(settings, start, part))
-            start += len(part)
+    numbers, own = named_anew("R", parcels)
+    reached = await fed(settings, pool, own, sizes, chance)
     await holds(settings, pool, numbers, own)
     assert await differ(pool) == differing(own)
-    assert await pool.fetchval("select coalesce(max(position), 0) from progress") == start
+    assert await pool.fetchval("select coalesce(max(position), 0) from progress") == reached
     await nothing_is_dead(settings)
-
-
-def cut(records: Sequence[Scan], sizes: list[int]) -> list[Sequence[Scan]]:
-    """The records in parts of these sizes, round and round."""
-    parts, place = list[Sequence[Scan]](), 0
-    while place < len(records):
-        size = sizes[len(parts) % len(sizes)]
-        parts.append(records[place : place + size])
-        place += size
-    return parts
 
 
 def test_the_finding_is_a_function_of_the_set() -> None:

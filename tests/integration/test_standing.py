@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -52,18 +53,24 @@ class Shops:
         return [each["standing"] for each in (await self.ask(shop, "GET", "/v1/registrations")).json()]
 
 
-@pytest.fixture
-async def shops(settings: SharedSettings, pool: Any) -> AsyncIterator[Shops]:
+@asynccontextmanager
+async def opened(settings: SharedSettings, pool: Any, **limits: Any) -> AsyncIterator[Shops]:
     for code in ("ghn", "vnp"):
         await pool.execute(
             "insert into carriers (code, name, format) values ($1, $1, 'buuta') on conflict do nothing",
             code,
         )
     keys = {code: await add_shipper(pool, code, code) for code in ("shop", "other", "third", "greedy")}
-    async with wire(PortalSettings(**settings.model_dump(), **LIMITS)) as (app, _):
+    async with wire(PortalSettings(**settings.model_dump(), **limits)) as (app, _):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://portal") as client:
             yield Shops(client, keys)
+
+
+@pytest.fixture
+async def shops(settings: SharedSettings, pool: Any) -> AsyncIterator[Shops]:
+    async with opened(settings, pool, **LIMITS) as made:
+        yield made
 
 
 async def test_a_second_shops_registration_is_unconfirmed_and_listed(
@@ -291,6 +298,28 @@ async def test_of_registrations_that_race_one_is_made_and_the_others_hear_that_i
     answers = await asyncio.gather(*(shops.register("shop") for _ in range(6)))
     assert sorted(each.status_code for each in answers) == [201, 409, 409, 409, 409, 409]
     assert {each.json()["code"] for each in answers if each.status_code == 409} == {"already_registered"}
+
+
+async def test_whose_recipients_change_places_at_once_are_not_in_each_others_way(
+    settings: SharedSettings, pool: Any
+) -> None:
+    """Each seals one person, counts for the shop, and forgets the other: none waits for another in a circle."""
+    phones = ("+84911111111", "+84922222222")
+    plenty = {"recipient_registrations_per_hour": 1000, "registrations_per_hour": 1000}
+    async with opened(settings, pool, **plenty) as shops:
+        made = [
+            await shops.register("shop", number=f"SWAP{place:02}", recipient={"phone": phones[place % 2]})
+            for place in range(12)
+        ]
+        paths = [f"/v1/parcels/{each.json()['registration_id']}" for each in made]
+        for turn in (1, 0):
+            answers = await asyncio.gather(
+                *(
+                    shops.ask("shop", "PATCH", path, {"recipient": {"phone": phones[(place + turn) % 2]}})
+                    for place, path in enumerate(paths)
+                )
+            )
+            assert {each.status_code for each in answers} == {200}, [each.text for each in answers]
 
 
 async def test_counts_of_windows_are_right_side_by_side_and_end(pool: Any) -> None:

@@ -26,9 +26,6 @@ class CodeRow:
     mode: DeliveryMode | None = None
 
 
-NO_MOVEMENT = CodeRow(None)
-
-
 class Report(NamedTuple):
     """A carrier's report after parsing and before mapping: raw code, times and places read.
 
