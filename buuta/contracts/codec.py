@@ -154,7 +154,7 @@ def _plain(written: Schema) -> Any:
     return _layout(written.text)
 
 
-@lru_cache(1_000)
+@lru_cache(200)
 def _layout(text: str) -> Any:
     """Avro's parsing canonical form, which drops docs and logical types: just what is wanted."""
     return fastavro.parse_schema(json.loads(fastavro.schema.to_parsing_canonical_form(json.loads(text))))

@@ -44,7 +44,7 @@ def check_extent(written: Schema, datum: bytes) -> None:
         _Walk(named, datum).value(kind, 0)
 
 
-@lru_cache(1_000)
+@lru_cache(200)
 def _shape(text: str) -> tuple[Any, dict[str, Any], bool]:
     """A schema's layout, its named types by their full names, and whether it keeps the bounds by itself."""
     kind = json.loads(fastavro.schema.to_parsing_canonical_form(json.loads(text)))
