@@ -15,10 +15,13 @@ HOST: Final = re.compile(rf"{_HOST}|[0-9A-Fa-f:.]+")
 SERVER: Final = re.compile(rf"{_HOST}{_PORT}")
 WEB: Final = re.compile(rf"https?://(?:[!\"$-.0-9:;<=>A-~]+@)?{_HOST}{_PORT}(?:[/?][!-?A-~]*)?")
 """A user and a password may come first; a second `@` is one of them that is not written %40."""
+TOPIC: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,249}")
+"""A name that Kafka takes."""
 PRINTED: Final = re.compile(
-    r"([a-z][a-z0-9+.-]*://)(?:[^/?#@]*@)?([^/?#@]*(?:/[^?#@]*)?)(?:[?#].*)?", re.DOTALL
+    r"([a-z][a-z0-9+.-]*://)(?:[^/?#@]*@)?([^/?#@]*(?:/[^?#@]*)?)(?:[?#][^@]*)?", re.DOTALL
 )
-"""An address: what is printed of it is scheme, hosts with their ports, and path."""
+"""An address: what is printed of it is scheme, hosts with their ports, and path. With an `@` behind these nobody
+knows what is a host and what a password."""
 WORDS: Final = re.compile(r"[^:@=]*|[^:=]*@[^:@=]*|[^@=]*")
 """What is printed as it is: neither `user:password@` nor `name=value` stands in it."""
 
@@ -65,11 +68,17 @@ def _public(text: str) -> str:
 
 
 def _database(dsn: PostgresDsn) -> PostgresDsn:
-    if dsn.fragment is not None or "@" in (dsn.path or ""):
+    if dsn.fragment is not None or "@" in f"{dsn.path}{dsn.query}":
         raise ValueError(
-            "in a user or password, what is no letter or digit is written %23 (#), %2F (/), %40 (@)"
+            "in a user or password, what is no letter or digit is written %23 (#), %2F (/), %3F (?), %40 (@)"
         )
     return dsn
+
+
+def _topic(text: str) -> str:
+    if not TOPIC.fullmatch(text):
+        raise ValueError("a topic has a name of at most 249 letters, digits or . _ -")
+    return text
 
 
 def _networks(text: str) -> str:
@@ -86,5 +95,6 @@ Servers = Annotated[str, AfterValidator(_servers)]
 Host = Annotated[str, AfterValidator(_host)]
 WebAddress = Annotated[str, AfterValidator(_web)]
 PublicAddress = Annotated[str, AfterValidator(_public)]
+Topic = Annotated[str, AfterValidator(_topic)]
 Database = Annotated[PostgresDsn, AfterValidator(_database)]
 Networks = Annotated[str, AfterValidator(_networks)]

@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from enum import Enum, StrEnum
 from inspect import isclass
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar, get_origin
 
 from pydantic import Field, PostgresDsn, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from buuta.endpoints import Database, Host, Networks, Servers, WebAddress, masked
+from buuta.endpoints import Database, Host, Networks, Servers, Topic, WebAddress, masked
 from buuta.errors import BadSettings
 from buuta.setting_names import OF_SERVICES
 
@@ -69,20 +70,20 @@ class SharedSettings(BaseSettings):
     schema_registry_url: WebAddress | None = Field(
         None, description="Confluent-compatible schema registry; none: single-object encoding."
     )
-    events_topic: str = Field("parcel-events", description="The log of all parcels.")
-    milestones_topic: str = Field("milestones", description="What the tracker tells.")
-    notifications_topic: str = Field("notifications", description="What became of messages.")
-    rates_topic: str = Field("delivery-rates", description="Latest counts of every cell; compacted.")
-    parcels_topic: str = Field(
+    events_topic: Topic = Field("parcel-events", description="The log of all parcels.")
+    milestones_topic: Topic = Field("milestones", description="What the tracker tells.")
+    notifications_topic: Topic = Field("notifications", description="What became of messages.")
+    rates_topic: Topic = Field("delivery-rates", description="Latest counts of every cell; compacted.")
+    parcels_topic: Topic = Field(
         "parcels", description="Latest state of every parcel, null once it is deleted; compacted."
     )
     publish_parcels: bool = Field(
         False, description="Whether every parcel's latest state goes to the parcels topic, too."
     )
-    quarantine_topic: str = Field(
+    quarantine_topic: Topic = Field(
         "quarantine", description="Encrypted reports that were set aside while PostgreSQL was away."
     )
-    dead_letters_topic: str = Field("dead-letters", description="Bytes that nobody can read.")
+    dead_letters_topic: Topic = Field("dead-letters", description="Bytes that nobody can read.")
     dead_letter_run: int = Field(
         500, ge=1, description="Undecodable records in a row from which on a partition is paused."
     )
@@ -130,7 +131,7 @@ class SharedSettings(BaseSettings):
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """What stands in a `repr`, and so in tracebacks: addresses without their passwords."""
         for name, value in super().__repr_args__():
-            yield name, masked(str(value)) if isinstance(value, str | PostgresDsn) else value
+            yield name, masked(str(value)) if isinstance(value, str | PostgresDsn | Path) else value
 
 
 def load(kind: type[Settings]) -> Settings:

@@ -3,6 +3,7 @@
 import json
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from buuta.model.times import VIETNAM
 from buuta.settings import SharedSettings
 from services.ingest.registry import operators
-from tests.integration.doors import Door, quarantined
+from tests.integration.doors import GOOD, Door, quarantined
 from tests.integration.parts import chunk, worker
 from tests.scans import scan
 from tests.unit.test_carriers import GHN
@@ -83,6 +84,18 @@ async def test_what_waits_in_quarantine_is_the_carriers_own_and_without_personal
     assert "Description" not in json.loads(reports[0]["report"])
     assert len((await ask(door, "/v1/quarantine/handed_over", after=str(reports[0]["number"]))).json()) == 1
     assert (await ask(door, "/v1/quarantine/odd")).json() == []
+
+
+async def test_reports_are_found_by_their_code_whatever_it_consists_of(door: Door) -> None:
+    codes = ["commissioning/odd", "/", "a/../b", "50 %", "#1", "?x=1", "giao rồi", "%2F", "\u2028", "a//b/"]
+    key = {"Authorization": f"Bearer {door.secrets['vnp'][0]}"}
+    answers = (await door.scans([{**GOOD, "code": code} for code in codes])).json()
+    assert {each["result"] for each in answers} == {"quarantined"}
+    waiting = (await door.client.get("/v1/quarantine", headers=key)).json()
+    assert sorted(row["code"] for row in waiting) == sorted(codes)
+    for code in codes:
+        [report] = (await door.client.get(f"/v1/quarantine/{quote(code, safe='')}", headers=key)).json()
+        assert json.loads(report["report"])["code"] == code
 
 
 async def test_a_page_of_reports_ends_at_its_bytes_and_one_that_does_not_open_is_told_alone(

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,6 +100,7 @@ def test_an_address_without_a_password_is_shown_as_it_is() -> None:
         ("postgresql://u:hunter2@h:1/db?sslmode=require&sslpassword=hunter2", "postgresql://h:1/db"),
         ("https://hunter2@reg:8081/a#hunter2", "https://reg:8081/a"), ("https://x/?hunter2", "https://x/"),
         ("http://u:pa hunter2@reg:8081", "http://reg:8081"), ("https://u:a/hunter2@reg", "**********"),
+        ("http://u:hunter2#x@reg:8081", "**********"), ("http://u:hunter2?x@reg", "**********"),
         ("u:hunter2@k:9092", "**********"), ("host=h password = hunter2", "**********"),
         ("k:9092,u:hunter2@k:9092", "**********"),
     ],
@@ -110,6 +112,10 @@ def test_of_an_address_scheme_hosts_ports_and_path_are_printed_and_nothing_else(
     unchecked = SharedSettings().model_copy(update={"kafka": address})
     assert describe(unchecked)["BUUTA_KAFKA"] == printed
     assert "hunter2" not in repr(unchecked)
+    folder = IngestSettings().model_copy(
+        update={"ingest_recipes": Path(f"postgresql://u:hunter2@h/{address}")}
+    )
+    assert "hunter2" not in repr(folder)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +123,8 @@ def test_of_an_address_scheme_hosts_ports_and_path_are_printed_and_nothing_else(
     [
         ("DATABASE", "host=h user=u password='my hunter2'"), ("DATABASE", "host=h password = hunter2"),
         ("DATABASE", "postgresql://u:12#hunter2@h/db"), ("DATABASE", "postgresql://u:12/hunter2@h/db"),
+        ("DATABASE", "postgresql://u:12?hunter2@h/db"), ("EVENTS_TOPIC", "http://u:hunter2@h"),
+        ("RATES_TOPIC", "hunter2 "),
         ("DATABASE", "hunter2"), ("SCHEMA_REGISTRY_URL", "http://u:pa hunter2@reg:8081"),
         ("SCHEMA_REGISTRY_URL", "u:hunter2@reg:8081"), ("SCHEMA_REGISTRY_URL", "http://u:12/hunter2@reg:8081"),
         ("SCHEMA_REGISTRY_URL", "ftp://hunter2"),

@@ -60,7 +60,7 @@ def router(gate: Gate) -> APIRouter:
         return JSONResponse(await gate.records(caller).waiting(caller.carrier.code))
 
     @routes.get(
-        "/v1/quarantine/{code}", summary="Reports that wait", responses=problems(401, 403, 422, 503)
+        "/v1/quarantine/{code:path}", summary="Reports that wait", responses=problems(401, 403, 422, 503)
     )
     async def reports(request: Request, code: CodePath, after: Cursor = 0) -> JSONResponse:
         """Your reports that wait for this code, as they came but for personal fields, a thousand at once.
