@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -9,10 +10,15 @@ from buuta.contracts.codec import Codec
 from buuta.errors import BadItem
 from buuta.model.checked import checked
 from buuta.model.scan import Scan
+from buuta.web.parameters import tracking_number
 from services.ingest.carriers import RECIPES
+from services.ingest.domain.facility import Facility, read_facility
+from services.ingest.domain.gs1 import facility_of, thing_of
+from services.ingest.domain.manifest import Manifest
 from services.ingest.domain.recipe import Receipt, Report, to_scan
 from services.ingest.doors import file, records
 from services.ingest.doors.batch import read_report
+from services.portal.domain.registration import NewParcel
 from tests.scans import scan
 
 GOOD = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30:00+07:00"}
@@ -54,6 +60,40 @@ DOORS: dict[str, Callable[[dict[str, Any]], Report]] = {
 }
 
 
+def by_manifest(**said: Any) -> Manifest:
+    span = {"since": "2026-11-24T00:00:00+07:00", "until": "2026-11-25T00:00:00+07:00"}
+    return Manifest.model_validate({"manifest": "M-1", "pieces": 1, **span, **said})
+
+
+def by_registration(typed: str) -> NewParcel:
+    return NewParcel.model_validate(
+        {"carrier": "ghn", "number": typed, "recipient": {"phone": "+84912345678"}}
+    )
+
+
+def by_directory(typed: str) -> Facility:
+    line = {"code": typed, "name": "Bưu cục", "commune": "00070"}
+    return read_facility(line, {"00070": "01"}, lambda old: old)
+
+
+def by_location(typed: str) -> str:
+    found = facility_of(f"urn:buuta:facility:{quote(typed)}")
+    if found is None:
+        raise BadItem("facility_invalid", "is left out")
+    return found
+
+
+OTHER_ENTRANCES: dict[str, Callable[[str], object]] = {
+    "a manifest's id": lambda typed: by_manifest(manifest=typed),
+    "a manifest's numbers": lambda typed: by_manifest(numbers=[typed]),
+    "a registration": by_registration,
+    "the address of a page": tracking_number,
+    "the directory of facilities": by_directory,
+    "an EPC": lambda typed: thing_of(f"urn:buuta:parcel:{quote(typed)}"),
+    "an EPCIS location": by_location,
+}
+
+
 def taken(door: str, item: dict[str, Any]) -> Scan | None:
     return to_scan(RECIPES["buuta"], DOORS[door](item), Receipt("vnp", "api", 9))
 
@@ -76,6 +116,16 @@ def test_a_hostile_value_is_refused_at_every_door_with_the_field_and_what_to_fix
         taken(door, item)
     assert refused.value.field in {name, *MESSAGE, "raw_code", "corrects_event_id"}
     assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize("entrance", OTHER_ENTRANCES)
+@pytest.mark.parametrize("typed", PERSONS)
+def test_what_reads_as_a_person_comes_in_nowhere_as_a_number_a_facility_or_an_id(
+    entrance: str, typed: str
+) -> None:
+    with pytest.raises((BadItem, ValueError)):
+        OTHER_ENTRANCES[entrance](typed)
+    assert OTHER_ENTRANCES[entrance]("BC-00070")
 
 
 @pytest.mark.parametrize("door", DOORS)
