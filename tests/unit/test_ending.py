@@ -14,6 +14,7 @@ TIMERS = {
     ("connections.py", "self._timer.cancel()"),
     ("connections.py", "self._unread.cancel()"),
     ("bounded.py", "cut.cancel()"),
+    ("kafka.py", "timer.cancel()"),
 }
 """What `loop.call_at` returns is no task: it ends by its cancellation."""
 
