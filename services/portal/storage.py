@@ -5,28 +5,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from buuta.model.identifiers import owner_of, parcel_key
-from buuta.model.steering import MOST_SCANS, Facts, steering
+from buuta.model.steering import Facts, steering
 from buuta.model.times import VIETNAM_MINUTES
 from buuta.storage.access import AccessKeys, Holder, holder_of
+from services.portal.timelines import LongTimelines, timeline
 
 PARCEL: Final = """
 select parcel_key, status, reason, reported_status, attempts, delivery_mode, outcome, last_at,
-  next_expected_at, dest_province, dest_commune, promised_at, mode_evidence, overdue, epoch_from,
+  next_expected_at, dest_province, dest_commune, promised_at, mode_evidence, overdue, epoch_from, full_at,
   xmin::text as written
 from parcels where parcel_key = any($1)
-"""
-TIMELINE: Final = """
-select status, reason, delivery_mode, provisional, occurred_at, offset_minutes, facility, province,
-  commune, encode(event_id, 'hex') as event_id, encode(corrects_event_id, 'hex') as corrects_event_id,
-  correction_kind, received_at, reporter
-from (
-  select * from (
-    select *, row_number() over (partition by reporter order by received_at, event_id) as turn
-    from scans where parcel_key = $1
-  ) as turns where turn <= $2 order by turn, received_at, event_id limit $2
-) as first_received
-where occurred_at >= $3
-order by occurred_at desc, event_id
 """
 SHIPPERS: Final = """
 select code, name, max(last_used_at) as last_used_at,
@@ -59,17 +47,19 @@ class Tracked:
         return VIETNAM_MINUTES if self.newest is None else int(self.newest["offset_minutes"])
 
 
-async def find(con: Any, carrier: str, number: str) -> Tracked | None:
-    """One carrier's parcel with its timeline, both read in one snapshot."""
+async def find(con: Any, carrier: str, number: str, long: LongTimelines) -> Tracked | None:
+    """One carrier's parcel with its timeline, both read in one snapshot, unless the timeline is a long one.
+
+    Raises:
+        Problem: there are very many scans of it, and it is not its turn to be read.
+    """
     async with con.transaction(isolation="repeatable_read", readonly=True):
         key = parcel_key(await owner(con, carrier, number) or carrier, number)
         rows = await con.fetch(PARCEL, [key])
         if not rows:
             return None
-        since = rows[0]["epoch_from"] or 0
-        return Tracked(
-            carrier, number, key, rows[0], _steering(await con.fetch(TIMELINE, key, MOST_SCANS, since))
-        )
+        scans = await timeline(con, rows[0], long)
+        return Tracked(carrier, number, key, rows[0], _steering(scans))
 
 
 def _steering(scans: Sequence[Any]) -> list[Any]:

@@ -15,6 +15,7 @@ from buuta.model.scan import Registration, Scan
 from buuta.model.steering import MOST_SCANS
 from buuta.settings import SharedSettings
 from services.portal.storage import find
+from services.portal.timelines import LongTimelines
 from services.tracker.domain.copies import distinct
 from services.tracker.domain.figures import contribution, counted
 from services.tracker.domain.fold import fold
@@ -332,7 +333,7 @@ async def test_a_number_used_again_is_another_parcel_on_its_page_and_in_the_figu
     parcel = (await load_parcels(pool, ["ghn:Z82BS"]))["ghn:Z82BS"]
     assert (parcel.epoch, parcel.live, parcel.registration_id, parcel.sequence) == (2, "AT", None, 5)
     async with pool.acquire() as con:
-        page = await find(con, "ghn", "Z82BS")
+        page = await find(con, "ghn", "Z82BS", LongTimelines())
     assert page is not None
     assert [each["status"] for each in page.timeline] == ["in_transit", "accepted"]
     cells = await pool.fetch("select province, accepted, delivered_to_address from rate_cells order by day")

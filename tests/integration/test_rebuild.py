@@ -14,6 +14,7 @@ from buuta.contracts.columns import decode_chunk
 from buuta.model.scan import Registration, Scan
 from buuta.settings import SharedSettings
 from services.portal.storage import find
+from services.portal.timelines import LongTimelines
 from services.tracker.domain.parcel import Parcel
 from services.tracker.latest import PARCELS, Publisher
 from services.tracker.storage import load_parcels, write_parcels
@@ -84,7 +85,7 @@ async def test_by_other_rules_the_change_is_shown_and_then_swapped_while_the_tra
     await applied(other, pool, [scan("delivered", 4, "N2")], len(REUSED) + 1)
     assert (await load_parcels(pool, ["ghn:N2"]))["ghn:N2"].status == "delivered"
     async with pool.acquire() as con:
-        assert await find(con, "ghn", "N2") is not None
+        assert await find(con, "ghn", "N2", LongTimelines()) is not None
         assert await con.fetchval("select sum(accepted) from rates") == 3, "views show the new tables"
     assert (await audit(other, pool, Archive(tmp_path, settings.events_topic), Codec())).agrees
 

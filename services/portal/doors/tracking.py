@@ -19,6 +19,7 @@ from services.portal import storage
 from services.portal.doors.pages import page
 from services.portal.live import LiveBoard, Seats
 from services.portal.storage import Tracked
+from services.portal.timelines import LongTimelines
 
 LONGEST_SHOWN: Final = 60
 Time = Annotated[str, Field(description="ISO 8601 with the local offset.")]
@@ -68,12 +69,12 @@ def router(pool: Any, board: LiveBoard) -> APIRouter:
     """The readers' API and pages."""
     routes = APIRouter(tags=["tracking"])
 
-    guesses, seats = Guesses(NUMBERS), Seats()
+    guesses, seats, long = Guesses(NUMBERS), Seats(), LongTimelines()
 
     async def lookup(request: Request, carrier: str, number: str) -> Tracked | None:
         async def look() -> Tracked | None:
             async with pool.acquire() as con:
-                return await storage.find(con, carrier, number)
+                return await storage.find(con, carrier, number, long)
 
         return await guesses.answer(request, look)
 
