@@ -127,6 +127,17 @@ async def test_a_code_can_be_no_movement_and_a_report_can_be_dropped(
     assert await log(settings) == []
 
 
+async def test_reports_of_a_format_that_is_not_there_wait_on_and_keep_no_others(
+    door: Door, settings: SharedSettings, pool: Any
+) -> None:
+    """Whoever forgets the folder of more recipes loses nothing, and the other carriers' reports are read."""
+    await door.webhook("ghn", json=UNKNOWN)
+    await door.scans([GOOD | {"code": "weighed"}])
+    await pool.execute("update carriers set format = 'gone' where code = 'ghn'")
+    replayed = await buuta(settings, "quarantine", "replay")
+    assert "0 sent on, 2 wait on." in replayed.said
+
+
 async def test_a_command_that_cannot_be_done_says_what_to_do(settings: SharedSettings) -> None:
     for arguments, says in (
         (("map", "ghn", "x"), "give --status, or say --no-movement"),

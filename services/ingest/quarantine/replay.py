@@ -101,7 +101,7 @@ def reread(
     for report in reports:
         try:
             carrier = _carrier(report, carriers)
-            scan, details = _scan(report, carrier, recipes[carrier.format], keys)
+            scan, details = _scan(report, carrier, _recipe(carrier, recipes), keys)
         except BadItem as bad:
             found.still.append((report.number, f"{bad.code}: {bad}"))
             continue
@@ -119,6 +119,15 @@ def _carrier(report: HeldReport, carriers: Mapping[str, Carrier]) -> Carrier:
             "carrier_unknown", f"there is no carrier {report.carrier}: buuta carrier add makes one"
         )
     return carriers[report.carrier]
+
+
+def _recipe(carrier: Carrier, recipes: Mapping[str, Recipe]) -> Recipe:
+    if carrier.format not in recipes:
+        raise BadItem(
+            "format_unknown",
+            f"there is no format {carrier.format} here: BUUTA_INGEST_RECIPES names the folder of more",
+        )
+    return recipes[carrier.format]
 
 
 def _scan(
