@@ -79,9 +79,9 @@ class SchemaRegistry:
                     f"the schema registry refuses {ours.full_name}: {answer.text[:300]}; "
                     "a new version must stay backward and forward compatible"
                 )
-            if answer.status_code != 200:
-                raise Retry(f"the schema registry answers {answer.status_code}")
-            number = int(answer.json()["id"])
+            number = _object_in(answer).get("id")
+            if not isinstance(number, int):
+                raise Retry(f"the schema registry answers {answer.status_code} and names no id")
             self._ids[name] = number
             self._schemas[number] = ours
 
@@ -191,14 +191,17 @@ class _Failing:
 
 def _text_in(answer: httpx.Response) -> str | None:
     """The text of a schema in an answer; None where the answer is none that a registry would give of one."""
-    if answer.status_code != httpx.codes.OK:
-        return None
-    try:
-        said: Any = answer.json()
-    except (ValueError, RecursionError):
-        return None
-    text = said.get("schema") if isinstance(said, dict) else None
+    text = _object_in(answer).get("schema")
     return text if isinstance(text, str) else None
+
+
+def _object_in(answer: httpx.Response) -> dict[str, Any]:
+    """What a registry says where all is well; nothing where it is another's page, or an error."""
+    try:
+        said: Any = answer.json() if answer.status_code == httpx.codes.OK else None
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _parsed(text: str) -> Schema | None:

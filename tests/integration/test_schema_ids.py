@@ -45,6 +45,7 @@ class Registry:
 
     def __init__(self) -> None:
         self.trouble: dict[int, int | None] = {}
+        self.schemas: dict[int, str] = {}
         self.is_away = False
         self.asked: Counter[str] = Counter()
         self.url = ""
@@ -57,9 +58,8 @@ class Registry:
             await reader.readexactly(int(size[0]))
             self.asked[path] += 1
             status = await self._status(path)
-            said = json.dumps(
-                {"id": 1, "schema": schema("ScanEvent").text} if status == 200 else {}
-            ).encode()
+            text = self.schemas.get(_id_in(path), schema("ScanEvent").text)
+            said = json.dumps({"id": 1, "schema": text} if status == 200 else {}).encode()
             writer.write(
                 b"HTTP/1.1 %d X\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % (status, len(said))
                 + said
@@ -70,11 +70,16 @@ class Registry:
     async def _status(self, path: str) -> int:
         if self.is_away:
             return 503
-        status = self.trouble.get(int(path.rpartition("/")[2]), 200) if "/ids/" in path else 200
+        status = self.trouble.get(_id_in(path), 200)
         if status is None:
             await asyncio.Event().wait()
             raise AssertionError("never")
         return status
+
+
+def _id_in(path: str) -> int:
+    """The id that is asked for; -1 where it is none."""
+    return int(path.rpartition("/")[2]) if "/ids/" in path else -1
 
 
 @pytest.fixture
@@ -130,6 +135,30 @@ async def test_an_id_that_fails_alone_is_set_aside_with_its_bytes_and_its_neighb
     registry.trouble.clear()
     assert "1 sent on, 0 wait on." in await replayed(settings, registry)
     assert await numbers(settings) == ["Z82BS", "Z82BT", "Z82BU"]
+
+
+MORE = {
+    "2^62 nulls": ({"type": "array", "items": "null"}, b"\xfe\xff\xff\xff\xff\xff\xff\xff\x7f"),
+    "a list nested a hundred thousand deep": (
+        {"type": "record", "name": "L", "fields": [{"name": "next", "type": ["null", "L"]}]}, b"\x02" * 100_000,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MORE)
+async def test_a_record_without_an_end_is_set_aside_alone_and_its_neighbours_of_the_same_schema_are_taken(
+    kafka_door: KafkaDoor, settings: SharedSettings, pool: Any, registry: Registry, name: str
+) -> None:
+    kind, endless = MORE[name]
+    newer = json.loads(schema("ScanEvent").text)
+    newer["fields"].append({"name": "more", "type": kind})
+    registry.schemas[OTHER] = json.dumps(newer)
+    hostile = by_id(OTHER, number="Z82BT") + endless
+    async with asyncio.timeout(60):
+        await kafka_door.take_each("vnp", [by_id(OTHER) + b"\x00", hostile, by_id(GOOD, number="Z82BU")])
+    assert await numbers(settings) == ["Z82BS", "Z82BU"]
+    [kept] = await quarantined(settings, pool)
+    assert (kept.reason, kept.said) == ("record_undecodable", hostile)
 
 
 async def test_what_waits_for_an_id_that_fails_keeps_no_other_from_being_replayed(

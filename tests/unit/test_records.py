@@ -164,3 +164,5 @@ async def test_what_is_no_answer_of_a_registry_is_asked_for_again(answer: httpx.
         with pytest.raises(Retry, match="cannot answer now"):
             await registry.learn([b"\x00\x00\x00\x00\x09rest"])
     assert len(asked) == 3 * TRIES
+    with pytest.raises(Retry, match="names no id"):
+        await registry.prepare([NAME])
