@@ -15,7 +15,7 @@ from buuta.settings import SharedSettings
 from services.ingest.doors import drop, file
 from services.ingest.doors.drop import TRIES, DropFolder
 from services.ingest.intake import Intake
-from services.ingest.storage import Carrier, carrier_of
+from services.ingest.storage import Carrier, reporting
 from tests.integration.doors import add_carrier, intake_on, log
 from tests.integration.drops import look_beside, look_once, settled
 from tests.integration.parts import producer_on
@@ -214,7 +214,7 @@ async def test_what_vanishes_or_cannot_be_looked_into_hides_no_other(
         watching = DropFolder(inbox, intake_on(settings, producer, pool))
         (inbox / "ghn" / "0gone.csv").write_text(HEADER)
         await watching.look()
-        monkeypatch.setattr(drop, "carrier_of", vanishing(inbox / "ghn" / "0gone.csv"))
+        monkeypatch.setattr(drop, "reporting", vanishing(inbox / "ghn" / "0gone.csv"))
         assert await look_once(watching) == []
         assert settled(inbox) == {inbox / "ghn/done/good.csv", inbox / "vnp/done/good.csv"}
 
@@ -222,9 +222,9 @@ async def test_what_vanishes_or_cannot_be_looked_into_hides_no_other(
 def vanishing(path: Path) -> Any:
     """Finds the carrier of a file that is gone by then."""
 
-    async def find(con: Any, code: str) -> Carrier | None:
+    async def find(con: Any, code: str) -> Carrier:
         await asyncio.to_thread(path.unlink, missing_ok=True)
-        return await carrier_of(con, code)
+        return await reporting(con, code)
 
     return find
 
