@@ -88,6 +88,20 @@ def test_what_is_no_honest_workbook_is_refused_or_has_no_lines(tmp_path: Path, s
         assert sum(len(cell) for line in found for cell in line) < 10_000
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [b't="b"><v>Nguyen Canary</v>', b't="e"><v>Nguyen Canary</v>', b't="Nguyen Canary"><v>1</v>',
+     b't="n"><v>Nguyen Canary</v>'],
+)  # fmt: skip
+def test_of_a_cell_that_cannot_be_read_nothing_is_repeated(tmp_path: Path, cell: bytes) -> None:
+    names = b'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    sheet = b'<worksheet %s><sheetData><row r="1"><c r="A1" %s</c></row></sheetData></worksheet>'
+    path = changed(made(tmp_path / "a.xlsx", ("A1", "number")), SHEET, sheet % (names, cell))
+    with pytest.raises(BadItem, match="save it anew") as caught:
+        lines(path)
+    assert "Canary" not in str(caught.value)
+
+
 def test_the_process_that_reads_knows_none_of_our_secrets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

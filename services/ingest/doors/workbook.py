@@ -94,7 +94,8 @@ def read(packed: bytes) -> Iterator[list[str]]:
         for cells in sheet.iter_rows():
             yield [" ".join(_text(cell).splitlines()) for cell in cells]
     except (zipfile.BadZipFile, CalamineError, IndexError, ValueError, NotImplementedError) as wrong:
-        raise BadItem("file_unreadable", f"{NO_WORKBOOK}: {wrong}") from None
+        # What the library says of a cell quotes it.
+        raise BadItem("file_unreadable", f"{NO_WORKBOOK} ({type(wrong).__name__}): save it anew") from None
 
 
 def _text(cell: Any) -> str:
