@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import Final
 
 from buuta.model.identifiers import parcel_key, split_key
 from buuta.model.milestone import ParcelMilestone
@@ -168,6 +169,10 @@ class Slow:
         return len(all_scans) - len(known)
 
 
+MOST_VERSIONS: Final = 50_000
+"""What a version may say of how many there were: it is a shipper's count, and may be anything."""
+
+
 def beyond(own: Own, parcels: Mapping[str, Parcel]) -> dict[str, list[Scan]]:
     """Records of keys that are full, and of which none can steer: all came after the last that does."""
     late: dict[str, list[Scan]] = {}
@@ -187,8 +192,11 @@ def folds(own: Sequence[Record]) -> int:
 
 
 def cost(own: Own, parcels: Mapping[str, Parcel]) -> int:
-    """The work that these records ask for, in scans to fold."""
-    return sum(_steering(key, records, parcels) * folds(records) for key, records in own.items())
+    """The work that these records ask for, in scans to fold; a version of a registration counts like one."""
+    return sum(
+        (_steering(key, records, parcels) + _declared_before(parcels.get(key))) * folds(records)
+        for key, records in own.items()
+    )
 
 
 def slices(own: Own, parcels: Mapping[str, Parcel], most: int) -> Iterator[Own]:
@@ -208,6 +216,12 @@ def slices(own: Own, parcels: Mapping[str, Parcel], most: int) -> Iterator[Own]:
 def _steering(key: str, own: Collection[Record], parcels: Mapping[str, Parcel]) -> int:
     stored = parcels[key].scans if key in parcels else 0
     return min(stored + len(own), MOST_SCANS)
+
+
+def _declared_before(parcel: Parcel | None) -> int:
+    """How many versions of registrations are loaded with a parcel, as the version tells of the one that steers."""
+    known = 0 if parcel is None else parcel.registration_version or 0
+    return min(max(known, 0), MOST_VERSIONS)
 
 
 def _says_nothing_new(record: Record, known: Mapping[str, Scan], papers: Papers) -> bool:

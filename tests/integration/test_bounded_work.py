@@ -131,6 +131,36 @@ async def test_many_changes_of_one_registration_fold_once_each(settings: SharedS
     assert (parcel.registration_version, parcel.scans) == (199, 1_000)
 
 
+async def test_versions_that_were_declared_before_are_work_as_well(
+    settings: SharedSettings, pool: Any
+) -> None:
+    """Each change is folded with all that were before it: thousands of them in one go would take a minute."""
+    await filled(pool, 1, 1)
+    await pool.execute("update parcels set registration_version = 4999")
+    own = registration(number="H0").registration_id
+    await pool.execute(
+        "insert into declarations (parcel_key, version, registered_at, registration_id, withdrawn, confirmed)"
+        " select 'ghn:H0', n, $1::bigint + n, $2, false, false from generate_series(0, 4999) as n", MORNING, own,
+    )  # fmt: skip
+    watched = await handled(
+        settings, pool, [registration(number="H0", version=5_000 + n) for n in range(60)]
+    )
+    assert max(watched.pieces) < 20
+    assert (await load_parcels(pool, ["ghn:H0"]))["ghn:H0"].registration_version == 5_059
+
+
+async def test_a_version_that_may_be_anything_stops_nothing(settings: SharedSettings, pool: Any) -> None:
+    for version in (2**31 - 1, -(2**31)):
+        await pool.execute("truncate declarations, parcels, progress")
+        odd: list[Scan | Registration] = [registration(number="H0", version=version), *late_scans(3)]
+        async with worker(settings, pool) as tracker:
+            await tracker.handle(chunk(settings, 0, odd))
+            await tracker.handle(
+                chunk(settings, 4, [registration(number="H0", version=7), *late_scans(5)[3:]])
+            )
+        assert await pool.fetchval("select position from progress") == 7
+
+
 @pytest.mark.parametrize("records", [0, 1])
 async def test_what_is_one_record_is_never_too_much(
     settings: SharedSettings, pool: Any, records: int
