@@ -284,13 +284,3 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._unread is not None:
             self._unread.cancel()
             self._unread = None
-
-
-def limited(proxies: tuple[Network, ...]) -> type[LimitedProtocol]:
-    """The protocol where these networks are trusted proxies."""
-
-    class Limited(LimitedProtocol):
-        trusted = proxies
-        crowd = Crowd()
-
-    return Limited

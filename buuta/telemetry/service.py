@@ -19,9 +19,9 @@ from buuta.errors import BadSettings, BuutaError, Stop
 from buuta.model.networks import read_networks
 from buuta.settings import Settings, SharedSettings, doubts, load
 from buuta.telemetry import logs
-from buuta.telemetry.connections import limited
 from buuta.telemetry.ending import end
 from buuta.telemetry.tracebacks import named
+from buuta.telemetry.upgrades import limited
 
 log = structlog.get_logger()
 GRACE_SECONDS = 10

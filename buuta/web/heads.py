@@ -36,6 +36,8 @@ def wrong_in(version: str, headers: Sequence[tuple[bytes, bytes]]) -> str | None
         return "host is a name or an address, and a port or none"
     if not LENGTH.fullmatch(said.get(b"content-length", b"0")):
         return "content-length is a number of bytes"
+    if said.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+        return "transfer-encoding is chunked; what is packed says so by content-encoding"
     if b"content-length" in said and b"transfer-encoding" in said:
         return "send content-length or transfer-encoding, not both"
     return None

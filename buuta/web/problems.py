@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from buuta.errors import BadItem, DatabaseAway, Forbidden, KafkaAway
 from buuta.model.shown import shown_place
@@ -51,6 +52,8 @@ def as_problem(error: Exception) -> Problem:
             return Problem(400, error.code, str(error))
         case Forbidden():
             return Problem(401, "key_unknown", str(error), {"WWW-Authenticate": "Bearer"})
+        case ClientDisconnect():
+            return Problem(400, "body_incomplete", "the body ended before its time")
         case KafkaAway():
             return _away("kafka")
         case DatabaseAway():
@@ -77,7 +80,8 @@ def _slug(text: str) -> str:
 
 
 KINDS: Final = (
-    Problem, BadItem, Forbidden, KafkaAway, DatabaseAway, HTTPException, RequestValidationError, OSError, Exception,
+    Problem, BadItem, Forbidden, ClientDisconnect, KafkaAway, DatabaseAway, HTTPException, RequestValidationError,
+    OSError, Exception,
 )  # fmt: skip
 
 

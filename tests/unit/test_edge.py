@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 from buuta.errors import Stop
 from buuta.model.networks import is_among, read_networks, senders_of
 from buuta.settings import SharedSettings
-from buuta.telemetry import connections
+from buuta.telemetry import connections, upgrades
 from buuta.telemetry.answers import ALWAYS
 from buuta.telemetry.health import Readiness
 from buuta.telemetry.service import http
@@ -72,6 +72,7 @@ HEADS = {
     "no length": (b"Host: x\r\nContent-Length: +0", 400),
     "length and chunks": (b"Host: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked", 400),
     "chunks and length": (b"Host: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5", 400),
+    "packed chunks": (b"Host: x\r\nTransfer-Encoding: gzip, chunked", 400),
     "chunks twice": (b"Host: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 400),
     **{
         f"two of {name.decode()}": (b"Host: x\r\n%b: a\r\n%b: a" % (name, name.upper()), 400)
@@ -179,7 +180,7 @@ async def test_an_ipv6_subscriber_has_as_many_connections_as_one_address() -> No
         def abort(self) -> None:
             self.aborted = True
 
-    kind, state = connections.limited(()), ServerState()
+    kind, state = upgrades.limited(()), ServerState()
 
     def made(host: str) -> bool:
         protocol = kind(uvicorn.Config(edge()), state, {})
