@@ -26,9 +26,11 @@ select parcel_key, event_id, received_at, door, raw_code, status, reason, delive
   offset_minutes, mapping_version, corrects_event_id, correction_kind, copies_differ
 from scans where received_at >= $2 and received_at < $3 and (reporter = $1
   or (parcel_key >= $1 || ':' and parcel_key < $1 || ';'))
-order by received_at, event_id
+order by received_at, event_id limit $4
 """
-"""A minute at a time: the index leads to the pages of a minute, and nothing is held open for a slow reader."""
+"""A minute at most: the index leads to the pages of a minute, and nothing is held open for a slow reader."""
+AT_ONCE: Final = 5_000
+"""So many rows are held in memory; a minute may have hundreds of thousands."""
 Found = tuple[Any, int, list[str]]
 """A manifest, how many of its pieces were seen, and which of its numbers were not."""
 
@@ -67,11 +69,26 @@ class RealRecords:
         self._gap_ms = gap_ms
 
     async def received(self, carrier: str, span: tuple[int, int]) -> AsyncIterator[str]:
-        """Scans received in a span, read a minute at a time."""
+        """Scans received in a span, read a minute at a time, or as much of it as is held at once."""
         first, last = span
-        for minute in range(first, last, MINUTE_MS):
-            for row in await self._pool.fetch(RECEIVED, carrier, minute, min(minute + MINUTE_MS, last)):
+        length = MINUTE_MS
+        while first < last:
+            rows, until = await self._part(carrier, first, min(first + length, last))
+            for row in rows:
                 yield json.dumps(_said(row), ensure_ascii=False) + "\n"
+            # Of a full minute no more is looked at than can be taken.
+            length = min(2 * (until - first), MINUTE_MS)
+            first = until
+
+    async def _part(self, carrier: str, first: int, last: int) -> tuple[Sequence[Any], int]:
+        """What was received from a time on, and up to when that is all: whole milliseconds, one at least."""
+        rows = await self._pool.fetch(RECEIVED, carrier, first, last, AT_ONCE + 1)
+        if len(rows) <= AT_ONCE:
+            return rows, last
+        newest: int = rows[-1]["received_at"]
+        if newest > first:
+            return [row for row in rows if row["received_at"] < newest], newest
+        return await self._pool.fetch(RECEIVED, carrier, first, first + 1, None), first + 1
 
     async def waiting(self, carrier: str) -> Sequence[dict[str, Any]]:
         """What waits in quarantine, by reason and code."""

@@ -10,10 +10,12 @@ import pytest
 
 from buuta.model.times import VIETNAM
 from buuta.settings import SharedSettings
+from buuta.storage.vault import Vault
+from services.ingest import records
 from services.ingest.registry import operators
 from tests.integration.doors import GOOD, Door, quarantined
 from tests.integration.parts import chunk, worker
-from tests.scans import scan
+from tests.scans import MORNING, scan
 from tests.unit.test_carriers import GHN
 
 
@@ -63,6 +65,40 @@ async def test_a_scan_whose_copies_say_different_things_is_shown_so(
     assert {each["event_id"]: each.get("copies_differ") for each in shown} == {
         first.event_id: True, other.event_id: None,
     }  # fmt: skip
+
+
+class Counting:
+    """A pool that notes how many rows it gave at once."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self.rows: list[int] = []
+
+    async def fetch(self, *asked: Any) -> Any:
+        found = await self._pool.fetch(*asked)
+        self.rows.append(len(found))
+        return found
+
+
+async def test_of_a_full_minute_no_more_is_held_at_once_than_a_page_and_nothing_is_left_out(
+    settings: SharedSettings, pool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages end between milliseconds; of one millisecond all is read, which is what one request may bring."""
+    monkeypatch.setattr(records, "AT_ONCE", 10)
+    at = [*range(0, 120), *[500] * 25, *range(501, 510), 59_999, 60_000, 3_600_000]
+    scans = [scan("held", place / 100, received_at=MORNING + ms) for place, ms in enumerate(at)]
+    async with worker(settings, pool) as tracker:
+        await tracker.handle(chunk(settings, 0, scans))
+    counting = Counting(pool)
+    reading = records.RealRecords(counting, Vault(bytes(32)), 0)
+    span = (MORNING, MORNING + 3_600_001)
+    told = [json.loads(line)["event_id"] async for line in reading.received("ghn", span)]
+    assert told == [
+        each.event_id for each in sorted(scans, key=lambda each: (each.received_at, each.event_id))
+    ]
+    assert sorted(counting.rows)[-2] <= 11
+    assert max(counting.rows) == 25
+    assert len(counting.rows) < 120 / 9 + 3_600_000 / 60_000 + 40
 
 
 async def test_no_more_than_a_day_at_once(door: Door) -> None:
