@@ -3,17 +3,20 @@
 What stays are scans, states and figures, which hold nobody's name, number or address.
 """
 
+import contextlib
 import json
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import unquote
 
 from buuta.errors import BadItem, Unopenable
 from buuta.model.identifiers import SHARED, split_key
 from buuta.storage import contacts, secrets
 from buuta.storage.unlocking import unlock
 from buuta.storage.vault import Vault
+from services.ingest.domain.gs1 import thing_of
 from services.ingest.quarantine import held
 from services.ingest.quarantine.held import HeldReport
 
@@ -142,7 +145,16 @@ def tells_of(plain: bytes, number: str) -> bool:
         return number.encode() in b"".join(plain.upper().split())
     spaced = r"\s*".join(map(re.escape, number))
     whole = re.compile(rf"(?<![A-Z0-9]){spaced}(?![A-Z0-9])")
-    return any(whole.search(text.upper()) for text in texts)
+    return any(whole.search(each.upper()) for text in texts for each in _readings(text))
+
+
+def _readings(text: str) -> Iterator[str]:
+    """A text as it is, and where it is a URI, what that names: of an SSCC it does not have all digits in a row."""
+    yield text
+    if ":" in text:
+        yield unquote(text)
+        with contextlib.suppress(BadItem):
+            yield thing_of(text).name
 
 
 def _texts(said: Any) -> Iterator[str]:

@@ -26,6 +26,19 @@ def test_a_payload_of_a_neighbour_does_not(said: object) -> None:
     assert not tells_of(json.dumps(said).encode(), "Z82BS")
 
 
+@pytest.mark.parametrize(
+    ("uri", "number"),
+    [
+        ("urn:epc:id:sscc:0614141.1234567890", "106141412345678908"),
+        ("https://id.gs1.org/00/106141412345678908", "106141412345678908"),
+        ("urn:buuta:parcel:z82%42s", "Z82BS"),
+    ],
+)
+def test_a_parcel_is_found_by_what_its_uri_names(uri: str, number: str) -> None:
+    assert tells_of(json.dumps({"eventList": [{"epcList": [uri]}]}).encode(), number)
+    assert not tells_of(json.dumps({"eventList": [{"epcList": [uri]}]}).encode(), number[:-1])
+
+
 def test_a_number_that_is_a_number_in_json_is_found() -> None:
     assert tells_of(b'{"ORDER_NUMBER": 1684063821201}', "1684063821201")
     assert not tells_of(b'{"ORDER_NUMBER": 16840638212011}', "1684063821201")
