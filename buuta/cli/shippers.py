@@ -12,6 +12,7 @@ from buuta.cli import standing
 from buuta.cli.access import key_commands
 from buuta.cli.admin import with_database
 from buuta.errors import BadItem
+from buuta.model.identifiers import SHIPPER
 from buuta.storage.access import Holder
 from services.portal import storage
 
@@ -25,6 +26,12 @@ def add(
     name: Annotated[str, typer.Option(help="Name for people.")],
 ) -> None:
     """Add a shipper; its API key is shown once and kept as a hash."""
+    if not SHIPPER.fullmatch(code):
+        raise BadItem(
+            "shipper_invalid",
+            "a shipper's code has 1 to 40 small letters, digits or _ -, and begins with a letter: it goes into "
+            "the log, so it is no e-mail and no telephone number",
+        )
     try:
         key = with_database(lambda pool: storage.add_shipper(pool, code, name, getpass.getuser()))
     except asyncpg.UniqueViolationError:

@@ -12,6 +12,8 @@ from buuta.model.persons import has_telephone
 from buuta.model.shapes import WANTED, is_number
 
 CARRIER: Final = re.compile(r"[a-z][a-z0-9]{1,15}")
+SHIPPER: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+"""It goes into the log and is shown to carriers, so it is a code: no e-mail, no telephone number."""
 S10: Final = re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}")
 SHARED: Final = "s10"
 """The name under which posts share parcels; no carrier has this code."""

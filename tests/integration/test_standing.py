@@ -107,6 +107,15 @@ async def test_what_a_carrier_confirms_goes_before_and_the_log_says_so(
     assert tuple(found) == ("01", real.json()["registration_id"])
 
 
+@pytest.mark.parametrize("code", ["lan@example.vn", "0912345678", "Nguyễn Lan", "", "a b", "a" * 41])
+async def test_a_shippers_code_is_a_code_since_it_goes_into_the_log(
+    settings: SharedSettings, pool: Any, code: str
+) -> None:
+    ran = await buuta(settings, "shipper", "add", code, "--name", "Shop")
+    assert (ran.code, "a shipper's code has" in ran.said) == (2, True), ran.said
+    assert await pool.fetchval("select count(*) from shippers") == 0
+
+
 async def test_of_two_shops_that_a_carrier_knows_the_second_is_behind_and_listed(
     settings: SharedSettings, shops: Shops
 ) -> None:
