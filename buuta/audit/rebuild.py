@@ -20,6 +20,7 @@ from buuta.audit.archive import SCHEMAS, Archive, archive_log
 from buuta.audit.recompute import CONSUMER, LONG, applied, cells_of
 from buuta.contracts.codec import Codec
 from buuta.contracts.columns import Decoded, Group
+from buuta.contracts.storable import set_aside_unstorable
 from buuta.model.times import DAY_MS
 from buuta.settings import SharedSettings
 from buuta.streaming.chunk import Chunk
@@ -198,13 +199,17 @@ class Rebuild:
         return starts[max(after - 1, 0) :]
 
     async def _apply(self, con: Any, file: int, rows: "Rows", dead: set[int]) -> None:
-        """One file's records in one transaction, a savepoint where there is one already."""
+        """One file's records in one transaction, a savepoint where there is one already.
+
+        The log may reach further than the tracker: what it will set aside at once is no dead letter yet.
+        """
         groups = [group for name in SCHEMAS if (group := self._group(name, file, rows, dead))]
-        last = max((group.places[-1] for group in groups), default=rows.start - 1) + 1
+        decoded = set_aside_unstorable(Decoded(groups))
+        last = max((group.places[-1] for group in decoded.groups), default=rows.start - 1) + 1
         chunk = Chunk(self._settings.events_topic, rows.partition, rows.start, last, ())
         async with con.transaction():
             await con.execute("set local synchronous_commit = off; set local search_path = rebuild, public")
-            work = await self._fold.prepare(con, chunk, Decoded(groups))
+            work = await self._fold.prepare(con, chunk, decoded)
             await work.write(con)
             await con.execute("set local search_path = public")
             await con.execute(REACH, rows.partition, last, self._rules)

@@ -131,6 +131,24 @@ async def test_a_parcel_that_waits_for_the_publisher_waits_on_after_a_swap(
     assert await swapped(settings, pool, tmp_path) == ["ghn:N2"], "and without the setting no more"
 
 
+async def test_what_the_tracker_has_not_set_aside_yet_ends_no_rebuild(
+    settings: SharedSettings, pool: Any, tmp_path: Path
+) -> None:
+    """The log reaches further than the tracker, which meets a record that nobody can store later on."""
+    odd = [
+        scan("held", 1, "N3")._replace(facility="BC\0"),
+        scan("held", 2, "N3")._replace(facility="x" * 9_000),
+    ]
+    await applied(settings, pool, REUSED)
+    await logged(settings, [*odd, scan("in_transit", 3, "N2")])
+    made = rebuild(settings, pool, tmp_path)
+    await made.make()
+    async with worker(settings, pool) as tracker:
+        await tracker.handle(chunk(settings, len(REUSED), [*odd, scan("in_transit", 3, "N2")]))
+    found = await made.compare()
+    assert (found.parcels, found.figures, found.positions) == (0, [], {0: len(REUSED) + 3})
+
+
 async def test_a_rebuild_that_was_killed_goes_on_and_other_rules_begin_anew(
     settings: SharedSettings, pool: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
