@@ -178,10 +178,7 @@ def describe(settings: SharedSettings) -> dict[str, str]:
 
 def doubts(settings: SharedSettings, environ: Mapping[str, str]) -> list[str]:
     """Sentences on what may be a mistake: names of no service's setting, and in production more."""
-    found = [
-        f"{name} is no setting; did you mean {near}?" if near else f"{name} is no setting of any service."
-        for name, near in unknown_names(environ).items()
-    ]
+    found = strangers(environ)
     if settings.environment is Environment.PRODUCTION:
         found += [*_loopback(settings), *_random_ports(settings), *_unset(settings)]
     elif _variable("environment") not in environ:
@@ -189,6 +186,14 @@ def doubts(settings: SharedSettings, environ: Mapping[str, str]) -> list[str]:
             "BUUTA_ENVIRONMENT is development: set it to production where it is that, and more is checked."
         )
     return found
+
+
+def strangers(environ: Mapping[str, str]) -> list[str]:
+    """Sentences on names of no service's setting: what was meant by them has its default, and is elsewhere."""
+    return [
+        f"{name} is no setting; did you mean {near}?" if near else f"{name} is no setting of any service."
+        for name, near in unknown_names(environ).items()
+    ]
 
 
 def unknown_names(environ: Mapping[str, str]) -> dict[str, str | None]:

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from buuta import __version__
+from buuta.cli import surroundings
 from buuta.errors import BuutaError
 from buuta.telemetry import logs
 
@@ -22,6 +23,10 @@ MODULES: Final = {
     "partitions": "moves", "rates": "rates", "log": "rates", "retention": "retention",
 }  # fmt: skip
 """The module of this package that adds each command, in the order in which help shows them."""
+
+
+TELLING: Final = frozenset({"tracker", "notifier", "portal", "ingest", "config"})
+"""Commands that tell by themselves what is odd in their surroundings."""
 
 
 class Commands(Mapping[str, Any]):
@@ -70,11 +75,14 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Bưu tá, the postman."""
+    if context.invoked_subcommand not in TELLING:
+        surroundings.tell()
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from buuta.cli import surroundings
 from buuta.cli.admin import with_database
 from buuta.cli.connect import connected
 from buuta.cli.tables import REFUSED_LINES
@@ -112,6 +113,7 @@ def watch(
 @contextlib.asynccontextmanager
 async def _intake() -> AsyncIterator[Intake]:
     """Intake without HTTP doors, straight into the log."""
+    surroundings.tell()
     settings = load(IngestSettings)
     producer = Producer(settings, Readiness())
     async with connected(settings) as pool, registry.opened(settings.schema_registry_url) as codec:

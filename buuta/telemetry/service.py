@@ -104,7 +104,8 @@ def main(name: str, kind: type[Settings], wire: Wire[Settings]) -> int:
         return 2
     logs.configure(name, settings.log_level)
     for doubt in doubts(settings, os.environ):
-        log.warning("setting_doubtful", why=doubt)
+        # Each is a reason of its own, and said at once: they begin with the variable's name.
+        log.warning("setting_doubtful", part=doubt.partition(" ")[0], why=doubt)
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # Faust's consumer thread makes a loop too

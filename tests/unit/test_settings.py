@@ -236,3 +236,37 @@ def test_a_desk_is_told_once_that_it_counts_as_one() -> None:
     [said] = doubts(SharedSettings(), {})
     assert said.startswith("BUUTA_ENVIRONMENT is development")
     assert doubts(SharedSettings(), {"BUUTA_ENVIRONMENT": "development"}) == []
+
+
+def test_a_service_tells_all_that_is_doubtful_at_its_start_and_not_the_first_alone() -> None:
+    """Of lines that say the same again one is let through each ten seconds; these do not say the same."""
+    wrong = {
+        "BUUTA_DATABSE": "x",
+        "BUUTA_WEATHER": "x",
+        "BUUTA_ENVIRONMENT": "production",
+        "BUUTA_KAFKA": "k:9092",
+    }
+    code = (
+        "from buuta.settings import SharedSettings; from buuta.telemetry.service import main; "
+        "main('x', SharedSettings, None)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | wrong, capture_output=True, check=False
+    )
+    lines = [json.loads(line) for line in ran.stderr.splitlines() if line.startswith(b"{")]
+    told = [each["why"] for each in lines if each["event"] == "setting_doubtful"]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in wrong.items():
+            patch.setenv(name, value)
+        assert told == doubts(SharedSettings(), os.environ)
+    assert len(told) > 2
+
+
+def test_a_command_tells_names_of_no_setting_before_it_works_elsewhere() -> None:
+    code = "from buuta.cli.main import main; main()"
+    wrong = {"BUUTA_DATABSE": "postgresql://u:hunter2@h/db", "BUUTA_DATABASE": "postgresql://127.0.0.1:1/x"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code, "migrate"], env=os.environ | wrong, capture_output=True, check=False
+    )
+    assert ran.stderr.decode().startswith("BUUTA_DATABSE is no setting; did you mean BUUTA_DATABASE?\n")
+    assert b"hunter2" not in ran.stderr
