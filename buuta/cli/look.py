@@ -15,9 +15,10 @@ from buuta.audit.forgetting import forget as forget_parcel
 from buuta.cli.admin import with_database, with_vault
 from buuta.errors import BadItem, Retry
 from buuta.model.identifiers import one_spelling, owner_of, parcel_key
+from buuta.telemetry.logs import WITNESS
 from services.ingest.keeping import details_of
 
-log = structlog.get_logger()
+log = structlog.get_logger(WITNESS)
 console = Console()
 Number = Annotated[str, typer.Argument(help="The tracking number, or CARRIER/NUMBER.")]
 Parcel = Annotated[str, typer.Argument(metavar="CARRIER/NUMBER", help="The parcel.")]

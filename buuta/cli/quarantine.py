@@ -29,6 +29,7 @@ from buuta.settings import load
 from buuta.storage.unlocking import open_vault
 from buuta.storage.vault import Vault
 from buuta.telemetry.clock import now_ms
+from buuta.telemetry.logs import WITNESS
 from services.ingest.carriers import all_recipes
 from services.ingest.domain.personal import shown
 from services.ingest.domain.recipe import CodeRow
@@ -42,7 +43,7 @@ from services.notifier.chunks import ChunkPlan
 from services.notifier.settings import NotifierSettings
 from services.tracker.chunks import ChunkFold
 
-log = structlog.get_logger()
+log = structlog.get_logger(WITNESS)
 console = Console()
 PREVIEWED_PAGES: Final = 100
 """So many pages are tried in a dry run: 20,000 reports."""

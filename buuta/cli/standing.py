@@ -1,6 +1,7 @@
 """Whose word counts: which shippers a carrier knows, and registrations that another's goes before."""
 
 from datetime import UTC, datetime
+from getpass import getuser
 from typing import Annotated, Any
 
 import asyncpg
@@ -18,11 +19,12 @@ from buuta.settings import load
 from buuta.storage.sharing import At
 from buuta.storage.vault import Vault
 from buuta.telemetry.clock import now_ms
+from buuta.telemetry.logs import WITNESS
 from services.portal import standing
 from services.portal.registrations import Registrar
 from services.portal.settings import PortalSettings
 
-log = structlog.get_logger()
+log = structlog.get_logger(WITNESS)
 console = Console()
 Shipper = Annotated[str, typer.Argument(help="Code of the shipper.")]
 Carrier = Annotated[str, typer.Argument(help="Code of the carrier.")]
@@ -38,14 +40,14 @@ def link(code: Shipper, carrier: Carrier) -> None:
         raise BadItem(
             "name_unknown", f"there is no shipper {code!r}, or no carrier {carrier!r}: buuta carrier list"
         ) from None
-    log.info("shipper_linked", shipper=code, carrier=carrier)
+    log.info("shipper_linked", shipper=code, carrier=carrier, by=getuser())
     console.print(f"{carrier} knows {code}: what it registers or changes from now on is confirmed.")
 
 
 def unlink(code: Shipper, carrier: Carrier) -> None:
     """Say that a carrier does not know a shipper any more."""
     with_database(lambda pool: standing.unlink(pool, code, carrier))
-    log.info("shipper_unlinked", shipper=code, carrier=carrier)
+    log.info("shipper_unlinked", shipper=code, carrier=carrier, by=getuser())
     console.print(f"What {code} registers or changes at {carrier} from now on is not confirmed by a link.")
 
 
@@ -63,7 +65,7 @@ def confirm(parcel: ParcelName, code: Shipper) -> None:
                 return await registrar.confirm(con, carrier, normalise_number(number), code, now_ms())
 
     changed = with_vault(work)
-    log.info("shipper_confirmed", shipper=code, carrier=carrier)
+    log.info("shipper_confirmed", shipper=code, carrier=carrier, by=getuser())
     console.print(f"{carrier} names {code}; registrations that stand otherwise now: {changed}.")
 
 

@@ -25,6 +25,8 @@ PLAIN: Final = {"event", "level", "timestamp", "logger", "service"}
 QUIET_SECONDS: Final = 10.0
 MOST_REASONS: Final = 1000
 FIGURES: Final = re.compile(r"\d[\d.]*", re.UNICODE)
+WITNESS: Final = "buuta.witness"
+"""The logger of who looked at, erased or confirmed what: it is written whatever the level of the rest."""
 Event = MutableMapping[str, Any]
 Reason = tuple[str, str, str, str]
 
@@ -127,5 +129,6 @@ def configure(service: str, level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    logging.getLogger(WITNESS).setLevel(logging.INFO)
     for noisy in ("aiokafka", "faust", "mode", "httpx", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))

@@ -76,6 +76,7 @@ async def test_details_are_kept_encrypted_and_enter_neither_kafka_nor_an_answer(
     assert kept == SECRET
     shown = await buuta(settings, "details", f"vnp/{GOOD['number'].lower()}")
     assert "Canary Nguyen" in shown.said
+    assert '"event": "details_shown"' in shown.said, "who looked is logged"
 
 
 async def test_where_the_destination_is_registered_the_scan_says_how_far_it_was_made(

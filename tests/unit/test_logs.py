@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -126,3 +128,14 @@ def test_a_traceback_says_where_and_of_what_kind_and_quotes_no_library(
         assert shown in said
     assert said.index("ValueError") < said.index("Unopenable:")
     assert "test_logs.py" in said
+
+
+def test_who_looked_at_what_is_written_whatever_the_level_of_the_rest() -> None:
+    code = (
+        "import structlog; from buuta.telemetry import logs; logs.configure('cli', 'ERROR'); "
+        "structlog.get_logger(logs.WITNESS).info('details_shown', parcel='ghn:Z82BS', by='lan'); "
+        "structlog.get_logger().info('another')"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    [said] = [json.loads(each) for each in ran.stderr.splitlines()]
+    assert (said["event"], said["parcel"], said["by"]) == ("details_shown", "ghn:Z82BS", "lan")

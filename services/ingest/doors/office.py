@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, model_validator
 from buuta.model.bounded import Bounded
 from buuta.model.statuses import DeliveryMode, Reason, Status
 from buuta.storage.vault import Vault
+from buuta.telemetry.logs import WITNESS
 from buuta.web.bearer import bearer_key, scheme
 from buuta.web.guarded import guarded
 from buuta.web.guessing import KEYS, Guesses, Holders
@@ -27,7 +28,7 @@ from services.ingest.quarantine.held import HeldReport, Wanted
 from services.ingest.quarantine.replay import Keys
 from services.ingest.registry import operators
 
-log = structlog.get_logger()
+log = structlog.get_logger(WITNESS)
 ERRORS: Final = problems(400, 401, 404, 413, 422, 503)
 PAGES: Final = 20
 """So many pages of reports are read in a request."""
