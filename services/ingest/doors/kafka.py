@@ -24,6 +24,7 @@ from buuta.storage.background import is_waited_for, run_forever, until_done
 from buuta.telemetry.clock import now_ms
 from buuta.telemetry.ending import end
 from services.ingest.domain.recipe import Receipt
+from services.ingest.doors.pulling import Pull
 from services.ingest.doors.records import read_each, told
 from services.ingest.intake import Intake
 from services.ingest.storage import reporting
@@ -32,7 +33,6 @@ log = structlog.get_logger()
 DOOR: Final = "kafka"
 TOPICS: Final = r"^carrier\.[a-z][a-z0-9]{1,15}\.scans$"
 GROUP: Final = "buuta-ingest"
-MOST: Final = 2_000
 SLICE: Final = 500
 SLICE_BYTES: Final = 1_000_000
 """So much is taken in at once, between which other work of the process goes on."""
@@ -42,7 +42,6 @@ READ_AT_ONCE: Final = 2
 """Slices that are read at the same time, of a topic one: each in a thread, of which the process has few."""
 WORK_SECONDS: Final = 1.0
 """So long a take counts as work; from then on it waits, and others have its permit."""
-WAIT_MS: Final = 500
 PAUSE_SECONDS: Final = 5.0
 TAKE_SECONDS: Final = 60.0
 TRIES: Final = 3
@@ -58,6 +57,7 @@ class KafkaDoor:
         self._codec = codec
         self._pause = pause
         self._permits = Permits()
+        self._pull = Pull(self._passed_over)
         self._reading = asyncio.Semaphore(READ_AT_ONCE)
         self._reading_of: dict[str, asyncio.Semaphore] = defaultdict(partial(asyncio.Semaphore, 1))
 
@@ -75,7 +75,7 @@ class KafkaDoor:
         try:
             await consumer.start()
             while True:
-                found = await consumer.getmany(timeout_ms=WAIT_MS, max_records=MOST)
+                found = await self._pull.next(consumer)
                 _end_with_those_that_failed(lanes)
                 for place, records in found.items():
                     if place in lanes:
@@ -137,6 +137,14 @@ class KafkaDoor:
 
     async def _set_aside(self, code: str, values: Sequence[bytes]) -> None:
         keep = partial(self._intake.keep, Receipt(code, DOOR, now_ms()), "record_failed", *values)
+        await until_done("kafka_door_setting_aside", keep, self._pause)
+
+    async def _passed_over(self, place: TopicPartition, position: int) -> None:
+        """Note in quarantine which record nobody could take apart: what it holds lies in its topic alone."""
+        where = f"partition {place.partition}, position {position}".encode()
+        keep = partial(
+            self._intake.keep, Receipt(place.topic.split(".")[1], DOOR, now_ms()), "record_broken", where
+        )
         await until_done("kafka_door_setting_aside", keep, self._pause)
 
     async def take(self, code: str, values: Sequence[bytes]) -> None:
