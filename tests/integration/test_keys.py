@@ -3,6 +3,7 @@
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -14,7 +15,8 @@ from buuta.storage.access import AccessKeys, Holder
 from buuta.storage.access import keys_of as holders_keys
 from buuta.storage.vault import Vault, read_master_key
 from services.ingest.domain.epcis import document_of
-from services.ingest.domain.keys import Kind, Limits, Scope
+from services.ingest.domain.keys import Key, Kind, Limits, Scope
+from services.ingest.registry.keyring import Keyring
 from services.ingest.registry.locksmith import Cut, Locksmith, Shown, changes_of, keys_of
 from services.ingest.registry.signatures import Signatures
 from services.ingest.storage import Carrier
@@ -281,6 +283,25 @@ async def test_more_than_a_key_may_send_is_429_with_what_is_left_and_when_to_com
     used = await post(door, key.key, two)
     assert (used.status_code, used.json()["code"]) == (429, "quota_used")
     assert 0 < int(used.headers["retry-after"]) <= 86_400
+
+
+async def test_what_a_key_was_used_for_before_midnight_is_kept_of_its_day_whenever_it_is_written(
+    settings: SharedSettings, pool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add_carrier(pool, Carrier("vnp", "VNPost", "buuta"))
+    cut = await made(settings, pool, Cut(Kind.API))
+    keyring = Keyring(pool, Vault(bytes(32)), 20)
+    key = Key(cut.key_id, "vnp", Kind.API, frozenset(Scope), (), False, Limits(10, 100), None)
+    midnight = int(datetime(2026, 11, 28, 17, tzinfo=UTC).timestamp() * 1000)
+    for at, scans in ((midnight - 1, 3), (midnight, 5)):
+        monkeypatch.setattr("services.ingest.registry.keyring.now_ms", partial(int, at))
+        keyring.use(key).requests += 1
+        keyring.use(key).scans += scans
+    await keyring.write_down()
+    keyring.use(key).scans += 2
+    await keyring.write_down()
+    rows = await pool.fetch("select scans from key_usage where key_id = $1 order by day", key.id)
+    assert [row["scans"] for row in rows] == [3, 7]
 
 
 async def test_what_a_key_was_used_for_is_kept_and_counts_for_every_process(

@@ -68,6 +68,11 @@ class Use:
     scans: int = 0
     refused: int = 0
 
+    @property
+    def is_unwritten(self) -> bool:
+        """Whether something of it is not in the database yet."""
+        return bool(self.requests or self.scans or self.refused)
+
 
 class Keyring:
     """All valid keys by hash, and their use by this process; an unknown one waits `patience` seconds for a look."""
@@ -77,7 +82,7 @@ class Keyring:
         self._vault = vault
         self._patience = patience
         self._callers: dict[bytes, Caller] = {}
-        self._uses: dict[int, Use] = {}
+        self._uses: dict[tuple[int, date], Use] = {}
         self._buckets: dict[int, Bucket] = {}
         self._next: asyncio.Task[None] | None = None
         self._one_at_a_time = asyncio.Lock()
@@ -153,21 +158,26 @@ class Keyring:
 
     def use(self, key: Key) -> Use:
         """A key's use today, in Vietnam."""
-        today = vietnam_day(now_ms())
-        use = self._uses.get(key.id)
-        if use is None or use.day != today:
-            use = self._uses[key.id] = Use(today, 0)
-        return use
+        return self._use(key.id, vietnam_day(now_ms()))
+
+    def _use(self, key_id: int, day: date) -> Use:
+        return self._uses.setdefault((key_id, day), Use(day, 0))
 
     async def write_down(self) -> None:
         """Add what was used since the last time to the days of the keys; each key's by itself."""
-        await in_turn(list(self._uses.items()), self._write_down)
+        try:
+            await in_turn(list(self._uses.items()), self._write_down)
+        finally:
+            today = vietnam_day(now_ms())
+            self._uses = {
+                place: use for place, use in self._uses.items() if use.day >= today or use.is_unwritten
+            }
 
-    async def _write_down(self, used: tuple[int, Use]) -> None:
-        key_id, use = used
-        if use.requests or use.refused:
+    async def _write_down(self, used: tuple[tuple[int, date], Use]) -> None:
+        (key_id, day), use = used
+        if use.is_unwritten:
             requests, scans, refused = use.requests, use.scans, use.refused
-            await self._pool.execute(USED, key_id, use.day, requests, scans, refused)
+            await self._pool.execute(USED, key_id, day, requests, scans, refused)
             use.used, use.scans = use.used + scans, use.scans - scans
             use.requests, use.refused = use.requests - requests, use.refused - refused
 
@@ -182,7 +192,7 @@ class Keyring:
         self._callers = {row["hash"]: caller for row in rows if (caller := self._caller(row)) is not None}
         self._is_read = True
         for row in rows:
-            self._uses.setdefault(row["id"], Use(today, 0)).used = row["used"]
+            self._use(row["id"], today).used = row["used"]
 
     def _caller(self, row: Any) -> Caller | None:
         """Whose key a row is; None where its secret does not open, which is that key's misfortune alone."""
