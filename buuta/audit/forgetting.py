@@ -144,7 +144,8 @@ def tells_of(plain: bytes, number: str) -> bool:
     except (ValueError, RecursionError):
         return number.encode() in b"".join(plain.upper().split())
     spaced = r"\s*".join(map(re.escape, number))
-    whole = re.compile(rf"(?<![A-Z0-9]){spaced}(?![A-Z0-9])")
+    # Whatever counts as white space somewhere may stand within the number: more is found, and never less.
+    whole = re.compile(rf"(?<![A-Z0-9]){spaced}(?![A-Z0-9])", re.UNICODE)
     return any(whole.search(each.upper()) for text in texts for each in _readings(text))
 
 

@@ -1,17 +1,33 @@
 """Child processes that end with their parent, and free ports."""
 
+import contextlib
+import itertools
+import random
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
+
+PORTS: Final = range(20_000, 32_000)
+"""Linux lends clients those from 32,768 on, others from 49,152 (RFC 6335)."""
+_CANDIDATES: Final[Iterator[int]] = itertools.cycle(random.sample(PORTS, len(PORTS)))
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody uses at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """A TCP port on loopback that nobody uses at this moment.
+
+    It lies below those that the system lends to clients: whoever is started again must find its port free. None is
+    named twice before all were.
+
+    Raises:
+        OSError: so many are taken that there is hardly one.
+    """
+    for port in itertools.islice(_CANDIDATES, 1_000):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise OSError("no free port on loopback")
 
 
 def accepts(port: int) -> bool:

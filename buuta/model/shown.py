@@ -7,6 +7,11 @@ from buuta.model.persons import is_person
 
 NAME: Final = re.compile(r"[A-Za-z_@$][A-Za-z0-9_.:$/-]{0,59}")
 MOST_DIGITS: Final = 6
+OURS: Final = frozenset(
+    {"bizLocation", "biz_location", "language", "latitude", "longitude", "transaction",
+     "transit_as_of", "transit_p50", "transit_p90", "transit_p95"}
+)  # fmt: skip
+"""Names of fields of our own that read as people's, by their syllables."""
 
 
 def has_few_digits(text: str) -> bool:
@@ -16,6 +21,8 @@ def has_few_digits(text: str) -> bool:
 
 def shown_name(name: str) -> str:
     """The name of a field as an error may show it; no sentence, no telephone number, no e-mail and no person."""
+    if name in OURS:
+        return name
     is_one = NAME.fullmatch(name) is not None and has_few_digits(name)
     return name if is_one and not is_person(name.upper()) else "(not shown)"
 

@@ -11,8 +11,11 @@ import pytest
 
 from buuta.settings import SharedSettings
 from buuta.storage import windows
+from buuta.storage.vault import Vault
 from buuta.storage.windows import window
 from buuta.telemetry.clock import now_ms
+from services.ingest.domain.keys import Kind
+from services.ingest.registry.locksmith import Cut, Locksmith
 from services.ingest.storage import Carrier
 from services.portal import limits
 from services.portal.app import wire
@@ -395,9 +398,11 @@ SHARED: dict[str, Any] = {"number": "EE123456785VN"}
 
 @pytest.fixture
 async def posts(door: Door, pool: Any) -> Door:
-    """Two posts with keys: they share parcels."""
-    door.secrets["ems"] = await add_carrier(pool, Carrier("ems", "EMS", "buuta"))
-    await pool.execute("update carriers set is_post = true where code in ('vnp', 'ems')")
+    """Two posts with keys, by which the door learns that they are posts: it has not seen them before."""
+    await pool.execute("update carriers set is_post = true where code = 'vnp'")
+    made = await Locksmith(pool, Vault(bytes(32)), "a test").make("vnp", Cut(Kind.API))
+    door.secrets["vnp"] = (made.key, door.secrets["vnp"][1])
+    door.secrets["ems"] = await add_carrier(pool, Carrier("ems", "EMS", "buuta", is_post=True))
     return door
 
 
@@ -478,7 +483,7 @@ async def test_whom_a_post_named_or_knows_is_confirmed_once_it_reports_the_parce
     await buuta(settings, "shipper", "link", "other", "vnp")
     for shop in ("shop", "other"):
         await shops.register(shop, carrier="ems", **SHARED)
-    await names(posts, "ems", "shop")
+    assert (await names(posts, "ems", "shop")).status_code == 202
     assert [*await shops.standing("shop"), *await shops.standing("other")] == ["first", "unconfirmed"]
     for post, confirmed in (("vnp", "other"), ("ems", "shop")):
         await reports(settings, pool, post)

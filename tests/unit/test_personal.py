@@ -1,17 +1,37 @@
 """What is kept of a refused item of our own, and what is shown of it."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
+from pydantic import BaseModel
 
 from buuta.model.shown import shown_name, shown_place
 from services.ingest.domain.item import ScanItem
 from services.ingest.domain.personal import HIDDEN, PRIVATE, of_item, shown, without_personal
+from services.portal.domain.registration import NewParcel
 
 SAID = {
     "place": "chi Lan", "note": "call 0912345678", "latitude": 21.0, "receiver": "Lan", "phone": "0912345678",
 }  # fmt: skip
 MUST = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30:00+07:00"}
+
+
+def test_every_field_of_our_own_is_named_in_errors() -> None:
+    models = list(_kinds(BaseModel))
+    assert ScanItem in models
+    assert NewParcel in models
+    fields = {each: about for model in models for each, about in model.model_fields.items()}
+    names = {*fields, *(about.alias for about in fields.values() if about.alias is not None)}
+    assert {name for name in names if shown_name(name) != name} == set()
+
+
+def _kinds(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """All models of the services that derive from one."""
+    for each in model.__subclasses__():
+        yield from _kinds(each)
+        if each.__module__.startswith("services."):
+            yield each
 
 
 @pytest.mark.parametrize("right", [[], *([name] for name in MUST), ["number", "code"], list(MUST)])
