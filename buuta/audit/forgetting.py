@@ -143,9 +143,8 @@ def tells_of(plain: bytes, number: str) -> bool:
         texts = list(_texts(json.loads(plain)))
     except (ValueError, RecursionError):
         return number.encode() in b"".join(plain.upper().split())
-    spaced = r"\s*".join(map(re.escape, number))
     # Whatever counts as white space somewhere may stand within the number: more is found, and never less.
-    whole = re.compile(rf"(?<![A-Z0-9]){spaced}(?![A-Z0-9])", re.UNICODE)
+    whole = re.compile(r"(?<![A-Z0-9])" + r"\s*".join(map(re.escape, number)) + r"(?![A-Z0-9])", re.UNICODE)
     return any(whole.search(each.upper()) for text in texts for each in _readings(text))
 
 
