@@ -186,8 +186,13 @@ public final class ParcelPeer {
             told.put("action", symbol("action", "joined"));
             told.put("kind", symbol("kind", status));
             for (Schema.Field field : milestone.getFields()) {
-                if (told.get(field.pos()) == null && scan.getSchema().getField(field.name()) != null) {
+                if (told.get(field.pos()) != null) {
+                    continue;
+                }
+                if (scan.getSchema().getField(field.name()) != null) {
                     told.put(field.pos(), scan.get(field.name()));
+                } else if (field.hasDefaultValue()) {
+                    told.put(field.pos(), GenericData.get().getDefaultValue(field));
                 }
             }
             try {
