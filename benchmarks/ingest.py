@@ -15,13 +15,13 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import psutil
 
 from benchmarks.ground import Ground, fresh_database, prepared
 from benchmarks.wire import Connection, as_fast_as_it_goes, at_rate, request
-from buuta.embedded.processes import Child, free_port
+from buuta.embedded.processes import Child, accepts, free_port, wait_until
 from buuta.settings import SharedSettings
 from buuta.storage.vault import Vault
 from buuta.streaming.topics import create_topics
@@ -66,16 +66,27 @@ class Paths:
     headers: tuple[str, ...] = ()
 
 
+class Service(NamedTuple):
+    """A program, and the variable of the port at which it is asked."""
+
+    module: str
+    variable: str
+
+
+INGEST: Final = Service("services.ingest", "BUUTA_PORT")
+BARE: Final = Service("benchmarks.bare", "BUUTA_OPERATIONS_PORT")
+
+
 @contextlib.asynccontextmanager
-async def pinned(ground: Ground, module: str, env: dict[str, str]) -> AsyncIterator[tuple[int, Child]]:
+async def pinned(ground: Ground, service: Service, env: dict[str, str]) -> AsyncIterator[tuple[int, Child]]:
     """A service on the first core; yields its port."""
-    port = free_port()
-    command = ["taskset", "-c", "0", sys.executable, "-m", module]
-    inside = free_port()
-    ports = {"BUUTA_PORT": str(port), "BUUTA_OPERATIONS_PORT": str(inside)}
-    child = Child(command, ground.folder / f"{module}.log", env | ports)
+    port, inside = free_port(), free_port()
+    command = ["taskset", "-c", "0", sys.executable, "-m", service.module]
+    ports = {"BUUTA_OPERATIONS_PORT": str(inside), service.variable: str(port)}
+    child = Child(command, ground.folder / f"{service.module}.log", env | ports)
     try:
         await _ready((inside, port), child)
+        await asyncio.to_thread(wait_until, lambda: accepts(port), service.variable)
         yield port, child
     finally:
         child.stop()
@@ -127,9 +138,9 @@ async def run() -> dict[str, Any]:
         env = {**ground.variables("parcel-events", "milestones"), "BUUTA_MASTER_KEY": key}
         found: dict[str, Any] = {}
         paths = Paths(f"/v1/webhooks/{token}/ghn", "/v1/scans", (f"Authorization: Bearer {bearer}",))
-        async with pinned(ground, "services.ingest", env) as (port, child):
+        async with pinned(ground, INGEST, env) as (port, child):
             found["ingest"] = await measure(port, paths, child)
-        async with pinned(ground, "benchmarks.bare", env) as (port, child):
+        async with pinned(ground, BARE, env) as (port, child):
             found["bare"] = await measure(port, Paths("/one", "/many"), child)
     return found
 
