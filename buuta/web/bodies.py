@@ -11,14 +11,14 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
-from buuta.web.problems import Problem
+from buuta.web.problems import Problem, body_too_large
 
 DEEPEST: Final = 64
 """Levels of arrays and objects in JSON."""
 MOST_HOLDERS: Final = 100_000
 """Objects and arrays of one text, some 60 ms: five thousand EPCIS events have so many if they have twenty each."""
 LARGE: Final = 64_000
-"""Bytes; from here on a body is taken apart in a thread."""
+"""Bytes; beyond them nothing is taken apart on the event loop, but in a thread."""
 Given = ParamSpec("Given")
 Value = TypeVar("Value")
 
@@ -36,9 +36,7 @@ async def read_body(request: Request, limit: int) -> bytes:
         async for chunk in request.stream():
             size += len(chunk)
             if size > limit:
-                raise Problem(
-                    413, "body_too_large", f"the body is larger than {limit} bytes; send less at once"
-                )
+                raise body_too_large(limit)
             chunks.append(chunk)
     except ClientDisconnect as gone:
         raise Problem(400, "body_incomplete", "the body ended before its time") from gone

@@ -1,17 +1,16 @@
 """Routes that ask who calls before they read anything: authentication before bodies, sizes and parameters."""
 
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from buuta.web.problems import Problem
+from buuta.web.bodies import LARGE
+from buuta.web.problems import body_too_large
 
 Who = Callable[[Request], Awaitable[Any]]
 """Finds out who calls, and raises where nobody may."""
-MOST_BYTES: Final = 64_000
-"""Of a body that FastAPI parses, which it does on the event loop; a route that takes more reads it by itself."""
 NotLetIn = Callable[[Request], Awaitable[None]]
 
 
@@ -35,9 +34,10 @@ def guarded(who: Who, not_let_in: NotLetIn = _nothing) -> type[APIRoute]:
             async def known_first(request: Request) -> Response:
                 request.state.caller = await who(request)
                 try:
-                    if has_body:
-                        # Here, and not in FastAPI, which would call every refusal a broken body.
-                        _check_size(await request.body())
+                    # Here, and not in FastAPI, which would call every refusal a broken body. It parses on the event
+                    # loop: a route that takes more reads it by itself.
+                    if has_body and len(await request.body()) > LARGE:
+                        raise body_too_large(LARGE)
                     return await handler(request)
                 except BaseException:
                     await not_let_in(request)
@@ -46,10 +46,3 @@ def guarded(who: Who, not_let_in: NotLetIn = _nothing) -> type[APIRoute]:
             return known_first
 
     return Guarded
-
-
-def _check_size(body: bytes) -> None:
-    if len(body) > MOST_BYTES:
-        raise Problem(
-            413, "body_too_large", f"the body is larger than {MOST_BYTES} bytes; send less at once"
-        )

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from buuta.telemetry import metrics
 from buuta.web.heads import wrong_in
-from buuta.web.problems import Problem
+from buuta.web.problems import Problem, body_too_large
 
 BODY_SECONDS: Final = 15.0
 """From the moment it is asked for until all of a body is there."""
@@ -58,18 +58,12 @@ class Limited:
             return Problem(400, "head_invalid", wrong, {"Connection": "close"})
         said = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if int(said[:20]) > self.limits.body_bytes:
-            return _too_large(self.limits)
+            return body_too_large(self.limits.body_bytes)
         if self._requests >= self.limits.requests:
             return Problem(
                 503, "too_much_at_once", "too much is under way; try again", {"Retry-After": "1"}
             )
         return None
-
-
-def _too_large(limits: HttpLimits) -> Problem:
-    return Problem(
-        413, "body_too_large", f"the body is larger than {limits.body_bytes} bytes; send less at once"
-    )
 
 
 class _Body:
@@ -113,6 +107,6 @@ class _Body:
         self.size += size
         self._all.inside += size
         if self.size > self._all.limits.body_bytes:
-            raise _too_large(self._all.limits)
+            raise body_too_large(self._all.limits.body_bytes)
         if self._all.inside > self._all.limits.inside_bytes:
             raise Problem(503, "too_much_at_once", "too much is under way; try again", {"Retry-After": "1"})

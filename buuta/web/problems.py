@@ -43,6 +43,11 @@ def _away(part: str) -> Problem:
     )  # fmt: skip
 
 
+def body_too_large(limit: int) -> Problem:
+    """What a body hears that is longer than `limit` bytes."""
+    return Problem(413, "body_too_large", f"the body is larger than {limit} bytes; send less at once")
+
+
 def as_problem(error: Exception) -> Problem:
     """The problem document that an error of ours, of the framework or of PostgreSQL becomes."""
     match error:
