@@ -22,14 +22,14 @@ where not provisional
 
 create table walked as
 with recursive walk as (
-  select parcel_key, 0::bigint as n, null::varchar as status, false as went_out, null::varchar as mode,
+  select parcel_key, 0::bigint as n, null::varchar as status, false as went_out, null::varchar as mode, false as declared,
     null::varchar as outcome, null::bigint as accepted_at, null::bigint as moved_at, 0 as attempts,
     null::bigint as delivered_at, 1 as epoch, null::bigint as last_at,
     null::bigint as stopped_at, 0::bigint as stopped_ms, null::varchar as credited, false as near
   from (select distinct parcel_key from steering)
   union all
   select parcel_key, n, coalesce(taken, before), went_out or coalesce(taken = 'out_for_delivery', false),
-    now_mode,
+    now_mode, case when tells then said_mode else declared end,
     case
       when taken is null then outcome
       when now_moved is null then null
@@ -56,6 +56,8 @@ with recursive walk as (
     near or coalesce(taken in (select l.status from last_mile l), false)
   from (
     select *, coalesce(moved_at, case when taken in (select status from moving) then occurred_at end) as now_moved,
+      coalesce(taken = 'delivered' and (found <> 'unknown' or mode is null), false) as tells,
+      coalesce(delivery_mode, 'unknown') <> 'unknown' as said_mode,
       case when taken = 'delivered' and (found <> 'unknown' or mode is null) then found else mode end as now_mode
     from (
       select s.* exclude (status, before), s.before, case when b.before is null then s.status end as taken,
@@ -74,6 +76,7 @@ with recursive walk as (
         select parcel_key, n, reporter, said, said_why, occurred_at, delivery_mode, distance_bucket, proof_present, status,
           epoch + begins::integer as epoch, case when not begins then before end as before,
           not begins and went_out as went_out, case when not begins then mode end as mode,
+          not begins and declared as declared,
           case when not begins then outcome end as outcome,
           case when not begins then accepted_at end as accepted_at,
           case when not begins then moved_at end as moved_at,
@@ -129,6 +132,7 @@ select parcel_key, epoch, coalesce(credited, split_part(parcel_key, ':', 1)) as 
     then (delivered_at - coalesce(accepted_at, moved_at) - stopped_ms + 3599999) // 3600000 end as transit_hours,
   concat_ws(' ', 'accepted', coalesce(outcome, 'under_way'),
     case when outcome = 'delivered_at_point' and mode = 'locker' then 'delivered_to_locker' end,
+    case when outcome = 'delivered_to_address' and declared then 'delivered_to_address_declared' end,
     case when outcome like 'delivered%' and attempts = 0 then 'delivered_first_attempt' end,
     case when outcome like 'delivered%' and promised_at is not null then 'promised' end,
     case when outcome like 'delivered%' and delivered_at <= promised_at then 'on_time' end) as counts

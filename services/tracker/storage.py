@@ -19,7 +19,7 @@ from services.tracker.lateness import Lateness
 COUNTS: Final = (
     "accepted", "delivered_to_address", "delivered_at_point", "delivered_as_asked",
     "delivered_unknown_mode", "returned", "lost", "delivered_first_attempt", "promised", "on_time",
-    "delivered_to_locker",
+    "delivered_to_locker", "delivered_to_address_declared",
 )  # fmt: skip
 
 SELECT_PARCELS: Final = (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from buuta.model.scan import Scan
 from buuta.model.times import vietnam_day
-from services.portal.domain.rates import Choice, Counts
+from services.portal.domain.rates import Choice, Counts, Standing
 from services.tracker.domain.figures import CellChanges, contribution, counted
 from services.tracker.domain.fold import fold
 from tests.scans import HOUR, MORNING, journeys, papers, scan
@@ -70,6 +70,45 @@ def test_first_attempt_and_on_time(
     part = contribution("ghn", counted(parcel))
     assert part is not None
     assert part.measures == measures
+
+
+@pytest.mark.parametrize(
+    ("said", "declared"),
+    [({"delivery_mode": "address"}, True), ({"distance_bucket": "within_50_m"}, False)],
+)
+def test_the_carriers_word_is_counted_apart_from_what_follows_from_distance(
+    said: dict[str, str], declared: bool
+) -> None:
+    part = contribution("ghn", counted(fold([scan("accepted", 0), scan("delivered", 5, **said)])[0]))
+    assert part is not None
+    assert part.outcome == "delivered_to_address"
+    assert ("delivered_to_address_declared" in part.measures) == declared
+
+
+@given(st.tuples(COUNT, COUNT, COUNT, COUNT, COUNT, COUNT))
+def test_the_true_share_lies_in_the_range_whatever_the_unknown_were(parts: tuple[int, ...]) -> None:
+    address, point, asked, unknown, returned, lost = parts
+    counts = Counts(sum(parts), address, point, asked, unknown, returned, lost)
+    for reached in {0, unknown // 2, unknown}:
+        truth = Counts(sum(parts), address + reached, point + unknown - reached, asked, 0, returned, lost)
+        for (least, most, of), true in ((counts.net, truth.rate_net), (counts.gross, truth.rate_gross)):
+            assert (true is None) == (of == 0)
+            assert true is None or (least is not None and most is not None and least <= true <= most)
+
+
+@pytest.mark.parametrize(
+    ("counts", "standing", "few"),
+    [
+        (Counts(9, 0, 0, 0, 0, 0, 0), Standing.NOTHING_ENDED, True),
+        (Counts(90, 0, 0, 0, 60, 0, 0), Standing.UNKNOWN, False),
+        (Counts(90, 30, 0, 0, 30, 0, 0), Standing.KNOWN, False),
+        (Counts(90, 29, 0, 0, 0, 0, 0), Standing.KNOWN, True),
+    ],
+)
+def test_missing_evidence_is_no_verdict_and_few_parcels_are_said(
+    counts: Counts, standing: Standing, few: bool
+) -> None:
+    assert (counts.standing(0.5), counts.net.few) == (standing, few)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
-"""The delivery-to-address rate (domain 3.5; Postal Law 49/2010/QH12, Art. 11(3))."""
+"""The delivery-to-address rate (domain 3.5; Postal Law 49/2010/QH12, Art. 11(3)), and how far it is known."""
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
+
+FEW: Final = 30
+"""Of fewer parcels than so many a share says little: it is said."""
 
 
 class Choice(StrEnum):
@@ -10,6 +13,31 @@ class Choice(StrEnum):
 
     REDIRECT = "redirect_counts"
     LOCKER = "locker_counts"
+
+
+class Standing(StrEnum):
+    """What may be said of a rate."""
+
+    KNOWN = "known"
+    UNKNOWN = "not_enough_known"
+    NOTHING_ENDED = "nothing_ended"
+
+
+class Range(NamedTuple):
+    """A share of `of` parcels that lies between two bounds, 0 to 1, for of some nobody said how they ended.
+
+    `at_least` counts what is known to have reached the address, `at_most` what may have. None where there is no
+    parcel to take a share of.
+    """
+
+    at_least: float | None
+    at_most: float | None
+    of: int
+
+    @property
+    def few(self) -> bool:
+        """Whether so few parcels say little."""
+        return self.of < FEW
 
 
 @dataclass(frozen=True)
@@ -27,6 +55,7 @@ class Counts:
     promised: int = 0
     on_time: int = 0
     delivered_to_locker: int = 0
+    delivered_to_address_declared: int = 0
     choices: frozenset[Choice] = frozenset()
 
     @property
@@ -47,25 +76,57 @@ class Counts:
         )
 
     @property
+    def ended(self) -> int:
+        """Handed over, returned or lost."""
+        return self.delivered + self.returned + self.lost
+
+    @property
     def under_way(self) -> int:
         """Accepted and not ended."""
-        return self.accepted - self.delivered - self.returned - self.lost
+        return self.accepted - self.ended
 
     @property
     def rate_net(self) -> float | None:
-        """A / (A + P + R + X): of what was delivered, the share delivered to the address."""
+        """A / (A + P + R + X): of what was delivered, the share known to be delivered to the address."""
         return _share(self.to_address, self.delivered)
 
     @property
     def rate_gross(self) -> float | None:
-        """A / (A + P + R + X + U + L): of what ended, the share delivered to the address."""
-        ended = self.delivered + self.returned + self.lost
-        return _share(self.to_address, ended)
+        """A / (A + P + R + X + U + L): of what ended, the share known to be delivered to the address."""
+        return _share(self.to_address, self.ended)
+
+    @property
+    def net(self) -> Range:
+        """The net rate, and what it would be if all of unknown mode had reached the address."""
+        return self._range(self.delivered)
+
+    @property
+    def gross(self) -> Range:
+        """The gross rate, and what it would be if all of unknown mode had reached the address."""
+        return self._range(self.ended)
+
+    def _range(self, of: int) -> Range:
+        may_have = self.to_address + self.delivered_unknown_mode
+        return Range(_share(self.to_address, of), _share(may_have, of), of)
+
+    def standing(self, most_unknown: float) -> Standing:
+        """What may be said, where deliveries of unknown mode may be such a share of all and no more."""
+        if self.unknown_share is None:
+            return Standing.NOTHING_ENDED
+        return Standing.UNKNOWN if self.unknown_share > most_unknown else Standing.KNOWN
 
     @property
     def unknown_share(self) -> float | None:
         """X / (A + P + R + X): deliveries of which nobody said how; never folded into A."""
         return _share(self.delivered_unknown_mode, self.delivered)
+
+    @property
+    def declared_share(self) -> float | None:
+        """Of what is known to have reached the address, the share of which the carrier said so.
+
+        The others follow from the distance to the address, or from a proof after a round.
+        """
+        return _share(self.delivered_to_address_declared, self.delivered_to_address)
 
     @property
     def first_attempt_share(self) -> float | None:

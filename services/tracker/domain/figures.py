@@ -8,12 +8,14 @@ from typing import Any, Final, NamedTuple
 
 from buuta.model.statuses import DeliveryMode, Outcome
 from buuta.model.times import vietnam_day
+from services.tracker.domain.evidence import Evidence
 from services.tracker.domain.parcel import Parcel
 from services.tracker.domain.rules import DELIVERED_AS, HOUR_MS
 
 UNKNOWN_UNIT: Final = "unknown"
 DELIVERED: Final = frozenset(DELIVERED_AS.values())
 POINT: Final = Outcome.DELIVERED_AT_POINT.value
+TO_ADDRESS: Final = Outcome.DELIVERED_TO_ADDRESS.value
 LATENESS_MINUTES: Final = (0, 1, 5, 15, 60, 180, 360, 720, 1_440, 2_880, 4_320, 10_080, 43_200)
 """Scans are counted by the least of these that their receipt came after their business time; by
 `LATER_MINUTES` beyond, and by 0 if they came before it."""
@@ -35,7 +37,9 @@ class Contribution(NamedTuple):
 
     Of a delivered parcel, in whatever mode: `delivered_first_attempt` if no attempt was reported to have
     failed before; `promised` if it was delivered under a promise, and `on_time` if not after it;
-    `delivered_to_locker` if it was laid into one (counted within delivered at a point).
+    `delivered_to_locker` if it was laid into one (counted within delivered at a point);
+    `delivered_to_address_declared` if it was delivered to the address by the carrier's word, and not only by distance
+    or proof.
     `transit_hours` are the hours begun from acceptance (else the first movement) to the handover, without
     those in which the clock stood still (`rules.STOPS_CLOCK`).
     """
@@ -59,6 +63,7 @@ class Counted(NamedTuple):
     promised_at: int | None
     delivered_at: int | None
     delivery_mode: str | None
+    mode_evidence: str | None
     stopped_ms: int
     credited: str | None
 
@@ -94,6 +99,8 @@ def contribution(carrier: str, looked_at: tuple[Any, ...] | None) -> Contributio
 def _measures(parcel: Counted, delivered_at: int) -> Iterator[str]:
     if parcel.outcome == POINT and parcel.delivery_mode == DeliveryMode.LOCKER:
         yield "delivered_to_locker"
+    if parcel.outcome == TO_ADDRESS and parcel.mode_evidence == Evidence.DECLARED:
+        yield "delivered_to_address_declared"
     if not parcel.attempts:
         yield "delivered_first_attempt"
     if parcel.promised_at is not None:
