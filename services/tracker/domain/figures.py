@@ -38,8 +38,8 @@ class Contribution(NamedTuple):
     Of a delivered parcel, in whatever mode: `delivered_first_attempt` if no attempt was reported to have
     failed before; `promised` if it was delivered under a promise, and `on_time` if not after it;
     `delivered_to_locker` if it was laid into one (counted within delivered at a point);
-    `delivered_to_address_declared` if it was delivered to the address by the carrier's word, and not only by distance
-    or proof.
+    `delivered_to_address_declared` if it was delivered to the address by the carrier's word, and not only by
+    distance or proof.
     `transit_hours` are the hours begun from acceptance (else the first movement) to the handover, without
     those in which the clock stood still (`rules.STOPS_CLOCK`).
     """
