@@ -193,14 +193,15 @@ def _fill(con: Any, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -
 def _load(con: Any, table: str, contract: str, archived: Path) -> None:
     """The archive's records that were applied; without any file, none."""
     source = archived / contract
+    con.register("nothing", pa.table(batch_of(contract, ())))
     if not any(source.glob("*.parquet")):
-        con.register("nothing", pa.table(batch_of(contract, ())))
         con.execute(f"create table {table} as select *, 0 as partition, 0::bigint as position from nothing")  # noqa: S608
         return
     con.execute(f"""
       create table {table} as select log.* from read_parquet('{source}/*.parquet', union_by_name = true) as log
       join applied on log.partition = applied.partition and log.position < applied.position
       anti join dead on log.partition = dead.partition and log.position = dead.position
+      union all by name select * from nothing
     """)  # noqa: S608 - names and paths of our own
 
 

@@ -18,6 +18,7 @@ from buuta.model.shapes import UNITS, WANTED, is_facility, is_number
 from buuta.model.statuses import (
     CorrectionKind,
     DeliveryMode,
+    Direction,
     DistanceBucket,
     Door,
     OffsetSource,
@@ -25,6 +26,7 @@ from buuta.model.statuses import (
     Status,
 )
 from buuta.model.times import EARLIEST, LATEST
+from buuta.model.zones import is_zone
 
 MOST_OFFSET: Final = 14 * 60
 """Minutes; no place on Earth is further from UTC."""
@@ -96,6 +98,11 @@ RULES: Final = (
     Rule("door", _among(Door), "a door"),
     Rule("mapping_version", _like(TEXT), "1 to 100 characters, no control characters among them"),
     Rule("reporter", _optional(_like(CARRIER)), "a carrier's code"),
+    Rule("day_only", _flag, "true or false"),
+    Rule("zone", _optional(_text(is_zone)), "a time zone such as Asia/Tokyo"),
+    Rule("direction", _optional(_among(Direction)), "outward or return"),
+    Rule("partial_return", _flag, "true or false"),
+    Rule("linked_number", _optional(_text(is_number)), WANTED["number"]),
 )
 """In the order of the scan's fields."""
 RULE_OF: Final = {rule.field: rule for rule in RULES}

@@ -48,7 +48,7 @@ class Milestone(NamedTuple):
     """A member of a parcel's live set: epoch, kind and ordinal are its identity.
 
     `ordinal` counts from 1: the second failed attempt is `(attempt_failed, 2)`. `epoch` says which parcel of
-    its number it is of, from 1.
+    its number it is of, from 1. Zone, day, partial return and linked number are as in `Scan`.
     """
 
     kind: str
@@ -63,6 +63,10 @@ class Milestone(NamedTuple):
     commune: str | None
     event_id: str
     epoch: int
+    zone: str | None = None
+    day_only: bool = False
+    partial_return: bool = False
+    linked_number: str | None = None
 
 
 class ParcelMilestone(NamedTuple):
@@ -93,3 +97,7 @@ class ParcelMilestone(NamedTuple):
     registration_id: str | None
     promised_at: int | None
     also_registered: Sequence[str] = ()
+    zone: str | None = None
+    day_only: bool = False
+    partial_return: bool = False
+    linked_number: str | None = None

@@ -9,6 +9,11 @@ class Scan(NamedTuple):
     Enumerated fields hold the plain symbol (`buuta.model.statuses` names them): 10,000 scans a
     second leave no time for enum look-ups. Times are UTC milliseconds. Nothing here is personal.
     `reporter` is the post that reports a parcel which posts share; then `carrier` is `identifiers.SHARED`.
+
+    Where a carrier says the day and no clock (`day_only`), `occurred_at` is the last millisecond of that day at the
+    place. `zone` is the IANA name of the place's time zone, None Vietnam's. `direction` is what the carrier flags,
+    None where it is silent. Of a `partial_return` a part was delivered and the rest goes back; `linked_number` is
+    the number that the part travels under, or of which it is the part.
     """
 
     event_id: str
@@ -34,6 +39,11 @@ class Scan(NamedTuple):
     door: str
     mapping_version: str
     reporter: str | None = None
+    day_only: bool = False
+    zone: str | None = None
+    direction: str | None = None
+    partial_return: bool = False
+    linked_number: str | None = None
 
 
 SCAN_FIELDS: Final = Scan._fields

@@ -75,6 +75,13 @@ class DeliveryMode(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Direction(StrEnum):
+    """Which way a carrier says that a parcel goes: to the recipient, or back to the sender."""
+
+    OUTWARD = "outward"
+    RETURN = "return"
+
+
 class Service(StrEnum):
     """What the sender paid for; figures and limits are kept apart by it."""
 

@@ -22,12 +22,16 @@ class BusinessTime:
     """When a carrier says that something happened.
 
     `ms` is UTC in milliseconds since 1970; `offset_minutes` is the local time's distance from UTC;
-    `source` tells whether the carrier said the offset or the carrier's recipe assumed it.
+    `source` tells whether the carrier said the offset or the carrier's recipe assumed it. Where the carrier says
+    no clock (`day_only`), `ms` is the last millisecond of the day. `zone` is the IANA name of the place's time zone
+    where the report says it; None is Vietnam's, or not said.
     """
 
     ms: int
     offset_minutes: int
     source: OffsetSource
+    day_only: bool = False
+    zone: str | None = None
 
 
 def parse_iso(raw: str, assumed_minutes: int = VIETNAM_MINUTES) -> BusinessTime:

@@ -17,7 +17,8 @@ SCAN_COLUMNS: Final = (
     "parcel_key", "event_id", "status", "reason", "delivery_mode", "provisional",
     "corrects_event_id", "correction_kind", "occurred_at", "offset_minutes", "offset_source",
     "received_at", "facility", "province", "commune", "attempt", "distance_bucket",
-    "proof_present", "raw_code", "door", "mapping_version", "reporter",
+    "proof_present", "raw_code", "door", "mapping_version", "reporter", "day_only", "zone",
+    "direction", "partial_return", "linked_number",
 )  # fmt: skip
 
 Identity = tuple[str, str]

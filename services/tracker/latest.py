@@ -30,7 +30,7 @@ CELL: Final = ("carrier", "service", "province", "commune", "day")
 STATE: Final = (
     "epoch", "status", "reason", "reported_status", "attempts", "delivery_mode", "mode_evidence", "outcome",
     "accepted_at", "last_at", "delivered_at", "promised_at", "next_expected_at", "dest_province",
-    "dest_commune", "service", "findings", "overdue",
+    "dest_commune", "service", "findings", "overdue", "direction", "partial_return", "linked_number",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from buuta.model.scan import SCAN_FIELDS, Scan
 from buuta.model.statuses import (
     CorrectionKind,
     DeliveryMode,
+    Direction,
     DistanceBucket,
     Door,
     OffsetSource,
@@ -51,6 +52,11 @@ EXTREMES: Final[dict[str, list[Any]]] = {
     "door": [each.value for each in Door],
     "mapping_version": ["ghn-1", "x" * 100],
     "reporter": [None, "vnp"],
+    "day_only": [False, True],
+    "zone": [None, "Asia/Tokyo", "America/St_Johns", "Etc/GMT+12", "UTC"],
+    "direction": [None, *(each.value for each in Direction)],
+    "partial_return": [False, True],
+    "linked_number": [None, "ABC", "A" * 50],
 }
 HOSTILE: Final[list[Any]] = [
     None, "", " ", "zz", "\x00", "a\x00b", "\x1b[2J", "\ud800", "a/b", "../..", "x" * 101, "Lan 0912345678", True,
@@ -63,9 +69,10 @@ CORRECTION: Final = st.sampled_from([(None, None), *(("ab" * 16, kind.value) for
 @st.composite
 def scans(draw: st.DrawFn) -> Scan:
     """A scan of values that are just allowed, in which up to two fields hold whatever somebody may send."""
+    odd = draw(st.lists(st.sampled_from(SCAN_FIELDS), max_size=2)) if draw(st.booleans()) else []
     fields = {name: draw(st.sampled_from(values)) for name, values in EXTREMES.items()}
     fields["corrects_event_id"], fields["correction_kind"] = draw(CORRECTION)
-    for name in draw(st.lists(st.sampled_from(SCAN_FIELDS), max_size=2)):
+    for name in odd:
         fields[name] = draw(st.sampled_from(HOSTILE))
     own = hashlib.sha256(repr(sorted(fields.items())).encode("utf-8", "replace")).hexdigest()[:32]
     return scan("delivered", 0)._replace(**{"event_id": own} | fields)

@@ -17,6 +17,7 @@ from buuta.model.scan import Scan
 from buuta.model.statuses import (
     CorrectionKind,
     DeliveryMode,
+    Direction,
     DistanceBucket,
     Door,
     OffsetSource,
@@ -46,7 +47,8 @@ SCANS = st.builds(
     offset_source=symbols(OffsetSource), received_at=LONG, facility=maybe(TEXT), province=maybe(TEXT),
     commune=maybe(TEXT), attempt=maybe(INT), distance_bucket=maybe(symbols(DistanceBucket)),
     proof_present=maybe(st.booleans()), raw_code=TEXT, door=symbols(Door), mapping_version=TEXT,
-    reporter=maybe(TEXT),
+    reporter=maybe(TEXT), day_only=st.booleans(), zone=maybe(TEXT), direction=maybe(symbols(Direction)),
+    partial_return=st.booleans(), linked_number=maybe(TEXT),
 )  # fmt: skip
 codec = Codec()
 
@@ -143,6 +145,8 @@ TEXTS_OF_A_SCAN = (
     "raw_code",
     "mapping_version",
     "reporter",
+    "zone",
+    "linked_number",
 )
 NO_UTF8 = (b"\xff", b"\xed\xa0\x80", b"\xc3")
 

@@ -10,7 +10,7 @@ from buuta.errors import BadItem
 from buuta.model.checked import check_field, checked
 from buuta.model.identifiers import event_id, normalise_number, owner_of
 from buuta.model.scan import Scan
-from buuta.model.statuses import CorrectionKind, DeliveryMode, Reason, Status
+from buuta.model.statuses import CorrectionKind, DeliveryMode, Direction, Reason, Status
 from buuta.model.times import BusinessTime
 from services.ingest.domain.details import Details
 from services.ingest.domain.polling import Polling
@@ -52,6 +52,9 @@ class Report(NamedTuple):
     correction: CorrectionKind | None = None
     natural_id: str = ""
     details: Details | None = None
+    direction: Direction | None = None
+    partial_return: bool = False
+    linked_number: str | None = None
 
 
 def _natural_id(report: Report, _: str) -> str:
@@ -167,6 +170,8 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
         report.time.offset_minutes, report.time.source.value, receipt.received_at, report.facility,
         report.province, report.commune, report.attempt, report.distance_bucket,
         report.proof_present, report.raw_code, receipt.door, f"{recipe.format}-{recipe.version}", reporter,
+        report.time.day_only, report.time.zone, _text(report.direction), report.partial_return,
+        None if report.linked_number is None else normalise_number(report.linked_number),
     )  # fmt: skip
     return checked(scan)
 

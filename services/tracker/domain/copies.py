@@ -14,7 +14,8 @@ from buuta.model.scan import Scan
 NO_SCANS: Final[Mapping[str, Scan]] = {}
 _says = attrgetter(
     "status", "reason", "delivery_mode", "provisional", "corrects_event_id", "correction_kind", "occurred_at",
-    "offset_minutes", "facility", "attempt", "proof_present", "raw_code", "reporter",
+    "offset_minutes", "facility", "attempt", "proof_present", "raw_code", "reporter", "day_only", "direction",
+    "partial_return", "linked_number",
 )  # fmt: skip
 """What a carrier says; not when it came by which door and mapping, nor what we looked up for it."""
 

@@ -116,7 +116,7 @@ def step(parcel: Parcel, scan: Scan) -> Milestone | None:
     return Milestone(
         kind_of(scan.status), ordinal, scan.status, scan.reason, told_mode(parcel, scan.status),
         scan.occurred_at, scan.offset_minutes, scan.facility, scan.province, scan.commune,
-        scan.event_id, parcel.epoch,
+        scan.event_id, parcel.epoch, scan.zone, scan.day_only, scan.partial_return, scan.linked_number,
     )  # fmt: skip
 
 

@@ -38,7 +38,8 @@ class Parcel:
     `credited` is the one that figures are credited to: that of the last mile, else the newest. `registered_at`
     is when the latest of its registrations was made; `registration_version` is that of the one which steers;
     `registration_id` and, apart by spaces, `also_registered` are those whose recipients are told, the first of
-    them first.
+    them first. `direction` is the way that the parcel goes; of a `partial_return` a part was delivered and the rest
+    goes back; `linked_number` is the number that the part travels under, or of which it is the part.
     """
 
     status: str | None = None
@@ -79,6 +80,9 @@ class Parcel:
     credited: str | None = None
     also_registered: str = ""
     full_by: str | None = None
+    direction: str | None = None
+    partial_return: bool = False
+    linked_number: str | None = None
 
     def register(self, registration: Declared, told: Sequence[str]) -> None:
         """Take in the registration that steers, and the ids of those whose recipients are told.

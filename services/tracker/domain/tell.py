@@ -50,15 +50,15 @@ def numbered(
         to = told if is_present else []
         records.append(
             ParcelMilestone(
-                f"{key}#{parcel.sequence}",
-                carrier,
-                number,
-                parcel.sequence,
-                action.value,
-                *milestone,
-                to[0] if to else None,
-                parcel.promised_at if is_present else None,
-                to[1:],
+                milestone_id=f"{key}#{parcel.sequence}",
+                carrier=carrier,
+                number=number,
+                sequence=parcel.sequence,
+                action=action.value,
+                registration_id=to[0] if to else None,
+                promised_at=parcel.promised_at if is_present else None,
+                also_registered=to[1:],
+                **milestone._asdict(),
             )
         )
     return records

@@ -1,0 +1,72 @@
+"""Time zones by their IANA names, and the one way in which people are told a time.
+
+An offset that a carrier states says how it wrote a time, and not where it was: 09:25Z is 16:25 in Hanoi. People
+read the clock of the place: that of its facility's zone, else of its carrier's, None being Vietnam's.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from buuta.model.times import VIETNAM, VIETNAM_MINUTES
+
+VIETNAM_ZONE: Final = "Asia/Ho_Chi_Minh"
+LONGEST: Final = 64
+
+
+@lru_cache(1_000)
+def zone_of(name: str | None) -> tzinfo | None:
+    """The rules of a time zone by its IANA name, those of Vietnam by None; None for a name that is no zone's."""
+    if name is None:
+        return VIETNAM
+    if len(name) > LONGEST:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ValueError, KeyError, OSError):
+        return None
+
+
+def is_zone(name: str) -> bool:
+    """Whether it is the IANA name of a time zone."""
+    return zone_of(name) is not None
+
+
+def named_unless_vietnam(name: str) -> str | None:
+    """A zone as scans carry it: None where it is Vietnam's."""
+    return None if name == VIETNAM_ZONE else name
+
+
+def one_zone(zones: Iterable[str | None]) -> str | None:
+    """The zone of a page or list on which times of several stand: theirs if they share one, else Vietnam's."""
+    found = set(zones)
+    return found.pop() if len(found) == 1 else None
+
+
+def told_time(ms: int, zone: str | None = None, *, day_only: bool = False) -> str:
+    """A time as people read it, `24/11/2026 16:25`; a day without its clock is `24/11/2026`.
+
+    `ms` is UTC in milliseconds. A clock that is not Vietnam's is named: `24/11/2026 18:25 (UTC+9)`. Of a day `zone`
+    must be that of the place, whatever the page's: elsewhere its last millisecond lies in another day. A zone that
+    this machine does not know is told in UTC, by that name.
+    """
+    moment = datetime.fromtimestamp(ms / 1000, zone_of(zone) or UTC)
+    if day_only:
+        return f"{moment:%d/%m/%Y}"
+    minutes = _minutes(moment)
+    return f"{moment:%d/%m/%Y %H:%M}" + ("" if minutes == VIETNAM_MINUTES else f" ({offset_name(minutes)})")
+
+
+def offset_name(minutes: int) -> str:
+    """An offset from UTC as people read it: `UTC+9`, `UTC-3:30`, `UTC`."""
+    if not minutes:
+        return "UTC"
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
+
+
+def _minutes(moment: datetime) -> int:
+    offset = moment.utcoffset()
+    return 0 if offset is None else round(offset.total_seconds() / 60)
