@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import tomllib
 from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from buuta.storage.background import run_forever, running
@@ -20,18 +18,11 @@ from services.notifier.channels.email import EmailChannel
 from services.notifier.channels.sms import SmsChannel
 from services.notifier.chunks import EXPECTED, ChunkPlan
 from services.notifier.domain.rules import VERSION
-from services.notifier.domain.words import Sentences
 from services.notifier.sender import Office, Sender
 from services.notifier.settings import NotifierSettings
 
 CONSUMER = "notifier"
 WATCH_SECONDS = 0.5
-
-
-def sentences() -> Sentences:
-    """The table of sentences."""
-    path = Path(__file__).parent / "templates" / "sentences.toml"
-    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 @contextlib.asynccontextmanager
@@ -47,7 +38,7 @@ async def wire(settings: NotifierSettings) -> AsyncIterator[tuple[Any, "asyncio.
         worker = ChunkWorker(parts, ChunkPlan(vault, settings).prepare, failed)
         sms = SmsChannel(settings)
         await sms.start()
-        office = Office(parts.pool, vault, parts.codec, settings, sentences())
+        office = Office(parts.pool, vault, parts.codec, settings)
         senders = [Sender(office, each) for each in (sms, EmailChannel(settings))]
         work = [*(sender.run() for sender in senders), unlock_soon(parts.pool, vault, failed)]
         watch = run_forever("sms_watch", partial(_watch, sms, readiness), WATCH_SECONDS)

@@ -22,11 +22,11 @@ from buuta.storage.contacts import Contact, Unreadable
 from buuta.storage.set_aside import Aside
 from buuta.storage.vault import Vault
 from buuta.telemetry import metrics
+from buuta.wording.messages import words
 from services.notifier import storage
 from services.notifier.channels.channel import Channel, Letter, Submission
 from services.notifier.domain.rules import pause_after
 from services.notifier.domain.states import Fate, State
-from services.notifier.domain.words import Sentences, words
 from services.notifier.settings import NotifierSettings
 from services.notifier.storage import Message
 
@@ -46,7 +46,6 @@ class Office:
     vault: Vault
     codec: Codec
     settings: NotifierSettings
-    sentences: Sentences
 
 
 class Sender:
@@ -56,7 +55,6 @@ class Sender:
         self._pool = office.pool
         self._vault = office.vault
         self._settings = office.settings
-        self._sentences = office.sentences
         self._codec = office.codec
         self._channel = channel
         self._owner = uuid.uuid4().hex
@@ -140,9 +138,7 @@ class Sender:
         if contact is None or address is None:
             await self._decide(message, State.WITHDRAWN, None)
             return
-        said = words(
-            self._sentences, json.loads(message.milestone), contact.language, self._settings.portal_url
-        )
+        said = words(json.loads(message.milestone), contact.language, self._settings.portal_url)
         letter = Letter(message.message_id, address, contact.language, said)
         attempts = await storage.submitting(self._pool, self._owner, message)
         if attempts is None:

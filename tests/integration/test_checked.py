@@ -23,10 +23,9 @@ from buuta.model.statuses import (
     Status,
 )
 from buuta.settings import SharedSettings
+from buuta.wording.messages import words
 from services.ingest.storage import Carrier, add_carrier
-from services.notifier.app import sentences
 from services.notifier.domain.rules import TOLD
-from services.notifier.domain.words import words
 from services.portal.app import wire
 from services.portal.settings import PortalSettings
 from tests.integration.parts import chunk, worker
@@ -125,9 +124,7 @@ async def _shown(parcels: set[tuple[str, str]], settings: SharedSettings) -> Non
 
 def _worded(each: Scan) -> None:
     for kind in TOLD:
-        said = words(
-            sentences(), {**each._asdict(), "kind": kind, "ordinal": 99}, "vi", "https://x.example"
-        )
+        said = words({**each._asdict(), "kind": kind, "ordinal": 99}, "vi", "https://x.example")
         assert each.number in said.sentence
 
 

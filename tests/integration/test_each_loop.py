@@ -36,6 +36,7 @@ from buuta.storage.retention import Rule, archived
 from buuta.storage.vault import Vault, read_master_key
 from buuta.telemetry.clock import now_ms
 from buuta.telemetry.service import http
+from buuta.wording.messages import Words
 from services.ingest.app import wire
 from services.ingest.carriers import all_recipes
 from services.ingest.domain.manifest import Manifest
@@ -52,7 +53,6 @@ from services.ingest.registry.tally import Tally
 from services.ingest.settings import IngestSettings
 from services.ingest.spool import Spool
 from services.ingest.storage import Carrier
-from services.notifier.domain.words import Words
 from services.notifier.sender import Office, Sender
 from services.notifier.settings import NotifierSettings
 from services.portal.live import LiveBoard
@@ -448,7 +448,7 @@ async def of_doubtful(on: Ground) -> None:
         "update messages set state = 'submitting', lease_until = now() - interval '1 hour'"
     )
     on.patch.setattr("services.notifier.sender.split_key", partial(split, on))
-    office = Office(on.pool, on.vault, Codec(), NotifierSettings(**on.settings.model_dump()), {})
+    office = Office(on.pool, on.vault, Codec(), NotifierSettings(**on.settings.model_dump()))
 
     async def listed() -> bool:
         count = await on.pool.fetchval("select count(*) from messages where state = 'in_doubt'")

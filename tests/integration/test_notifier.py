@@ -24,14 +24,13 @@ from buuta.storage.contacts import Contact
 from buuta.storage.faults import is_bad_data
 from buuta.storage.vault import Vault, read_master_key
 from buuta.streaming.chunk import Chunk
+from buuta.wording.messages import Words
 from services.notifier import storage
-from services.notifier.app import sentences
 from services.notifier.channels.channel import Letter, Submission
 from services.notifier.channels.email import EmailChannel
 from services.notifier.channels.sms import SmsChannel
 from services.notifier.chunks import ChunkPlan
 from services.notifier.domain.states import Fate
-from services.notifier.domain.words import Words
 from services.notifier.sender import Office, Sender
 from services.notifier.settings import NotifierSettings
 from services.portal.storage import add_shipper
@@ -109,7 +108,7 @@ async def plan(
 
 def sender(pool: Any, vault: Vault, channel: Any, settings: SharedSettings) -> Sender:
     own = NotifierSettings(**settings.model_dump())
-    return Sender(Office(pool, vault, Codec(), own, sentences()), channel)
+    return Sender(Office(pool, vault, Codec(), own), channel)
 
 
 async def states(pool: Any, channel: str = "sms") -> list[str]:

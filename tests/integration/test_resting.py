@@ -71,7 +71,7 @@ async def test_behind_a_limit_of_messages_that_rest_the_next_is_in_doubt(
     )
     left = await pool.fetch("select message_id::text from messages where parcel_key <> $1", f"ghn:{BEHIND}")
     await set_aside.settle(pool, "doubtful", [], faults(*(row["message_id"] for row in left)))
-    office = Office(pool, vault, Codec(), NotifierSettings(**settings.model_dump()), {})
+    office = Office(pool, vault, Codec(), NotifierSettings(**settings.model_dump()))
     await Sender(office, FakeChannel()).once()
     doubted = await pool.fetch("select parcel_key from messages where state = 'in_doubt'")
     assert {row["parcel_key"] for row in doubted} == {f"ghn:{BEHIND}"}

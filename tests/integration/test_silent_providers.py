@@ -14,12 +14,12 @@ from buuta.demo.sinks import MailSink, SmsSink
 from buuta.settings import SharedSettings
 from buuta.storage.background import running
 from buuta.storage.vault import Vault
+from buuta.wording.messages import Words
 from services.notifier import storage
 from services.notifier.channels.channel import Letter
 from services.notifier.channels.email import EmailChannel
 from services.notifier.channels.sms import SmsChannel
 from services.notifier.domain.states import Fate
-from services.notifier.domain.words import Words
 from services.notifier.settings import NotifierSettings
 from tests.chaos.proxy import Proxy
 from tests.integration.test_notifier import milestone, plan, sender, states, vault  # noqa: F401 - a fixture

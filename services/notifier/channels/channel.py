@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from buuta.wording.messages import Words
 from services.notifier.domain.states import Fate
-from services.notifier.domain.words import Words
 
 
 @dataclass(frozen=True, repr=False)

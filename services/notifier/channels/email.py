@@ -8,11 +8,11 @@ from typing import Final
 import aiosmtplib
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
+from buuta.wording.words import spoken, word
 from services.notifier.channels.channel import Letter, Submission
 from services.notifier.domain.states import Fate
 from services.notifier.settings import NotifierSettings
 
-LINK: Final = {"vi": "Xem hành trình", "en": "See its journey"}
 FATES: Final = {2: Fate.ACCEPTED, 4: Fate.TRY_AGAIN, 5: Fate.REFUSED}
 """RFC 5321, 4.2.1: the first digit of a reply says whether to try again."""
 
@@ -64,7 +64,7 @@ class EmailChannel:
         message["Subject"] = words.sentence.split(". ")[0]
         message["Message-ID"] = f"<{letter.message_id}@{self._settings.mail_from.partition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
-        link = LINK[letter.language]
+        link = word("mail", "link", spoken(letter.language))
         message.set_content(f"{words.sentence}\n\n{link}: {words.page}\n\nBưu tá\n")
         html = _environment.get_template("email.html")
         message.add_alternative(

@@ -10,8 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from buuta.model.times import local_text
 from buuta.telemetry import metrics
-from services.portal.domain import texts
-from services.portal.domain.texts import Language
+from buuta.wording import words
+from buuta.wording.words import Language
 from services.portal.places import place_name, unit_name
 
 HEADERS: Final = {
@@ -50,16 +50,15 @@ def static() -> StaticFiles:
 def language_of(request: Request) -> Language:
     """The language of this request: `?lang=`, else `Accept-Language`."""
     asked = request.query_params.get("lang")
-    return texts.choose(asked, request.headers.get("accept-language", ""))
+    return words.choose(asked, request.headers.get("accept-language", ""))
 
 
 def page(request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
     """Render a template in the language of the request."""
     language = language_of(request)
 
-    def word(key: str, table: str = "PAGE") -> str:
-        entry: dict[str, dict[str, str]] = getattr(texts, table)
-        return entry[key][language]
+    def word(key: str, table: str = "page") -> str:
+        return words.word(table, key, language)
 
     other = "en" if language == "vi" else "vi"
     text = _environment.get_template(f"{name}.html").render(
