@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from buuta.model.times import VIETNAM_MINUTES, local_text
+from buuta.model.zones import told_time
 from buuta.wording.carriers import known_carrier, short_name
 from buuta.wording.words import Language, spoken, tables, word
 
@@ -48,5 +48,6 @@ def _whom_to_call(carrier: str, language: Language) -> str:
 
 
 def _at(milestone: Mapping[str, Any], language: Language) -> str:
-    when = local_text(milestone["occurred_at"], VIETNAM_MINUTES)
-    return word("time", "at_moment", language).format(when=when)
+    day_only = bool(milestone.get("day_only"))
+    when = told_time(milestone["occurred_at"], milestone.get("zone"), day_only=day_only)
+    return word("time", "on_day" if day_only else "at_moment", language).format(when=when)

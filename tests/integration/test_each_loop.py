@@ -404,7 +404,6 @@ async def of_sender(on: Ground, *, contact: bool) -> None:
         on.vault,
         Codec(),
         NotifierSettings(**on.settings.model_dump()),
-        {},
     )
     on.patch.setattr("services.notifier.sender.words", partial(worded, "" if contact else f"N{on.bad}"))
 
@@ -418,7 +417,7 @@ async def of_sender(on: Ground, *, contact: bool) -> None:
     await meanwhile(Sender(office, channel).run(), sent, "the neighbours are told")
 
 
-def worded(bad: str, _: Any, said: Any, *rest: Any) -> Words:
+def worded(bad: str, said: Any, *rest: Any) -> Words:
     if said["number"] == bad:
         raise KeyError("no sentence")
     return Words("It is there.", "https://example.vn/t")

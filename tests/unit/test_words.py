@@ -43,6 +43,13 @@ def test_the_clock_of_a_message_is_the_places_however_the_carrier_wrote_it(langu
     assert "02/11/2016 12:18" in words(milestone("delivered", offset_minutes=0), language, "x").sentence
 
 
+def test_a_day_without_a_clock_is_told_without_one_and_another_zone_is_named() -> None:
+    day = words(milestone("delivered", day_only=True), "vi", "x").sentence
+    assert "đã giao ngày 02/11/2016." in day
+    tokyo = words(milestone("delivered", zone="Asia/Tokyo"), "en", "x").sentence
+    assert "delivered at 02/11/2016 14:18 (UTC+9)." in tokyo
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_a_delivery_says_how_only_where_it_is_known(mode: str | None) -> None:
     said = words(milestone("delivered", delivery_mode=mode), "en", "x").sentence
