@@ -2,13 +2,21 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from services.ingest.capture import FORMAT
 from services.ingest.carriers.loading import golden
 from services.ingest.domain.epcis import document_of
-from services.ingest.domain.recipe import CodeRow, Recipe, Webhook
+from services.ingest.domain.recipe import CodeRow, Recipe, Source, Webhook
 from services.ingest.jobs import MOST_ERRORS, MOST_WARNINGS
+
+SOURCES: Final = {
+    Source.VENDOR: "the vendor's document",
+    Source.PUBLIC_CODE: "integrators' public code",
+    Source.OBSERVED: "observed",
+    Source.OWN: "our own",
+}
+"""Where a code is from, in words."""
 
 
 def page(recipe: Recipe) -> str:
@@ -30,6 +38,9 @@ def page(recipe: Recipe) -> str:
         "## Codes",
         "A code that is not here waits in quarantine until a person maps it; it is never guessed.",
         _codes(recipe.codes),
+        *_reasons(recipe),
+        "## Where the codes are from",
+        "\n".join(f"- **{SOURCES[source]}**: {said}." for source, said in recipe.sources.items()),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -100,14 +111,23 @@ def _personal(recipe: Recipe) -> Iterator[str]:
 
 
 def _codes(codes: Mapping[str, CodeRow]) -> str:
-    lines = ["| code | means | |", "| --- | --- | --- |"]
+    lines = ["| code | means | | there | from |", "| --- | --- | --- | --- | --- |"]
     for code, row in codes.items():
         means = "no movement" if row.status is None else row.status.value
         more = [row.reason and row.reason.value, row.mode and row.mode.value]
         if row.provisional:
             more.append("reported by the courier, not confirmed")
-        lines.append(f"| `{code}` | {means} | {', '.join(filter(None, more))} |")
+        source = "" if row.source is None else SOURCES[row.source]
+        lines.append(f"| `{code}` | {means} | {', '.join(filter(None, more))} | {row.words} | {source} |")
     return "\n".join(lines)
+
+
+def _reasons(recipe: Recipe) -> Iterator[str]:
+    if recipe.reasons:
+        yield "## Reasons"
+        yield "A reason that is not here is `unknown`; the report comes in all the same."
+        rows = (f"| `{code}` | {reason.value} |" for code, reason in recipe.reasons.items())
+        yield "\n".join(["| code | means |", "| --- | --- |", *rows])
 
 
 def _fenced(command: str) -> str:

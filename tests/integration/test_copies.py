@@ -1,40 +1,62 @@
 """A copy that says something else is taken in, and its answer says so: in one request, of late, or long ago."""
 
 import time
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from buuta.model.scan import Scan
 from buuta.settings import SharedSettings
 from buuta.storage.bounded import BoundedPool, Silence
+from services.ingest.app import wire
+from services.ingest.carriers import all_recipes
 from services.ingest.copies import Copies
 from services.ingest.domain.copy import differences, said
 from services.ingest.domain.recipe import Receipt
+from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier
 from services.tracker.domain.copies import differing
-from tests.integration.doors import Door, add_carrier, intake_on, log
+from tests.integration.doors import Door, add_carrier, intake_on, log, ready
 from tests.integration.parts import chunk, database_away, producer_on, worker
 from tests.scans import scan
+from tests.waiting import until
 
-EMS = {"tracking_code": "EJ00000001VN", "status_code": 4, "datetime": "25/11/2026 07:54:50"}
-LATER = EMS | {"datetime": "25/11/2026 07:55:50"}
+REPORT = {"so": "EJ00000001VN", "buoc": 4, "luc": "2026-11-25T07:54:50", "id": "T2"}
+LATER = REPORT | {"luc": "2026-11-25T07:55:50"}
 WORDS = "another occurred_at"
 
 
+@pytest.fixture(scope="module")
+def vendor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A vendor that gives its events ids of its own, and wants words of its own for an answer."""
+    folder = tmp_path_factory.mktemp("recipes")
+    (folder / "hop").mkdir()
+    (folder / "hop" / "recipe.toml").write_text(
+        'title = "Its own ids"\nversion = "1"\nidentity = ["number", "natural_id"]\n'
+        '[fields]\nnumber = "so"\ncode = "buoc"\ntime = "luc"\nnatural_id = "id"\n'
+        '[webhook]\nreply = { code = "success", transaction = "$id" }\n'
+    )
+    (folder / "hop" / "codes.csv").write_text("code,status,reason,mode,provisional\n4,in_transit,,,\n")
+    return folder
+
+
 async def test_a_vendor_whose_own_id_comes_again_with_another_time_hears_of_it(
-    door: Door, settings: SharedSettings, pool: Any
+    settings: SharedSettings, pool: Any, vendor: Path
 ) -> None:
-    door.secrets["ems"] = await add_carrier(pool, Carrier("ems", "VNPost EMS", "ems"))
+    _, token = await add_carrier(pool, Carrier("hop", "Its own ids", "hop"))
     said = []
-    for report in (EMS, EMS, LATER, EMS, LATER):
-        answer = await door.webhook("ems", json=report, headers={"ems-transaction": "T2"})
-        assert (answer.status_code, answer.json()["code"], answer.json()["transaction"]) == (
-            200,
-            "success",
-            "T2",
-        )
-        said.append(answer.json().get("finding"))
+    async with (
+        wire(IngestSettings(**settings.model_dump() | {"ingest_recipes": vendor})) as (app, _),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ingest") as client,
+    ):
+        await until(lambda: ready(client), "ingest is ready")
+        for report in (REPORT, REPORT, LATER, REPORT, LATER):
+            answer = await client.post(f"/v1/webhooks/{token}/hop", json=report)
+            heard = answer.json()
+            assert (answer.status_code, heard["code"], heard["transaction"]) == (200, "success", "T2")
+            said.append(heard.get("finding"))
     assert said == [None, None, "copy_differs", None, "copy_differs"]
     assert WORDS in answer.json()["message"]
     assert "07:5" not in answer.text
@@ -42,22 +64,37 @@ async def test_a_vendor_whose_own_id_comes_again_with_another_time_hears_of_it(
 
 
 async def test_copies_in_one_request_are_told_apart_by_what_they_say(
-    settings: SharedSettings, pool: Any
+    settings: SharedSettings, pool: Any, vendor: Path
 ) -> None:
-    carrier = Carrier("ems", "VNPost EMS", "ems")
-    transaction = {"ems-transaction": "T2"}
+    recipe = all_recipes(vendor)["hop"]
+    carrier = Carrier("hop", "Its own ids", "hop")
     async with producer_on(settings) as producer:
         intake = intake_on(settings, producer, pool)
-        payloads = [each | transaction for each in (EMS, EMS, LATER)]
-        answers = await intake.take(
-            carrier, Receipt("ems", "webhook", 9), payloads, intake.recipes["ems"].parse
-        )
+        intake._target.book.recipes = {"hop": recipe}
+        payloads = [REPORT, REPORT, LATER]
+        answers = await intake.take(carrier, Receipt("hop", "webhook", 9), payloads, recipe.parse)
     assert [(each.result, each.code) for each in answers] == [
         ("accepted", None), ("duplicate", None), ("duplicate", "copy_differs"),
     ]  # fmt: skip
     assert answers[2].field == "occurred_at"
     # What counts is decided by the tracker's rule, as if they had come apart: it gets both.
     assert len({event["occurred_at"] for event in await log(settings)}) == 2
+
+
+EMS = {"tracking_code": "EJ00000001VN", "status_code": 4, "datetime": "25/11/2026 07:54:50"}
+
+
+async def test_a_header_of_a_request_is_echoed_and_makes_no_event(
+    door: Door, settings: SharedSettings, pool: Any
+) -> None:
+    """EMS: a repeat may carry another `ems-transaction`, and two events one."""
+    door.secrets["ems"] = await add_carrier(pool, Carrier("ems", "VNPost EMS", "ems"))
+    later = EMS | {"datetime": "25/11/2026 07:55:50"}
+    for transaction, report in (("T1", EMS), ("T2", EMS), ("T2", later), ("", EMS)):
+        headers = {"ems-transaction": transaction} if transaction else {}
+        answer = await door.webhook("ems", json=report, headers=headers)
+        assert answer.json() == {"code": "success", "transaction": transaction}
+    assert len({event["event_id"] for event in await log(settings)}) == 2
 
 
 GHN = {

@@ -35,13 +35,29 @@ def ghn(status: str, minute: int, **more: Any) -> dict[str, Any]:
     }
 
 
+def emsevt(code: str, minute: int) -> dict[str, Any]:
+    return {
+        "itemId": "EN533720370JP",
+        "eventCode": code,
+        "eventDateTime": f"2021-11-11T04:{minute:02}:00+07:00",
+    }
+
+
 def test_a_whole_journey_is_well_and_its_parcel_is_shown(tmp_path: Path) -> None:
-    journey = [ghn("picked", 0), ghn("delivering", 1), ghn("delivered", 2, Fee={"StationDO": 5000})]
-    found = judged(tmp_path, "ghn", [*journey, journey[0]])
-    assert (found.exit_code, found.count("accepted"), found.count("duplicate")) == (0, 3, 1)
+    journey = [emsevt("EMA", 0), emsevt("EDG", 1), emsevt("EDH", 2), emsevt("EMI", 3)]
+    found = judged(tmp_path, "emsevt", [*journey, journey[0]])
+    assert (found.exit_code, found.count("accepted"), found.count("duplicate")) == (1, 4, 1)
+    assert found.missing == [says for says in found.missing if "do not say how it was handed over" in says]
     [timeline] = found.timelines
     assert (timeline.parcel.status, timeline.parcel.outcome) == ("delivered", "delivered_at_point")
-    assert [scan.status for scan in timeline.scans] == ["accepted", "out_for_delivery", "delivered"]
+    statuses = ["accepted", "out_for_delivery", "ready_at_point", "delivered"]
+    assert [scan.status for scan in timeline.scans] == statuses
+
+
+def test_a_fee_for_a_station_is_no_evidence_of_collection(tmp_path: Path) -> None:
+    journey = [ghn("picked", 0), ghn("delivering", 1), ghn("delivered", 2, Fee={"StationDO": 5000})]
+    [timeline] = judged(tmp_path, "ghn", journey).timelines
+    assert timeline.parcel.outcome == "delivered_unknown_mode"
 
 
 def test_what_is_unmapped_or_missing_for_the_rate_is_said(tmp_path: Path) -> None:

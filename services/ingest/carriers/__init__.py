@@ -1,9 +1,9 @@
 """The formats that carriers speak: one folder each, found by itself.
 
-A folder holds `recipe.toml` (fields, times, identity, doors), `codes.csv` (raw code: status, reason, mode,
-provisional; an empty status is known and no movement), where there is one `reasons.csv`, and
-`golden.json`: payloads and what becomes of them. What no table can say stands in `parser.py`: `refine`
-takes what the table read and the payload, `parse` reads everything by itself.
+A folder holds `recipe.toml` (fields, times, identity, doors, sources), `codes.csv` (raw code: status, reason, mode,
+provisional; an empty status is known and no movement; where the code is from, and what it means there), where there
+is one `reasons.csv`, and `golden.json`: payloads and what becomes of them. What no table can say stands in
+`parser.py`: `refine` takes what the table read and the payload, `parse` reads everything by itself.
 """
 
 from collections.abc import Mapping

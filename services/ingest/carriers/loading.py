@@ -14,7 +14,7 @@ from buuta.errors import BadSettings
 from buuta.model.statuses import DeliveryMode, Reason, Status
 from services.ingest.domain.facts import FactKind, FactRule, Facts, facts_by
 from services.ingest.domain.polling import Polling
-from services.ingest.domain.recipe import IDENTITY, CodeRow, Recipe, Webhook
+from services.ingest.domain.recipe import IDENTITY, CodeRow, Recipe, Source, Webhook
 from services.ingest.domain.table import OPTIONAL, REQUIRED, Table
 
 PACKAGE: Final = "services.ingest.carriers"
@@ -78,6 +78,7 @@ class RecipeTable(Strict):
     personal: frozenset[str] = frozenset()
     facts: tuple[FactTable, ...] = ()
     polling: PollingTable | None = None
+    sources: dict[Source, str] = {}
 
     @model_validator(mode="after")
     def known_names(self) -> "RecipeTable":
@@ -99,6 +100,8 @@ class CodeLine(Strict):
     reason: Reason | None
     mode: DeliveryMode | None
     provisional: bool
+    source: Source | None = None
+    words: str | None = None
 
 
 class ReasonLine(Strict):
@@ -106,6 +109,8 @@ class ReasonLine(Strict):
 
     code: Annotated[str, Field(min_length=1)]
     reason: Reason
+    source: Source | None = None
+    words: str | None = None
 
 
 def load_recipes(folder: Path, package: str | None = PACKAGE) -> dict[str, Recipe]:
@@ -131,11 +136,13 @@ def _recipe(folder: Path, package: str | None) -> Recipe:
     table = _checked(folder / "recipe.toml", RecipeTable, _toml(folder / "recipe.toml"))
     codes = [_checked(folder / "codes.csv", CodeLine, row) for row in _lines(folder / "codes.csv")]
     reasons = [_checked(folder / "reasons.csv", ReasonLine, row) for row in _lines(folder / "reasons.csv")]
+    for name, rows in (("codes.csv", codes), ("reasons.csv", reasons)):
+        _check_sources(folder / name, rows, table.sources, must_name_one=package is not None)
     return Recipe(
         format=folder.name,
         title=table.title,
         version=table.version,
-        codes={row.code: CodeRow(row.status, row.reason, row.provisional, row.mode) for row in codes},
+        codes={row.code: _code_row(row) for row in codes},
         parse=_parse(folder, table, package),
         reasons={row.code: row.reason for row in reasons},
         identity=table.identity,
@@ -144,7 +151,27 @@ def _recipe(folder: Path, package: str | None) -> Recipe:
         personal=frozenset(name.casefold() for name in table.personal),
         facts=_facts(table) if table.facts else None,
         polling=None if table.polling is None else Polling(**table.polling.model_dump()),
+        sources=table.sources,
     )
+
+
+def _code_row(row: CodeLine) -> CodeRow:
+    return CodeRow(row.status, row.reason, row.provisional, row.mode, row.source, row.words or "")
+
+
+def _check_sources(
+    path: Path, rows: Sequence[CodeLine | ReasonLine], known: Mapping[Source, str], *, must_name_one: bool
+) -> None:
+    """Of our own tables every row names where it is from; whatever a row names is said in `[sources]`.
+
+    Raises:
+        BadSettings: names the row.
+    """
+    for row in rows:
+        if row.source is None and must_name_one:
+            raise BadSettings(f"{path}: {row.code} source: names none of {', '.join(Source)}")
+        if row.source is not None and row.source not in known:
+            raise BadSettings(f"{path}: {row.code} source: {row.source} is not in [sources] of recipe.toml")
 
 
 def _parse(folder: Path, table: RecipeTable, package: str | None) -> Parse:

@@ -16,14 +16,28 @@ from services.ingest.domain.details import Details
 from services.ingest.domain.polling import Polling
 
 
+class Source(StrEnum):
+    """Where it is known from that a carrier has a code; what the four are of a format says its `[sources]`."""
+
+    VENDOR = "vendor"
+    PUBLIC_CODE = "public_code"
+    OBSERVED = "observed"
+    OWN = "own"
+
+
 @dataclass(frozen=True)
 class CodeRow:
-    """What one of a carrier's codes means; `status=None` is known and is no movement."""
+    """What one of a carrier's codes means; `status=None` is known and is no movement.
+
+    `source` is where the code is from, None where a person mapped it; `words` is what it means there.
+    """
 
     status: Status | None
     reason: Reason | None = None
     provisional: bool = False
     mode: DeliveryMode | None = None
+    source: Source | None = None
+    words: str = ""
 
 
 class Report(NamedTuple):
@@ -95,7 +109,8 @@ class Recipe:
 
     `columns` are those that a file of this format must have; without any, files have Buuta's own.
     `personal` are names of fields that are dropped before a payload is kept. `facts` reads what a payload says of
-    money (`domain/facts.py`). `polling` is how a carrier of this format is asked, if it can be.
+    money (`domain/facts.py`). `polling` is how a carrier of this format is asked, if it can be. `sources` says what
+    the sources of the code tables are.
     """
 
     format: str
@@ -110,6 +125,7 @@ class Recipe:
     personal: frozenset[str] = frozenset()
     facts: Callable[[Mapping[str, Any], "Receipt"], Sequence[Any]] | None = None
     polling: Polling | None = None
+    sources: Mapping[Source, str] = field(default_factory=dict)
 
 
 PERSONAL: Final = re.compile(r"\d{7}|@", re.UNICODE)
