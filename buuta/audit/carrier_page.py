@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from services.ingest.capture import FORMAT
 from services.ingest.carriers.loading import golden
-from services.ingest.domain.epcis import document_of
+from services.ingest.domain.document import document_of
 from services.ingest.domain.recipe import CodeRow, Recipe, Source, Webhook
 from services.ingest.jobs import MOST_ERRORS, MOST_WARNINGS
 

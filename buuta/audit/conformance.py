@@ -18,7 +18,7 @@ from buuta.model.statuses import OffsetSource, Status
 from buuta.model.steering import out_of_range
 from buuta.web.bodies import parse_json
 from buuta.web.problems import Problem
-from services.ingest.domain.epcis import read_document
+from services.ingest.domain.document import read_document
 from services.ingest.domain.recipe import Receipt, Recipe, UnknownCode, shown_code, to_scan
 from services.ingest.domain.single import apart
 from services.ingest.doors.batch import read_line, read_report

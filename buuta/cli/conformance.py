@@ -16,7 +16,7 @@ from buuta.settings import load
 from buuta.telemetry.clock import now_ms
 from services.ingest.capture import FORMAT
 from services.ingest.carriers import all_recipes
-from services.ingest.domain.epcis import document_of
+from services.ingest.domain.document import document_of
 from services.ingest.domain.recipe import Recipe
 from services.ingest.settings import IngestSettings
 

@@ -6,11 +6,13 @@ there is counted before: objects and arrays.
 
 import asyncio
 import json
-from collections.abc import Callable
-from typing import Any, Final, ParamSpec, TypeVar
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NoReturn, ParamSpec, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
+from buuta.model.shown import shown_name
 from buuta.web.problems import Problem, body_too_large
 
 DEEPEST: Final = 64
@@ -19,8 +21,25 @@ MOST_HOLDERS: Final = 100_000
 """Objects and arrays of one text, some 60 ms: five thousand EPCIS events have so many if they have twenty each."""
 LARGE: Final = 64_000
 """Bytes; beyond them nothing is taken apart on the event loop, but in a thread."""
+Pairs = Sequence[tuple[str, Any]]
+"""An object's names and values as they stand in the text."""
 Given = ParamSpec("Given")
 Value = TypeVar("Value")
+
+
+def refuse_twice(pairs: Pairs) -> NoReturn:
+    """What becomes of an object that has a name twice: which of the values counts would be a guess.
+
+    Raises:
+        Problem: always; names the field.
+    """
+    raise Problem(400, "field_twice", told_twice(pairs))
+
+
+def told_twice(pairs: Pairs) -> str:
+    """What a sender hears of an object that has a name twice."""
+    [(name, _), *_] = Counter(name for name, _ in pairs).most_common(1)
+    return f"{shown_name(name)} stands twice in one object, and nobody can tell which of them counts: leave one out"
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -52,20 +71,29 @@ async def beside(
     return await asyncio.to_thread(work, *given, **more)
 
 
-def parse_json(body: bytes, most: int | None = MOST_HOLDERS) -> Any:
+def parse_json(
+    body: bytes, most: int | None = MOST_HOLDERS, twice: Callable[[Pairs], Any] = refuse_twice
+) -> Any:
     """JSON text as Python values; what is odd in a single value is for the item's own check.
 
-    `most` objects and arrays are read; None, however many, is for a process that serves nobody else.
+    `most` objects and arrays are read; None, however many, is for a process that serves nobody else. `twice` makes
+    what stands for an object that has a name twice (RFC 8259 leaves open which of the values counts).
 
     Raises:
         Problem: 400 with the place where the text stops being JSON, 413 for too many objects and arrays.
     """
+
+    def held(pairs: Pairs) -> Any:
+        found = dict(pairs)
+        return found if len(found) == len(pairs) else twice(pairs)
+
     if most is not None and body.count(b"{") + body.count(b"[") > most:
         raise Problem(
             413, "too_many_values", f"the body has more than {most} objects and arrays; send less at once"
         )
     try:
-        value = json.loads(body.decode("utf-8-sig"), parse_int=_integer, parse_float=_fraction)
+        text = body.decode("utf-8-sig")
+        value = json.loads(text, parse_int=_integer, parse_float=_fraction, object_pairs_hook=held)
     except UnicodeDecodeError as wrong:
         raise Problem(400, "body_not_utf8", f"the body is not UTF-8 at byte {wrong.start}") from None
     except json.JSONDecodeError as wrong:

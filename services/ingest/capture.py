@@ -16,8 +16,9 @@ from typing import Any, Final, NamedTuple
 from buuta.errors import BadItem, DatabaseAway
 from services.ingest import epcis_rows
 from services.ingest.carriers.epcis.parser import ParsingOnce, code_of, parse
+from services.ingest.domain.document import Document
 from services.ingest.domain.effects import Change
-from services.ingest.domain.epcis import Document, of_the_standard
+from services.ingest.domain.epcis import of_the_standard
 from services.ingest.domain.following import MOST_SCANS, Plan, plan
 from services.ingest.domain.marking import Marking
 from services.ingest.domain.packing import TooMuch

@@ -27,7 +27,7 @@ from buuta.settings import SharedSettings
 from buuta.storage.vault import Vault, read_master_key
 from buuta.streaming.topics import topics as topics_of
 from buuta.telemetry.service import http
-from services.ingest.domain.epcis import document_of
+from services.ingest.domain.document import document_of
 from services.ingest.doors.drop import DropFolder
 from services.ingest.doors.file import take_file
 from services.ingest.doors.kafka import KafkaDoor

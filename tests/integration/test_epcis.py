@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from buuta.settings import SharedSettings
-from services.ingest.domain.epcis import document_of
+from services.ingest.domain.document import document_of
 from services.ingest.jobs import MOST_ERRORS
 from services.ingest.storage import Carrier
 from tests.integration.command import buuta

@@ -15,7 +15,7 @@ from buuta.settings import SharedSettings
 from services.ingest import capture
 from services.ingest.app import wire
 from services.ingest.domain import following
-from services.ingest.domain.epcis import document_of
+from services.ingest.domain.document import document_of
 from services.ingest.doors.events import take_events
 from services.ingest.doors.file import Summary
 from services.ingest.settings import IngestSettings

@@ -14,7 +14,7 @@ from buuta.settings import SharedSettings
 from services.ingest.app import wire as wire_ingest
 from services.ingest.capture import FORMAT
 from services.ingest.carriers import RECIPES
-from services.ingest.domain.epcis import document_of
+from services.ingest.domain.document import document_of
 from services.ingest.domain.recipe import Recipe
 from services.ingest.doors import epcis, webhooks
 from services.ingest.doors import scans as batches

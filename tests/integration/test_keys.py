@@ -14,7 +14,7 @@ from buuta.settings import SharedSettings
 from buuta.storage.access import AccessKeys, Holder
 from buuta.storage.access import keys_of as holders_keys
 from buuta.storage.vault import Vault, read_master_key
-from services.ingest.domain.epcis import document_of
+from services.ingest.domain.document import document_of
 from services.ingest.domain.keys import Key, Kind, Limits, Scope
 from services.ingest.registry.keyring import Keyring
 from services.ingest.registry.locksmith import Cut, Locksmith, Shown, changes_of, keys_of

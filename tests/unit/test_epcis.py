@@ -13,9 +13,10 @@ from buuta.errors import BadItem
 from buuta.model.shapes import gs1_check_digit
 from buuta.model.statuses import OffsetSource
 from services.ingest.carriers import RECIPES
-from services.ingest.domain.contexts import GS1, PREFIXES, prefixes
+from services.ingest.domain.contexts import GS1, PREFIXES, read_context
+from services.ingest.domain.document import read_document
 from services.ingest.domain.effects import Change, Happened, Told, changes
-from services.ingest.domain.epcis import read_document, read_event
+from services.ingest.domain.epcis import read_event
 from services.ingest.domain.gs1 import facility_of, thing_of
 from services.ingest.domain.packing import ALL, Packing, Packings
 from services.ingest.domain.recipe import Receipt, to_scan
@@ -113,8 +114,7 @@ def test_what_another_system_answered_a_query_is_read_as_well() -> None:
     ("change", "says"),
     [
         ({"@context": None}, "context must name https"),
-        ({"@context": [GS1, "https://elsewhere.example/context.jsonld"]}, "contexts are not fetched"),
-        ({"@context": {"own": "https://x.example/"}}, "context must name https"),
+        ({"@context": []}, "context must name https"),
         ({"type": "Document"}, "type"),
         ({"schemaVersion": "1.2"}, "schemaVersion"),
         ({"schemaVersion": 2.0}, "schemaVersion"),
@@ -138,8 +138,7 @@ def test_a_document_that_is_none_says_what_to_fix(change: dict[str, Any], says: 
         (EVENT, {"action": ...}, "action is missing"),
         (EVENT, {"epcList": ...}, "epcList is missing"),
         (EVENT, {"epcList": ["no uri"]}, "epcList.0"),
-        (EVENT, {"bizStep": "urn:epcglobal:cbv:bizstep:shipping"}, "bare word"),
-        (EVENT, {"bizStep": "cbv:BizStep-shipping"}, "bare word"),
+        (EVENT, {"bizStep": "urn:epcglobal:cbv:bizstep:driving"}, "no value of the CBV"),
         (EVENT, {"bizStep": "driving"}, "no value of the CBV"),
         (EVENT, {"disposition": "delivered"}, "no value of the CBV"),
         (EVENT, {"ilmd": {"shop:x": 1}}, "only for the action ADD"),
@@ -202,14 +201,14 @@ def test_an_event_with_all_that_the_standard_has_is_read() -> None:
 def test_a_context_that_would_grow_is_refused(context: Any, says: str) -> None:
     """What a prefix stands for is written out for every field that has it."""
     with pytest.raises(BadItem, match=says):
-        prefixes(context)
+        read_context(context)
     with pytest.raises(BadItem, match=says):
         read_event({**EVENT, "@context": context}, PREFIXES)
 
 
 def test_of_an_event_the_standards_own_fields_alone_are_kept() -> None:
     others = {f"shop:{n}": "x" for n in range(150)}
-    event = read_event({**EVENT, **others}, prefixes(DOCUMENT["@context"]))
+    event = read_event({**EVENT, **others}, read_context(DOCUMENT["@context"]).prefixes)
     assert (event.model_extra, "shop" in repr(event)) == (None, False)
 
 
@@ -238,7 +237,7 @@ def test_what_is_wrong_very_often_is_not_looked_for_to_the_end(change: dict[str,
 
 
 def test_prefixes_are_resolved_offline_and_others_fields_are_let_be() -> None:
-    known = prefixes(DOCUMENT["@context"])
+    known = read_context(DOCUMENT["@context"]).prefixes
     event = read_event(
         {**EVENT, "bizStep": "vn:bizstep:out_for_delivery", "shop:colour": "red", "vn:ext:attempt": 2},
         known,

@@ -17,7 +17,7 @@ from buuta.web.problems import Problem
 from services.ingest.carriers import RECIPES
 from services.ingest.domain.personal import without_personal
 from services.ingest.domain.recipe import Receipt, Recipe, to_scan
-from services.ingest.doors.batch import read_report
+from services.ingest.doors.batch import read_batch, read_report
 from tests.golden import PAIRS, named
 
 CODEC = Codec()
@@ -147,8 +147,21 @@ def with_canary(payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield {**payload, name: CANARY}
 
 
-def test_of_a_key_that_stands_twice_the_last_counts_and_nothing_breaks() -> None:
-    assert parse_json(b'{"a": 1, "a": 2}') == {"a": 2}
+def test_a_key_that_stands_twice_is_refused_by_name_at_whatever_depth() -> None:
+    for text in (b'{"a": 1, "a": 2}', b'[{"x": {"a": [], "b": 1, "a": []}}]'):
+        with pytest.raises(Problem, match=r"^a stands twice"):
+            parse_json(text)
+
+
+def test_of_a_batch_the_item_with_a_key_twice_is_refused_alone() -> None:
+    good = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30:00Z"}
+    plain = json.dumps(good)
+    bad = plain.replace('"code"', '"code": "x", "code"')
+    for kind, body in (("json", f"[{plain}, {bad}]"), ("x-ndjson", f"{plain}\n{bad}\n")):
+        first, second = read_batch(f"application/{kind}", body.encode(), 10)
+        assert read_report(first).number == "Z82BS"
+        with pytest.raises(BadItem, match="code stands twice"):
+            read_report(second)
 
 
 def nested(levels: int) -> Any:

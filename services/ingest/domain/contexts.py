@@ -1,23 +1,22 @@
 """JSON-LD contexts, resolved offline: GS1's own are known by their addresses, and nothing is fetched."""
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from buuta.errors import BadItem
 
 GS1: Final = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
-CONTEXTS: Final = frozenset(
-    {
-        GS1,
-        "https://ref.gs1.org/standards/epcis/epcis-context.jsonld",
-        "https://gs1.github.io/EPCIS/epcis-context.jsonld",
-        "https://id.gs1.org/epcis-context.jsonld",
-    }
+CONTEXT: Final = re.compile(
+    r"https?://(?:ref\.gs1\.org/standards/epcis/(?:2\.[0-9]+(?:\.[0-9]+)*/)?"
+    r"|gs1\.github\.io/EPCIS/|id\.gs1\.org/|www\.gs1\.org/standards/epcis/)epcis-context\.jsonld"
 )
+"""GS1's own, of whichever edition of EPCIS 2 (2.0.0 and 2.0.1 are published), and where it lay before."""
 PREFIXES: Final[Mapping[str, str]] = {
     "cbv": "https://ref.gs1.org/cbv/",
     "epcis": "https://ref.gs1.org/epcis/",
     "gs1": "https://ref.gs1.org/voc/",
+    "cbvmda": "urn:epcglobal:cbv:mda:",
 }
 """What GS1's own context defines."""
 MOST_PARTS: Final = 100
@@ -26,23 +25,33 @@ LONGEST_MEANING: Final = 500
 """Characters, as in any URI of an event: what a prefix stands for is written once for each field that has it."""
 
 
-def prefixes(context: Any) -> Mapping[str, str]:
-    """What the prefixes of a `@context` stand for.
+class Context(NamedTuple):
+    """What a `@context` says: what its prefixes stand for, and what its sender should know of how it was read."""
+
+    prefixes: Mapping[str, str]
+    notes: Sequence[str] = ()
+
+
+def read_context(context: Any) -> Context:
+    """What a `@context` says, as far as it can be told without fetching anything.
 
     Raises:
-        BadItem: GS1's own context is not among it, or one that is not known here, or it is larger than may be.
+        BadItem: there is none, or it is larger than may be.
     """
-    parts = _parts(context)
-    remote = [part for part in parts if isinstance(part, str)]
-    if any(part not in CONTEXTS for part in remote):
-        raise BadItem(
-            "context_unknown",
-            "contexts are not fetched: beside GS1's own, write prefixes into the document itself",
-            "@context",
-        )
-    if not remote:
+    parts = [part for part in _parts(context) if part]
+    if not parts:
         raise BadItem("context_missing", f"@context must name {GS1}", "@context")
-    return {**PREFIXES, **own_prefixes(parts)}
+    remote = [part for part in parts if isinstance(part, str)]
+    own = [part for part in remote if CONTEXT.fullmatch(part)]
+    notes = [NOT_FETCHED] if len(own) < len(remote) else []
+    return Context({**PREFIXES, **own_prefixes(parts)}, notes if own else [*notes, NOT_NAMED])
+
+
+NOT_FETCHED: Final = (
+    "contexts are not fetched: what one that is not GS1's own defines is not known here; write the prefixes that "
+    "matter into the document"
+)
+NOT_NAMED: Final = f"@context does not name {GS1}: the fields were read as if it did"
 
 
 def own_prefixes(context: Any) -> dict[str, str]:

@@ -1,17 +1,17 @@
-"""GS1 EPCIS 2.0 in JSON: what a document and an event must be, by the rules of the published JSON Schema.
+"""GS1 EPCIS 2.0 in JSON: what an event must be, by the rules of the published JSON Schema.
 
 Of an event only what steers is kept; the rest is checked and dropped.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, NamedTuple, Self
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from buuta.errors import BadItem
 from buuta.model.bounded import MOST_FIELDS
-from buuta.model.shown import shown_name, shown_place
-from services.ingest.domain.contexts import GS1, expanded, own_prefixes, prefixes
+from services.ingest.domain.contexts import expanded, own_prefixes
+from services.ingest.domain.epcis_faults import told, unknown
 from services.ingest.domain.epcis_parts import (
     FEW,
     Action,
@@ -20,6 +20,8 @@ from services.ingest.domain.epcis_parts import (
     Destination,
     Disposition,
     ErrorDeclaration,
+    EventType,
+    Listed,
     Moment,
     Offset,
     PersistentDisposition,
@@ -29,6 +31,7 @@ from services.ingest.domain.epcis_parts import (
     Source,
     Uri,
     Uris,
+    is_own_type,
 )
 
 EXTENSION: Final = "urn:buuta:ext:"
@@ -39,9 +42,7 @@ class Event(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    type: Literal[
-        "ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent", "AssociationEvent"
-    ]
+    type: EventType
     event_time: Moment = Field(alias="eventTime")
     offset: Offset = Field(alias="eventTimeZoneOffset")
     event_id: Uri | None = Field(None, alias="eventID")
@@ -52,7 +53,7 @@ class Event(BaseModel):
     biz_location: Place | None = Field(None, alias="bizLocation")
     epcs: Uris | None = Field(None, alias="epcList")
     parent: Uri | None = Field(None, alias="parentID")
-    children: Uris | None = Field(None, alias="childEPCs")
+    children: Listed | None = Field(None, alias="childEPCs")
     quantities: Annotated[list[Quantity], FEW] | None = Field(None, alias="quantityList")
     child_quantities: Annotated[list[Quantity], FEW] | None = Field(None, alias="childQuantityList")
     sensors: Annotated[list[SensorElement], FEW] | None = Field(None, alias="sensorElementList")
@@ -61,9 +62,9 @@ class Event(BaseModel):
     destinations: Annotated[list[Destination], FEW] | None = Field(None, alias="destinationList")
     persistent: PersistentDisposition | None = Field(None, alias="persistentDisposition")
     recorded_at: Moment | None = Field(None, alias="recordTime")
-    certification: Uri | Uris | None = Field(None, alias="certificationInfo")
-    inputs: Uris | None = Field(None, alias="inputEPCList")
-    outputs: Uris | None = Field(None, alias="outputEPCList")
+    certification: Uri | Listed | None = Field(None, alias="certificationInfo")
+    inputs: Listed | None = Field(None, alias="inputEPCList")
+    outputs: Listed | None = Field(None, alias="outputEPCList")
     input_quantities: Annotated[list[Quantity], FEW] | None = Field(None, alias="inputQuantityList")
     output_quantities: Annotated[list[Quantity], FEW] | None = Field(None, alias="outputQuantityList")
     transformation: Uri | None = Field(None, alias="transformationID")
@@ -75,10 +76,13 @@ class Event(BaseModel):
 
     @model_validator(mode="after")
     def whole(self) -> Self:
-        """Each type has what it cannot be without."""
+        """Each type has what it cannot be without; one of the sender's own may be anything."""
+        wants = _WANTS.get(self.type)
+        if wants is None:
+            return self
         if self.type != "TransformationEvent" and self.action is None:
             raise ValueError("action is missing: ADD, OBSERVE or DELETE")
-        wrong = _WANTS[self.type](self)
+        wrong = wants(self)
         if wrong:
             raise ValueError(wrong)
         if self.ilmd is not None and self.type == "ObjectEvent" and self.action != "ADD":
@@ -100,6 +104,10 @@ def _aggregation(event: Event) -> str | None:
     return None
 
 
+def _association(event: Event) -> str | None:
+    return "parentID is missing" if event.parent is None else _aggregation(event)
+
+
 def _transaction(event: Event) -> str | None:
     return None if event.transactions else "bizTransactionList is missing"
 
@@ -112,48 +120,12 @@ def _transformation(event: Event) -> str | None:
 _WANTS: Final[Mapping[str, Callable[[Event], str | None]]] = {
     "ObjectEvent": _object,
     "AggregationEvent": _aggregation,
-    "AssociationEvent": _aggregation,
+    "AssociationEvent": _association,
     "TransactionEvent": _transaction,
     "TransformationEvent": _transformation,
 }
 FIELDS: Final = frozenset(field.alias or name for name, field in Event.model_fields.items())
 KNOWN: Final = FIELDS | {"@context"}
-
-
-class Body(BaseModel):
-    """What holds the events of a document."""
-
-    events: list[Any] = Field(alias="eventList")
-
-
-class Results(BaseModel):
-    """The body of a query's answer."""
-
-    body: Body = Field(alias="resultsBody")
-
-
-class Answered(BaseModel):
-    """What holds the results of a query."""
-
-    results: Results = Field(alias="queryResults")
-
-
-class Query(BaseModel):
-    """An `EPCISQueryDocument`: what another system answered may be captured as well."""
-
-    type: Literal["EPCISQueryDocument"]
-    context: Any = Field(alias="@context")
-    body: Answered = Field(alias="epcisBody")
-
-
-class Envelope(BaseModel):
-    """An `EPCISDocument`."""
-
-    type: Literal["EPCISDocument"]
-    context: Any = Field(alias="@context")
-    version: Annotated[str, Field(alias="schemaVersion", pattern=r"^2(\.[0-9]+)*$")]
-    created_at: Annotated[Moment, Field(alias="creationDate")]
-    body: Body = Field(alias="epcisBody")
 
 
 def is_event(payload: Any) -> bool:
@@ -164,39 +136,6 @@ def is_event(payload: Any) -> bool:
 def of_the_standard(raw: Any) -> Any:
     """An event with the standard's own fields alone: what others' fields hold may be personal."""
     return {name: raw[name] for name in KNOWN & raw.keys()} if isinstance(raw, Mapping) else None
-
-
-class Document(NamedTuple):
-    """The events of a document as they came, and what its prefixes stand for."""
-
-    events: Sequence[Any]
-    prefixes: Mapping[str, str]
-
-
-def document_of(events: Sequence[Any]) -> dict[str, Any]:
-    """A document of these events, as one that is sent."""
-    return {
-        "@context": [GS1], "type": "EPCISDocument", "schemaVersion": "2.0",
-        "creationDate": "2026-11-24T03:00:00Z", "epcisBody": {"eventList": [*events]},
-    }  # fmt: skip
-
-
-def read_document(raw: Any) -> Document:
-    """Take a document apart; its events are read one by one.
-
-    Raises:
-        BadItem: it is no document of EPCIS 2.0; names the field and says what to fix.
-    """
-    if not isinstance(raw, Mapping):
-        raise BadItem("document_invalid", "an EPCISDocument is one JSON object")
-    try:
-        if raw.get("type") == "EPCISQueryDocument":
-            query = Query.model_validate(raw)
-            return Document(query.body.results.body.events, prefixes(query.context))
-        document = Envelope.model_validate(raw)
-    except ValidationError as wrong:
-        raise _bad("document_invalid", wrong) from None
-    return Document(document.body.events, prefixes(document.context))
 
 
 def read_event(raw: Any, known: Mapping[str, str]) -> Event:
@@ -212,35 +151,27 @@ def read_event(raw: Any, known: Mapping[str, str]) -> Event:
     if "@context" in raw:
         known = {**known, **own_prefixes(raw["@context"])}
     fields = _own_fields(raw, known)
-    for name in ("bizStep", "disposition"):
+    for name in ("type", "bizStep", "disposition"):
         if isinstance(fields.get(name), str):
             fields[name] = expanded(fields[name], known)
     try:
         return Event.model_validate(fields)
     except ValidationError as wrong:
-        raise _bad("event_invalid", wrong) from None
+        raise told("event_invalid", wrong) from None
 
 
 def _own_fields(raw: Mapping[Any, Any], known: Mapping[str, str]) -> dict[str, Any]:
     """The standard's fields and ours; those of others' namespaces may be there, and are not kept.
 
     Raises:
-        BadItem: one is neither.
+        BadItem: one is neither, and the type of event is the standard's.
     """
     fields = {}
+    may_be_anything = is_own_type(expanded(str(raw.get("type")), known))
     for short, value in raw.items():
         name = expanded(str(short), known)
         if name in FIELDS:
             fields[name] = value
-        elif ":" not in name and name != "@context":
-            raise BadItem(
-                "event_invalid", "no such field of EPCIS, and no URI of your own", shown_name(name)
-            )
+        elif not (may_be_anything or ":" in name or name.startswith("@") or name in known):
+            raise unknown(name, FIELDS)
     return fields
-
-
-def _bad(code: str, wrong: ValidationError) -> BadItem:
-    first = wrong.errors(include_input=False, include_url=False)[0]
-    field = shown_place(first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    return BadItem(code, f"{field}: {message}" if field else message, field)

@@ -1,35 +1,73 @@
-"""The parts of an EPCIS 2.0 event, by the rules of the published JSON Schema."""
+"""The parts of an EPCIS 2.0 event, by the rules of the published JSON Schema.
+
+Fields of others' namespaces may be in each of them (EPCIS 2.0, 7.4.1.4 and 9.5; GS1's own examples have them); none
+is kept.
+"""
 
 import re
-from functools import partial
+from collections.abc import Mapping, Set
+from functools import cache
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from buuta.model.bounded import Bounded
 from services.ingest.domain.vocabulary import (
-    BIZ_STEPS,
-    DISPOSITIONS,
-    ERROR_REASONS,
-    PARTY_TYPES,
-    TRANSACTION_TYPES,
+    BIZ_STEP,
+    DISPOSITION,
+    ERROR_REASON,
+    PARTY_TYPE,
+    TRANSACTION_TYPE,
+    Vocabulary,
 )
 
-CBV_URIS: Final = re.compile(r"(urn:epcglobal:cbv:|https?://(ref|ns)\.gs1\.org/cbv/)")
 MOST_OBJECTS: Final = 10_000
 FEW: Final = Field(max_length=MOST_OBJECTS, fail_fast=True)
 """A list of so many, looked at as far as the first that is wrong: an error of each would take as long as all."""
 
 Uri = Annotated[str, Field(max_length=500, pattern=r"^[A-Za-z_][A-Za-z0-9+.-]*:[!-~]+$")]
+LEAP_SECOND: Final = re.compile(r":60(\.[0-9]+)?")
+
+
+def _moment(value: str) -> str:
+    """As RFC 3339 has it, in capital letters; a leap second is the end of the second before."""
+    return LEAP_SECOND.sub(":59.999", value.upper(), count=1)
+
+
 Moment = Annotated[
     str,
     Field(
         max_length=40,
-        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$",
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$",
     ),
+    AfterValidator(_moment),
 ]
 Offset = Annotated[str, Field(pattern=r"^[+-]((0[0-9]|1[0-3]):[0-5][0-9]|14:00)$")]
 Action = Literal["ADD", "OBSERVE", "DELETE"]
+
+
+STANDARD: Final = frozenset(
+    {"ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent", "AssociationEvent"}
+)
+EPCIS_URI: Final = re.compile(r"https?://(?:ref|ns)\.gs1\.org/epcis/([A-Za-z]+)")
+
+
+def is_own_type(value: str) -> bool:
+    """Whether a type of event is a URI of the sender's own."""
+    return ":" in value and EPCIS_URI.fullmatch(value) is None
+
+
+def _type(value: str) -> str:
+    uri = EPCIS_URI.fullmatch(value)
+    name = value if uri is None else uri[1]
+    if name not in STANDARD and not is_own_type(value):
+        raise ValueError(f"is none of {', '.join(sorted(STANDARD))}, and no URI of your own")
+    return name
+
+
+EventType = Annotated[str, Field(max_length=500), AfterValidator(_type)]
+"""One of the standard's, or a URI of the sender's own (an extended event)."""
 
 
 def _each_once(uris: list[str]) -> list[str]:
@@ -39,37 +77,53 @@ def _each_once(uris: list[str]) -> list[str]:
 
 
 Uris = Annotated[list[Uri], FEW, AfterValidator(_each_once)]
+Listed = Annotated[list[Uri], FEW, AfterValidator(lambda uris: list(dict.fromkeys(uris)))]
+"""A list that may name a thing twice: the schema has `uniqueItems` for `epcList` alone."""
 
 
-def _in_cbv(words: frozenset[str], value: str) -> str:
-    if CBV_URIS.match(value):
-        raise ValueError("in JSON a value of the CBV is its bare word, such as shipping or in_transit")
-    if value not in words and ":" not in value:
-        raise ValueError("is no value of the CBV, and no URI of your own")
-    return value
+def _word(words: Vocabulary) -> tuple[Any, ...]:
+    return Field(max_length=500), AfterValidator(words.word)
 
 
-def _word(words: frozenset[str]) -> tuple[Any, ...]:
-    return Field(max_length=500), AfterValidator(partial(_in_cbv, words))
+BizStep = Annotated[str, *_word(BIZ_STEP)]
+Disposition = Annotated[str, *_word(DISPOSITION)]
+ErrorReason = Annotated[str, *_word(ERROR_REASON)]
+PartyType = Annotated[str, *_word(PARTY_TYPE)]
+TransactionType = Annotated[str, *_word(TRANSACTION_TYPE)]
+KEYWORDS: Final = ("id", "@id", "@type", "@context")
+"""What JSON-LD lets any object have."""
 
 
-BizStep = Annotated[str, *_word(BIZ_STEPS)]
-Disposition = Annotated[str, *_word(DISPOSITIONS)]
-ErrorReason = Annotated[str, *_word(ERROR_REASONS)]
-PartyType = Annotated[str, *_word(PARTY_TYPES)]
-TransactionType = Annotated[str, *_word(TRANSACTION_TYPES)]
+def is_foreign(name: str) -> bool:
+    """Whether a field is of another's namespace, or of JSON-LD: it may be there, and nobody reads it."""
+    return ":" in name or name in KEYWORDS
 
 
 class Part(Bounded):
-    """A part whose fields are all the standard's."""
+    """A part: the standard's fields, and others' that are not kept."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def own(cls, raw: Any) -> Any:
+        """Leave out what is others'."""
+        names = _names(cls)
+        if not isinstance(raw, Mapping):
+            raise PydanticCustomError(
+                "object_wanted", "is an object with {names}", {"names": ", ".join(sorted(names))}
+            )
+        return {name: value for name, value in raw.items() if name in names or not is_foreign(str(name))}
 
-class Place(BaseModel):
-    """A read point or a business location; fields of others' namespaces may be there."""
 
-    model_config = ConfigDict(frozen=True, strict=True)
+@cache
+def _names(part: type[Part]) -> Set[str]:
+    return frozenset(field.alias or name for name, field in part.model_fields.items())
+
+
+class Place(Part):
+    """A read point or a business location."""
+
     id: Uri
 
 
@@ -109,10 +163,10 @@ class PersistentDisposition(Part):
     unset: Annotated[list[Disposition], FEW] | None = None
 
 
-class SensorElement(BaseModel):
+class SensorElement(Part):
     """What sensors said: at least one report; what exactly is not read."""
 
-    model_config = ConfigDict(frozen=True, strict=True)
+    metadata: dict[str, Any] | None = Field(None, alias="sensorMetadata")
     reports: Annotated[list[dict[str, Any]], FEW, Field(alias="sensorReport", min_length=1)]
 
 
@@ -121,4 +175,4 @@ class ErrorDeclaration(Part):
 
     declared_at: Moment = Field(alias="declarationTime")
     reason: ErrorReason | None = None
-    corrective: Uris | None = Field(None, alias="correctiveEventIDs")
+    corrective: Listed | None = Field(None, alias="correctiveEventIDs")

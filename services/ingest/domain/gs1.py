@@ -15,10 +15,11 @@ from buuta.model.shapes import gs1_check_digit, is_facility
 PARCEL: Final = "urn:buuta:parcel:"
 FACILITY: Final = "urn:buuta:facility:"
 SSCC_URN: Final = re.compile(r"urn:epc:id:sscc:([0-9]{6,12})\.([0-9])([0-9]{4,10})")
-SSCC_LINK: Final = re.compile(r"https?://[^/]+(?:/[^?#]*)?/00/([0-9]{18})/?(?:[?#].*)?")
+SSCC_LINK: Final = re.compile(r"(?i:https?)://[^/]+(?:/[^?#]*)?/(?:00|sscc)/([0-9]{18})/?(?:[?#].*)?")
+"""GS1 Digital Link; its first edition also had names for keys in the place of their numbers."""
 SGLN_URN: Final = re.compile(r"urn:epc:id:sgln:([0-9]{6,12})\.([0-9]{0,6})\.([!-~]{1,40})")
 SGLN_LINK: Final = re.compile(
-    r"https?://[^/]+(?:/[^?#]*)?/414/([0-9]{13})(?:/254/([^/?#]{1,60}))?/?(?:[?#].*)?"
+    r"(?i:https?)://[^/]+(?:/[^?#]*)?/(?:414|gln)/([0-9]{13})(?:/(?:254|glnx)/([^/?#]{1,60}))?/?(?:[?#].*)?"
 )
 LONGEST: Final = 200
 

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from buuta.errors import BadItem
 from buuta.model.times import BusinessTime, parse_iso
+from services.ingest.domain.document import Document
 from services.ingest.domain.effects import Change
-from services.ingest.domain.epcis import EXTENSION, Document, Event, read_event
+from services.ingest.domain.epcis import EXTENSION, Event, read_event
 from services.ingest.domain.gs1 import PARCEL, Thing, thing_of
 from services.ingest.domain.packing import ALL, Packing
 
@@ -44,7 +45,10 @@ def time_of(event: Event) -> BusinessTime:
     """
     sign = -1 if event.offset[0] == "-" else 1
     minutes = sign * (int(event.offset[1:3]) * 60 + int(event.offset[4:]))
-    return replace(parse_iso(event.event_time), offset_minutes=minutes)
+    try:
+        return replace(parse_iso(event.event_time), offset_minutes=minutes)
+    except BadItem as bad:
+        raise BadItem(bad.code, str(bad), "eventTime") from None
 
 
 def payload_of(event: Event) -> dict[str, Any]:

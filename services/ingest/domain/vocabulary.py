@@ -4,6 +4,9 @@ The CBV has no word for out for delivery, for a failed attempt or for delivered,
 `collecting` means collecting for disposal there and is never a parcel's pick-up.
 """
 
+import re
+from collections.abc import Set
+from difflib import get_close_matches
 from typing import Final
 
 BIZ_STEPS: Final = frozenset(
@@ -37,3 +40,42 @@ TRANSACTION_TYPES: Final = frozenset(
 )  # fmt: skip
 OWN_BIZ_STEP: Final = "urn:buuta:bizstep:"
 OWN_DISPOSITION: Final = "urn:buuta:disp:"
+
+CBV_URI: Final = re.compile(
+    r"(?:urn:epcglobal:cbv:|https?://(?:[a-z0-9-]+\.)?gs1\.org/(?:[a-z0-9]+/)*)"
+    r"(?:(?P<kind>bizstep|disp|er|btt|sdt)[-:/])?(?P<word>[a-z_]*)",
+    re.IGNORECASE,
+)
+"""A value of the CBV as a URI: CBV 1.2 has urn:epcglobal:cbv:bizstep:shipping, 2.0 https://ref.gs1.org/cbv/BizStep-shipping."""
+
+
+class Vocabulary:
+    """The words of one field, by the tag that their URIs have."""
+
+    def __init__(self, tag: str, words: Set[str]) -> None:
+        self._tag = tag
+        self._words = words
+
+    def word(self, value: str) -> str:
+        """The bare word of a value of the CBV, however it is written; a URI of the sender's own as it is.
+
+        Raises:
+            ValueError: it is neither; says which word may be meant.
+        """
+        uri = CBV_URI.fullmatch(value)
+        word = value if uri is None else uri["word"]
+        if word in self._words and (uri is None or (uri["kind"] or self._tag).lower() == self._tag):
+            return word
+        if uri is None and ":" in value:
+            return value
+        near = get_close_matches(word[:LONGEST_WORD].lower(), sorted(self._words), n=1)
+        meant = f"; {near[0]} may be meant" if near else ""
+        raise ValueError(f"is no value of the CBV, and no URI of your own{meant}")
+
+
+LONGEST_WORD: Final = 40
+BIZ_STEP: Final = Vocabulary("bizstep", BIZ_STEPS)
+DISPOSITION: Final = Vocabulary("disp", DISPOSITIONS)
+ERROR_REASON: Final = Vocabulary("er", ERROR_REASONS)
+PARTY_TYPE: Final = Vocabulary("sdt", PARTY_TYPES)
+TRANSACTION_TYPE: Final = Vocabulary("btt", TRANSACTION_TYPES)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import fastavro
 
 from buuta.errors import BadItem
-from buuta.web.bodies import beside, parse_json
+from buuta.web.bodies import Pairs, beside, parse_json, told_twice
 from buuta.web.problems import Problem
 from services.ingest.domain.item import read_item
 from services.ingest.domain.recipe import Report
@@ -43,6 +43,19 @@ class BadLine(bytes):
     why = ""
 
 
+class Twice(dict[str, Any]):
+    """An object that has a name twice; its neighbours go on."""
+
+    why = ""
+
+    @classmethod
+    def of(cls, pairs: Pairs) -> "Twice":
+        """It as it came, but for what cannot be held."""
+        held = cls(pairs)
+        held.why = told_twice(pairs)
+        return held
+
+
 def read_batch(content_type: str, body: bytes, most: int) -> Sequence[Any]:
     """The items of a body by its media type; without one it is JSON.
 
@@ -69,15 +82,17 @@ def read_report(item: Any) -> Report:
     """An item, or why a line is none.
 
     Raises:
-        BadItem: as `read_item`, or a line that is no JSON.
+        BadItem: as `read_item`, a line that is no JSON, or an object that has a name twice.
     """
+    if isinstance(item, Twice):
+        raise BadItem("field_twice", item.why)
     if isinstance(item, BadLine):
         raise BadItem("line_not_json", f"the line is no JSON object: {item.why}")
     return read_item(item)
 
 
 def _array(body: bytes, most: int) -> Sequence[Any]:
-    items = parse_json(body)
+    items = parse_json(body, twice=Twice.of)
     if not isinstance(items, list):
         raise Problem(400, "body_not_array", "the body is a JSON array of items")
     return items

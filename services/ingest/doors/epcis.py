@@ -17,7 +17,7 @@ from buuta.web.packing import unpacked
 from buuta.web.problems import Problem, problems
 from services.ingest import capture, epcis_rows
 from services.ingest.capture import FORMAT
-from services.ingest.domain.epcis import Document, read_document
+from services.ingest.domain.document import Document, read_document
 from services.ingest.domain.keys import Scope
 from services.ingest.domain.packing import TooMuch
 from services.ingest.doors.gate import Gate

@@ -17,7 +17,7 @@ from buuta.web.bodies import parse_json
 from buuta.web.problems import Problem
 from services.ingest import storage
 from services.ingest.capture import capture, earnest, set_aside
-from services.ingest.domain.epcis import Document, read_document
+from services.ingest.domain.document import Document, read_document
 from services.ingest.domain.packing import TooMuch
 from services.ingest.doors.file import DOOR, Summary, content_hash
 from services.ingest.doors.plain import read_plain
