@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
@@ -23,26 +24,58 @@ CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 """Control characters, but for those that are space."""
 
 
+UNSEEN: Final = dict.fromkeys(
+    (0xAD, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
+)
+"""Signs without a width, that copying from pages and messages brings along: soft hyphens, joiners, directions."""
+AS_TYPED: Final[dict[int, int | None]] = {
+    **UNSEEN,
+    **{0xFF01 + place: 0x21 + place for place in range(94)},
+    **dict.fromkeys((*range(0x2010, 0x2016), 0x2043, 0x2212, 0xFE58, 0xFE63), ord("-")),
+}
+"""What people paste for letters, digits and hyphens: full-width forms and typographers' hyphens are the same signs.
+Nothing else is: no letter of another alphabet that looks like one, and none that becomes ASCII in upper case."""
+SMALL: Final = {ord(small): small.upper() for small in "abcdefghijklmnopqrstuvwxyz"}
+BETWEEN: Final = str.maketrans("", "", "-._")
+
 _as_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def one_spelling(raw: str) -> str:
-    """A number in upper case and without spaces, whatever it is: as it stands in the key of a parcel."""
-    return "".join(raw.split()).upper()
+    """A number in its one spelling, whatever it is: as it stands in the key of a parcel.
+
+    In upper case, without spaces and signs that nobody sees. Hyphens, dots and low lines are part of a number, but
+    for one that has the form of a carrier's only without them: `EJ-012345678-VN` is EJ012345678VN.
+    """
+    number = "".join(_typed(raw).split()).translate(SMALL)
+    plain = number.translate(BETWEEN)
+    is_written_apart = (
+        plain != number and not plain.isdigit() and is_issued(plain) and not is_issued(number)
+    )
+    return plain if is_written_apart else number
 
 
 def normalise_number(raw: str) -> str:
-    """Upper-case the tracking number and take its spaces out; UPU S10 asks for both.
+    """A tracking number in its one spelling: every door, page and command reads numbers by this.
 
     Raises:
         BadItem: `number_invalid`, when no number remains (`is_number`), or its words are no number's.
     """
-    words = [] if len(raw) > LONGEST_RAW or CONTROL.search(raw) else raw.split()
+    words = [] if len(raw) > LONGEST_RAW or CONTROL.search(raw) else _typed(raw).split()
     number = one_spelling("".join(words))
-    # Some letters of other alphabets become ASCII in upper case, so that the raw one is asked.
-    if not (raw.isascii() and is_number(number)) or (len(words) > 1 and _is_typed(words, number)):
+    if not (number.isascii() and is_number(number)) or (len(words) > 1 and _is_typed(words, number)):
         raise BadItem("number_invalid", f"a tracking number must have {WANTED['number']}", "number")
     return number
+
+
+def _typed(raw: str) -> str:
+    return raw if raw.isascii() else raw.translate(AS_TYPED)
+
+
+def one_place(raw: str) -> str:
+    """A place's text in its one spelling: case, Unicode form, spaces and unseen signs make no other place."""
+    folded = unicodedata.normalize("NFD", raw.translate(UNSEEN)).casefold()
+    return " ".join(unicodedata.normalize("NFC", folded).split())
 
 
 def _is_typed(words: Sequence[str], number: str) -> bool:
@@ -64,7 +97,7 @@ def split_key(key: str) -> tuple[str, str]:
 def event_id(carrier: str, identity: Sequence[str]) -> str:
     """The id of a scan: 32 hex digits of SHA-256 over the carrier's identity columns.
 
-    The columns are taken after normalisation (number, raw code, UTC time, raw place), so one event
+    The columns are taken after normalisation (number, raw code, UTC time, place in its one spelling), so one event
     that comes through two doors gets one id. JSON keeps `["a","bc"]` and `["ab","c"]` apart.
     """
     text = _as_json([carrier, *identity])

@@ -16,6 +16,8 @@ insert into files (carrier, content_hash) values ($1, $2)
 on conflict (carrier, content_hash) do update set lines_done = files.lines_done
 returning lines_done, report_bytes, counts, finished_at
 """
+COLUMNS: Final = "code, name, format, is_post, one_place_from"
+"""A carrier's, in the order of `Carrier`."""
 KEEP_FACT: Final = "insert into facts values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing"
 ADVANCE_FILE: Final = """
 update files set lines_done = $3, report_bytes = $4, counts = $5 where carrier = $1 and content_hash = $2
@@ -24,16 +26,17 @@ update files set lines_done = $3, report_bytes = $4, counts = $5 where carrier =
 
 @dataclass(frozen=True)
 class Carrier:
-    """A carrier that may report, and the format it speaks."""
+    """A carrier that may report, and the format it speaks; `one_place_from` as in `Receipt`."""
 
     code: str
     name: str
     format: str
     is_post: bool = False
+    one_place_from: int = 0
 
     def receipt(self, door: str, received_at: int) -> Receipt:
         """The receipt of a report of theirs by a door, at a UTC millisecond."""
-        return Receipt(self.code, door, received_at, self.is_post)
+        return Receipt(self.code, door, received_at, self.is_post, self.one_place_from)
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ async def be_silent_until_now(con: Any, carrier: str) -> None:
 
 async def carriers_of(con: Any) -> dict[str, Carrier]:
     """All carriers by their codes."""
-    rows = await con.fetch("select code, name, format, is_post from carriers")
+    rows = await con.fetch(f"select {COLUMNS} from carriers")  # noqa: S608 - names of our own
     return {row["code"]: Carrier(*row) for row in rows}
 
 
@@ -112,7 +115,8 @@ async def reporting(con: Any, code: str) -> Carrier:
         BadItem: there is none, or it may not report.
     """
     row = await con.fetchrow(
-        "select code, name, format, is_post, status from carriers where code = $1", code
+        f"select {COLUMNS}, status from carriers where code = $1",  # noqa: S608 - names of our own
+        code,
     )
     if row is None:
         raise BadItem("carrier_unknown", "there is no carrier by the name of this folder or topic")
@@ -126,5 +130,5 @@ async def reporting(con: Any, code: str) -> Carrier:
 
 async def carrier_of(con: Any, code: str) -> Carrier | None:
     """The carrier of that code."""
-    row = await con.fetchrow("select code, name, format, is_post from carriers where code = $1", code)
+    row = await con.fetchrow(f"select {COLUMNS} from carriers where code = $1", code)  # noqa: S608
     return None if row is None else Carrier(*row)

@@ -48,7 +48,13 @@ def differences(one: Said, other: Said) -> list[str]:
     if one == other:
         return []
     names = SAID if one.mapping_version != other.mapping_version else SAID | MAPPED
-    return [shown for name, shown in names.items() if getattr(one, name) != getattr(other, name)]
+    return [shown for name, shown in names.items() if _word(one, name) != _word(other, name)]
+
+
+def _word(of: Said, name: str) -> object:
+    """What it says; a code of a place in another case is the same place."""
+    word = getattr(of, name)
+    return word.casefold() if name == "facility" and word is not None else word
 
 
 def may_come_late(identity: Sequence[str]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from buuta.errors import BadItem
 from buuta.model.checked import check_field, checked
-from buuta.model.identifiers import event_id, normalise_number, owner_of
+from buuta.model.identifiers import event_id, normalise_number, one_place, owner_of
 from buuta.model.scan import Scan
 from buuta.model.statuses import CorrectionKind, DeliveryMode, Direction, Reason, Status
 from buuta.model.times import BusinessTime
@@ -81,11 +81,13 @@ IDENTITY: Final[Mapping[str, Callable[[Report, str], str]]] = {
     "number": lambda _, number: number,
     "code": lambda report, _: report.raw_code,
     "time": lambda report, _: str(report.time.ms),
-    "place": lambda report, _: report.place.strip(),
+    "place": lambda report, _: one_place(report.place),
     "natural_id": _natural_id,
 }
 """The columns that can make an event's identity, of a report and its normalised number; all of them raw: nothing
 that was mapped or enriched."""
+AS_WRITTEN: Final = {**IDENTITY, "place": lambda report, _: report.place.strip()}
+"""The same of what happened before places had one spelling: docs/decisions/0093."""
 
 
 @dataclass(frozen=True)
@@ -153,12 +155,16 @@ class UnknownCode(BadItem):
 
 @dataclass(frozen=True)
 class Receipt:
-    """Who sent a report, by which door, and when it reached us (UTC milliseconds); `is_post` as in the registry."""
+    """Who sent a report, by which door, and when it reached us (UTC milliseconds); `is_post` as in the registry.
+
+    `one_place_from` is since when (UTC milliseconds of what happened) a place spelt otherwise is no other event.
+    """
 
     carrier: str
     door: str
     received_at: int
     is_post: bool = False
+    one_place_from: int = 0
 
 
 def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
@@ -170,7 +176,7 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
     """
     number = normalise_number(report.number)
     if report.correction is not None and report.corrects is None:
-        report = taken_back(recipe, report, receipt.carrier)
+        report = taken_back(recipe, report, receipt)
     row = recipe.codes.get(report.raw_code)
     if row is None:
         # It is written down, so it must be writable.
@@ -180,7 +186,7 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
         return None
     owner, reporter = owner_of(receipt.carrier, number, is_post=receipt.is_post)
     scan = Scan(
-        event_id(receipt.carrier, _identity(recipe, report, number)), owner, number,
+        _own_id(recipe, report, number, receipt), owner, number,
         row.status.value, _text(_reason(recipe, report, row)), _text(report.mode or row.mode),
         report.provisional or row.provisional, report.corrects, _text(report.correction), report.time.ms,
         report.time.offset_minutes, report.time.source.value, receipt.received_at, report.facility,
@@ -192,22 +198,30 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
     return checked(scan)
 
 
-def taken_back(recipe: Recipe, report: Report, carrier: str) -> Report:
+def taken_back(recipe: Recipe, report: Report, receipt: Receipt) -> Report:
     """The correction that says of a report that it did not occur; the report itself tells its id.
+
+    Of the `receipt` counts who sent it.
 
     Raises:
         BadItem: as `to_scan`.
     """
-    wrong = event_id(carrier, _identity(recipe, report, normalise_number(report.number)))
+    wrong = _own_id(recipe, report, normalise_number(report.number), receipt)
     return report._replace(corrects=wrong, correction=CorrectionKind.DID_NOT_OCCUR)
 
 
-def _identity(recipe: Recipe, report: Report, number: str) -> list[str]:
-    """The raw columns of the event; a correction that repeats those of what it corrects is one of its own."""
-    identity = [IDENTITY[name](report, number) for name in recipe.identity]
+def _own_id(recipe: Recipe, report: Report, number: str, receipt: Receipt) -> str:
+    """The id of the event; a correction that repeats the columns of what it corrects is one of its own.
+
+    What is stored keeps its id: what happened before `one_place_from` was known by its place as it was written.
+    """
+    columns: Mapping[str, Callable[[Report, str], str]] = IDENTITY
+    if report.time.ms < receipt.one_place_from:
+        columns = AS_WRITTEN
+    identity = [columns[name](report, number) for name in recipe.identity]
     if report.corrects is not None and report.correction is not None:
         identity += [report.correction.value, report.corrects]
-    return identity
+    return event_id(receipt.carrier, identity)
 
 
 def _reason(recipe: Recipe, report: Report, row: CodeRow) -> Reason | None:

@@ -51,7 +51,7 @@ async def withdraw_file(
     def backwards(parse: Parse) -> Parse:
         def read(line: Any) -> Reported | None:
             report = parse(line)
-            return None if report is None else taken_back(recipe, report, carrier.code)
+            return None if report is None else taken_back(recipe, report, carrier.receipt(DOOR, 0))
 
         return read
 

@@ -74,10 +74,10 @@ def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
         correction. An item that never came is taken back as well: if it comes later, it does not count.
         """
         caller = await gate.caller(request, Scope.WITHDRAW)
-        recipe, code = gate.recipes[caller.carrier.format], caller.carrier.code
+        recipe, sender = gate.recipes[caller.carrier.format], caller.carrier.receipt(DOOR, 0)
 
         def backwards(item: Any) -> Report:
-            return taken_back(recipe, read_report(item), code)
+            return taken_back(recipe, read_report(item), sender)
 
         return await taken(caller, request, backwards, idempotency_key)
 

@@ -33,7 +33,8 @@ PAUSE_SECONDS: Final = 0.2
 """Between two looks at least."""
 SELECT: Final = """
 select k.id, k.kind, k.hash, k.sealed, k.scopes, k.addresses, k.sandbox, k.scans_per_second, k.scans_per_day,
-  k.expires_at, c.code, c.name, c.format, c.is_post, coalesce(u.scans, 0) as used
+  k.expires_at, c.code, c.name, c.format, c.is_post,
+  c.one_place_from, coalesce(u.scans, 0) as used
 from carrier_keys k join carriers c on c.code = k.carrier
 left join key_usage u on u.key_id = k.id and u.day = $1
 where (k.expires_at is null or k.expires_at > now()) and c.status = 'active'
@@ -206,7 +207,8 @@ class Keyring:
             tuple(map(read_network, row["addresses"])), row["sandbox"],
             Limits(row["scans_per_second"], row["scans_per_day"]), row["expires_at"],
         )  # fmt: skip
-        return Caller(Carrier(row["code"], row["name"], row["format"], row["is_post"]), key, secret)
+        of = ("code", "name", "format", "is_post", "one_place_from")
+        return Caller(Carrier(*(row[name] for name in of)), key, secret)
 
     def _secret(self, row: Any) -> str:
         """What a signing key signs with; nothing for a key that signs nothing."""

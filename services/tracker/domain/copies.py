@@ -14,10 +14,10 @@ from buuta.model.scan import Scan
 NO_SCANS: Final[Mapping[str, Scan]] = {}
 _says = attrgetter(
     "status", "reason", "delivery_mode", "provisional", "corrects_event_id", "correction_kind", "occurred_at",
-    "offset_minutes", "facility", "attempt", "proof_present", "raw_code", "reporter", "day_only", "direction",
+    "offset_minutes", "attempt", "proof_present", "raw_code", "reporter", "day_only", "direction",
     "partial_return", "linked_number",
 )  # fmt: skip
-"""What a carrier says; not when it came by which door and mapping, nor what we looked up for it."""
+"""What a carrier says, beside the place; not when and how it came, nor what we looked up for it."""
 
 
 def merged(one: Scan, other: Scan) -> Scan:
@@ -47,6 +47,12 @@ def differing(scans: Iterable[Scan], known: Mapping[str, Scan] = NO_SCANS) -> se
     first, found = dict[str, Scan](), set[str]()
     for scan in scans:
         copy = first.setdefault(scan.event_id, known.get(scan.event_id, scan))
-        if copy is not scan and _says(copy) != _says(scan):
+        if copy is not scan and not _agree(copy, scan):
             found.add(scan.event_id)
     return found
+
+
+def _agree(one: Scan, other: Scan) -> bool:
+    """Whether two copies say the same; a code of a place in another case is the same place."""
+    places = {None if each is None else each.casefold() for each in (one.facility, other.facility)}
+    return len(places) == 1 and _says(one) == _says(other)
