@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
+from buuta.causes import because
 from buuta.contracts.codec import Codec
 from buuta.contracts.columns import Decoded, decode_chunk
 from buuta.errors import KafkaAway, LogChanged
@@ -158,7 +159,7 @@ async def _reading(settings: SharedSettings, topic: str) -> AsyncIterator[Any]:
         await consumer.start()
         yield consumer
     except KafkaError as away:
-        raise KafkaAway(f"no broker answers: {type(away).__name__}") from away
+        raise KafkaAway(f"Kafka does not answer: {because(away)}. Is BUUTA_KAFKA right?") from away
     finally:
         await consumer.stop()
 

@@ -70,6 +70,18 @@ class Forgotten:
     unread: int = 0
 
 
+async def is_known(con: Any, key: str) -> bool:
+    """Whether a scan, a state or a registration of this parcel is kept."""
+    carrier, number = split_key(key)
+    known: bool = await con.fetchval(KNOWN, key, await _carriers(con, carrier), number)
+    return known
+
+
+async def _carriers(con: Any, owner: str) -> list[str]:
+    """Who reports a parcel of this owner: of one that posts share, all posts."""
+    return [code for [code] in await con.fetch(POSTS)] if owner == SHARED else [owner]
+
+
 async def forget(pool: Any, vault: Vault, key: str) -> Forgotten:
     """Forget all that is personal of a parcel.
 
@@ -79,7 +91,7 @@ async def forget(pool: Any, vault: Vault, key: str) -> Forgotten:
     carrier, number = split_key(key)
     async with pool.acquire() as con:
         await unlock(con, vault)
-        carriers = [code for [code] in await con.fetch(POSTS)] if carrier == SHARED else [carrier]
+        carriers = await _carriers(con, carrier)
         reports, unread = await _reports(con, vault, carriers, number)
         async with con.transaction():
             known = await con.fetchval(KNOWN, key, carriers, number)

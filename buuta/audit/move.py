@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 
 from buuta.audit.archive import log_chunks, log_ends
 from buuta.audit.recompute import CONSUMER, LONG
+from buuta.causes import because
 from buuta.contracts.codec import Codec
 from buuta.contracts.columns import decode_chunk
 from buuta.contracts.fit import unfit
@@ -163,7 +164,7 @@ class Move:
             await admin.start()
             await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, self._old, closed)])
         except KafkaError as away:
-            raise KafkaAway(f"no broker answers: {type(away).__name__}") from away
+            raise KafkaAway(f"Kafka does not answer: {because(away)}. Is BUUTA_KAFKA right?") from away
         finally:
             await admin.close()
 

@@ -94,9 +94,13 @@ where relkind = 'v' and relnamespace = 'public'::regnamespace
 
 @dataclass
 class Changes:
-    """What a rebuild would change: parcels by field, and figures (cell, count of, before, after)."""
+    """What a rebuild would change: parcels by field, and figures (cell, count of, before, after).
+
+    The log's records that no tracker has applied yet are `unapplied`, and not compared.
+    """
 
     positions: dict[int, int]
+    unapplied: int = 0
     parcels: int = 0
     fields: dict[str, int] = field(default_factory=dict)
     figures: list[tuple[Any, ...]] = field(default_factory=list)
@@ -114,7 +118,7 @@ class Rebuild:
         self._rules = f"{VERSION}/{settings.epoch_gap_days}"
 
     async def make(self) -> None:
-        """Fold the log up to its present end, or go on with what an earlier run did by the same rules.
+        """Fold the log as far as the tables are, or go on with what an earlier run did by the same rules.
 
         Raises:
             KafkaAway: no broker answers.
@@ -123,12 +127,16 @@ class Rebuild:
         await self._prepare()
         await archive_log(self._settings, self._archive, self._codec)
         async with self._pool.acquire() as con:
-            await self._catch_up(con, self._archive.positions())
+            await self._catch_up(con, await applied(con, self._settings.events_topic))
 
     async def compare(self) -> Changes:
         """What would change, at the positions that the tables stand at; both sides in one snapshot."""
         async with self._transaction("repeatable_read") as con:
             found = Changes(await self._to_the_tables(con))
+            ends = self._archive.positions()
+            found.unapplied = sum(
+                max(end - found.positions.get(place, 0), 0) for place, end in ends.items()
+            )
             [counts] = await con.fetch(OTHER_PARCELS, timeout=LONG)
             found.fields = {name: counts[name] for name in COMPARED if counts[name]}
             found.parcels = counts["parcels"]
@@ -161,12 +169,17 @@ class Rebuild:
         async with self._pool.acquire() as con, con.transaction():
             if await con.fetchval(BEGUN, TABLES) == len(TABLES):
                 rules = await con.fetchval("select min(rules) from rebuild.reached")
-                if rules in (None, self._rules):
+                if rules in (None, self._rules) and not await self._is_ahead(con):
                     return
             await con.execute(BEGIN)
             for [statement] in await con.fetch(LIKE, TABLES):
                 await con.execute(statement)
             await con.execute("select attach_sums('rebuild')")
+
+    async def _is_ahead(self, con: Any) -> bool:
+        """Whether an earlier run folded what the tables do not have: it could not be compared with them."""
+        stand = await applied(con, self._settings.events_topic)
+        return any(position > stand.get(place, 0) for place, position in await con.fetch(REACHED))
 
     @contextlib.asynccontextmanager
     async def _transaction(self, isolation: str) -> AsyncIterator[Any]:

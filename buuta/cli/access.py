@@ -7,17 +7,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from buuta.cli.admin import with_database
 from buuta.cli.connect import connected
+from buuta.cli.listing import Json, Listing, show
+from buuta.cli.names import Named, must_exist
 from buuta.errors import BadItem
 from buuta.settings import SharedSettings, load
 from buuta.storage.access import AccessKeys, Holder, Made, changes_of, keys_of
 
 Result = TypeVar("Result")
-console = Console()
 Name = Annotated[str, typer.Argument(help="The holder's code or name.")]
 Some = Annotated[str | None, typer.Argument(help="Only this holder's.")]
 Days = Annotated[int | None, typer.Option(min=1, help="How long it holds.")]
@@ -36,9 +35,16 @@ def with_keys(kind: Holder, work: Callable[[AccessKeys], Awaitable[Result]]) -> 
     return asyncio.run(run())
 
 
-def show(made: Made) -> None:
+def show_key(made: Made) -> None:
     """Show a key, once."""
-    console.print(f"API key  {made.key}\nIt is not shown again.", markup=False)
+    typer.echo(f"API key  {made.key}\nIt is not shown again.")
+
+
+def overlap(hours: int) -> str:
+    """What becomes of the keys that were valid before a rotation."""
+    if hours == 0:
+        return "The keys before it have ended."
+    return f"The keys before it hold for {hours} h more; --overlap-hours 0 ends them at once."
 
 
 def key_commands(kind: Holder) -> typer.Typer:
@@ -50,48 +56,42 @@ def key_commands(kind: Holder) -> typer.Typer:
         """Make a key beside those that there are; it is shown once and kept as a hash."""
         _known(kind, holder)
         ends = None if days is None else datetime.now(UTC) + timedelta(days=days)
-        show(with_keys(kind, lambda own: own.make(holder, ends)))
+        show_key(with_keys(kind, lambda own: own.make(holder, ends)))
 
     @keys.command("rotate")
     def rotate(holder: Name, overlap_hours: Overlap = 24) -> None:
         """Make a new key; until the overlap ends old and new ones hold."""
+        _known(kind, holder)
         made = with_keys(kind, lambda own: own.rotate(holder, overlap_hours * 3600))
         if made is None:
-            raise BadItem("key_unknown", f"{holder!r} has no valid key: buuta {kind} key list")
-        show(made)
+            raise BadItem("key_unknown", f"{holder!r} has no valid key: buuta {kind} key add {holder}")
+        show_key(made)
+        typer.echo(overlap(overlap_hours))
 
     @keys.command("revoke")
     def revoke(holder: Name, number: Annotated[int, typer.Argument(help="The key's number.")]) -> None:
         """End a key at once."""
+        _known(kind, holder)
         if not with_keys(kind, lambda own: own.expire(holder, number, 0)):
             raise BadItem("key_unknown", f"{holder!r} has no valid key {number}: buuta {kind} key list")
-        console.print(f"Key {number} has ended.")
+        typer.echo(f"Key {number} has ended.")
 
     @keys.command("list")
-    def list_(holder: Some = None) -> None:
+    def list_(holder: Some = None, as_json: Json = False) -> None:
         """List keys with their ends and last uses."""
-        table = Table("key", kind, "since", "until", "last used")
-        for row in with_database(lambda pool: keys_of(pool, kind, holder)):
-            moments = (row["created_at"], row["expires_at"], row["last_used_at"])
-            table.add_row(str(row["id"]), row["holder"], *map(_moment, moments))
-        console.print(table)
+        _known(kind, holder)
+        rows = with_database(lambda pool: keys_of(pool, kind, holder))
+        show(Listing(("key", kind, "since", "until", "last used"), [tuple(row) for row in rows]), as_json)
 
     @keys.command("changes")
-    def changes(holder: Some = None) -> None:
+    def changes(holder: Some = None, as_json: Json = False) -> None:
         """Show what was done with keys, when, and by whom."""
-        table = Table("when", "key", kind, "what", "by")
-        for row in with_database(lambda pool: changes_of(pool, kind, holder)):
-            said = (str(row["key_id"]), row["holder"], row["what"], row["changed_by"])
-            table.add_row(_moment(row["changed_at"]), *said)
-        console.print(table)
+        _known(kind, holder)
+        rows = with_database(lambda pool: changes_of(pool, kind, holder))
+        show(Listing(("when", "key", kind, "what", "by"), [tuple(row) for row in rows]), as_json)
 
     return keys
 
 
-def _known(kind: Holder, holder: str) -> None:
-    if not with_database(lambda pool: keys_of(pool, kind, holder)):
-        raise BadItem(f"{kind}_unknown", f"there is no {kind} {holder!r}: buuta {kind} add makes one")
-
-
-def _moment(at: datetime | None) -> str:
-    return "" if at is None else f"{at:%Y-%m-%d %H:%M}"
+def _known(kind: Holder, holder: str | None) -> None:
+    with_database(lambda pool: must_exist(pool, Named(kind), holder))

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from buuta.cli.connect import connected
+from buuta.cli.listing import Json, Listing, show
 from buuta.errors import BadItem
 from buuta.settings import SharedSettings, describe, doubts, load
 from buuta.storage.migrate import migrate as apply_migrations
@@ -77,7 +77,7 @@ def topics_create() -> None:
 
 
 @messages.command("in-doubt")
-def messages_in_doubt() -> None:
+def messages_in_doubt(as_json: Json = False) -> None:
     """List messages of which nobody knows whether they were sent; they are not sent again."""
     rows = with_database(
         lambda pool: pool.fetch(
@@ -85,17 +85,18 @@ def messages_in_doubt() -> None:
             "where state = 'in_doubt' order by decided_at"
         )
     )
-    table = Table("message", "parcel", "told", "channel", "since")
-    for row in rows:
-        told = f"{row['kind']} {row['ordinal']}"
-        table.add_row(
-            str(row["message_id"]), row["parcel_key"], told, row["channel"], str(row["decided_at"])
-        )
-    console.print(table if rows else "None.")
+    columns = ("message", "parcel", "told", "channel", "since")
+    show(Listing(columns, [_message(row, row["decided_at"]) for row in rows]), as_json)
+
+
+def _message(row: Any, *more: Any) -> tuple[Any, ...]:
+    """The cells of a message that every listing of some has, and more."""
+    told = f"{row['kind']} {row['ordinal']}"
+    return (row["message_id"], row["parcel_key"], told, row["channel"], *more)
 
 
 @messages.command("failed")
-def messages_failed() -> None:
+def messages_failed(as_json: Json = False) -> None:
     """List messages that nobody got, and why: a provider's code, or a contact that does not open."""
     rows = with_database(
         lambda pool: pool.fetch(
@@ -103,28 +104,18 @@ def messages_failed() -> None:
             "where state = 'failed' order by decided_at desc limit 1000"
         )
     )
-    table = Table("message", "parcel", "told", "channel", "why", "since")
-    for row in rows:
-        told = f"{row['kind']} {row['ordinal']}"
-        table.add_row(
-            str(row["message_id"]), row["parcel_key"], told, row["channel"], row["provider_code"] or "",
-            str(row["decided_at"]),
-        )  # fmt: skip
-    console.print(table if rows else "None.")
+    columns = ("message", "parcel", "told", "channel", "why", "since")
+    cells = [_message(row, row["provider_code"], row["decided_at"]) for row in rows]
+    show(Listing(columns, cells), as_json)
 
 
 @messages.command("held")
-def messages_held() -> None:
+def messages_held(as_json: Json = False) -> None:
     """List messages that are held back, and which cap they were too many for; the oldest first."""
     rows = with_database(lambda pool: storage.held(pool, 1000))
-    table = Table("message", "parcel", "told", "channel", "too many for", "since")
-    for row in rows:
-        told = f"{row['kind']} {row['ordinal']}"
-        table.add_row(
-            str(row["message_id"]), row["parcel_key"], told, row["channel"], row["provider_code"],
-            str(row["created_at"]),
-        )  # fmt: skip
-    console.print(table if rows else "None.")
+    columns = ("message", "parcel", "told", "channel", "too many for", "since")
+    cells = [_message(row, row["provider_code"], row["created_at"]) for row in rows]
+    show(Listing(columns, cells), as_json)
 
 
 @messages.command("release")
@@ -137,6 +128,12 @@ def messages_release(
     if bool(ids) == all_:
         raise BadItem("nothing_named", "name messages, or say --all: buuta messages held lists them")
     released = with_database(lambda pool: storage.release(pool, ids or None))
+    if released < len(ids or ()):
+        raise BadItem(
+            "message_unknown",
+            f"{released} of {len(ids or ())} messages leave now; no others of these are held back: "
+            "buuta messages held lists them",
+        )
     console.print(f"Messages that leave now: {released}.")
 
 
@@ -159,20 +156,16 @@ def _switch(*, on: bool) -> None:
     console.print("Outgoing messages leave." if on else "Outgoing messages wait.")
 
 
-def config() -> None:
+def config(as_json: Json = False) -> None:
     """Show every setting with its value and meaning; secrets are masked."""
-    table = Table("variable", "value", "meaning")
-    shown = set()
+    rows: dict[str, tuple[str, str, str]] = {}
     for kind in KINDS:
-        settings = load(kind)
-        for variable, value in describe(settings).items():
+        for variable, value in describe(load(kind)).items():
             name = variable.removeprefix("BUUTA_").lower()
-            if variable not in shown:
-                table.add_row(variable, value, type(settings).model_fields[name].description or "")
-            shown.add(variable)
-    console.print(table)
+            rows.setdefault(variable, (variable, value, kind.model_fields[name].description or ""))
+    show(Listing(("variable", "value", "meaning"), list(rows.values())), as_json)
     for doubt in _doubts():
-        console.print(doubt, style="yellow", markup=False, highlight=False)
+        typer.echo(doubt, err=True)
 
 
 def _doubts() -> list[str]:

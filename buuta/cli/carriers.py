@@ -4,18 +4,20 @@ import asyncio
 import getpass
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import asyncpg
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from buuta.audit.carrier_page import page
 from buuta.cli import polls, register
+from buuta.cli.access import overlap
 from buuta.cli.admin import with_database
 from buuta.cli.conformance import carrier_check
 from buuta.cli.connect import connected
+from buuta.cli.listing import Json, Listing, show
+from buuta.cli.names import Named, must_exist
 from buuta.errors import BadItem
 from buuta.model.identifiers import CARRIER, SHARED
 from buuta.model.networks import read_network
@@ -25,7 +27,7 @@ from services.ingest.carriers import RECIPES, all_recipes
 from services.ingest.domain.keys import Kind, Limits, Scope
 from services.ingest.registry.locksmith import Cut, Locksmith, Shown, changes_of, keys_of
 from services.ingest.settings import IngestSettings
-from services.ingest.storage import Carrier, carrier_of
+from services.ingest.storage import Carrier
 
 Result = TypeVar("Result")
 console = Console()
@@ -75,14 +77,14 @@ def carrier_add(
 
 
 @carrier.command("formats")
-def carrier_formats() -> None:
+def carrier_formats(as_json: Json = False) -> None:
     """List the formats that are read, with their doors."""
-    table = Table("format", "title", "version", "codes", "webhook", "files")
+    columns, rows = ("format", "title", "version", "codes", "webhook", "files"), []
     for each in all_recipes(load(IngestSettings).ingest_recipes).values():
         files = "its own columns, or Buuta's" if each.columns else "Buuta's columns"
         webhook = "" if each.webhook is None else f"/v1/webhooks/TOKEN/{each.format}"
-        table.add_row(each.format, each.title, each.version, str(len(each.codes)), webhook, files)
-    console.print(table)
+        rows.append((each.format, each.title, each.version, len(each.codes), webhook, files))
+    show(Listing(columns, rows), as_json)
 
 
 @carrier.command("doc")
@@ -94,27 +96,29 @@ def carrier_doc(format_name: Annotated[str, typer.Argument(metavar="FORMAT")]) -
 
 
 @carrier.command("list")
-def carrier_list() -> None:
+def carrier_list(as_json: Json = False) -> None:
     """List the carriers."""
     rows = with_database(
         lambda pool: pool.fetch("select code, name, format, created_at from carriers order by 1")
     )
-    table = Table("code", "name", "format", "since")
-    for row in rows:
-        table.add_row(row["code"], row["name"], row["format"], f"{row['created_at']:%Y-%m-%d}")
-    console.print(table)
+    show(Listing(("code", "name", "format", "since"), [tuple(row) for row in rows]), as_json)
 
 
-@carrier.command("rotate-key")
-def carrier_rotate_key(
+@carrier.command("rotate-key", hidden=True, deprecated=True)
+@key.command("rotate")
+def key_rotate(
     code: Code,
     overlap_hours: Annotated[
         int, typer.Option(min=0, help="How long the old keys still hold; 0 where one has leaked.")
     ] = 24,
 ) -> None:
     """Make a new key for each that is valid; until the overlap ends old and new ones hold."""
-    _known(code)
-    _show(with_locksmith(lambda smith: smith.rotate(code, overlap_hours * 3600)))
+    _must_exist(code)
+    made = with_locksmith(lambda smith: smith.rotate(code, overlap_hours * 3600))
+    if not made:
+        raise BadItem("key_unknown", f"{code!r} has no valid key: buuta carrier key add {code}")
+    _show_keys(made)
+    console.print(overlap(overlap_hours))
 
 
 @key.command("add")
@@ -133,11 +137,11 @@ def key_add(
     per_day: Annotated[int, typer.Option(min=1, help="Scans a day.")] = 1_000_000_000,
 ) -> None:
     """Make a key beside those that there are; it is shown once and kept as a hash."""
-    _known(code)
+    _must_exist(code)
     ends = None if days is None else datetime.now(UTC) + timedelta(days=days)
     limits = Limits(per_second, per_day)
     cut = Cut(kind, tuple(scope or Scope), _networks(network or ()), sandbox, limits, ends)
-    _show([with_locksmith(lambda smith: smith.make(code, cut))])
+    _show_keys([with_locksmith(lambda smith: smith.make(code, cut))])
 
 
 def _networks(asked: Sequence[str]) -> list[str]:
@@ -148,61 +152,70 @@ def _networks(asked: Sequence[str]) -> list[str]:
 
 
 @key.command("list")
-def key_list(code: Annotated[str | None, typer.Argument(help="Only this carrier's.")] = None) -> None:
+def key_list(
+    code: Annotated[str | None, typer.Argument(help="Only this carrier's.")] = None, as_json: Json = False
+) -> None:
     """List keys with what they open and what they were used for."""
-    names = ("key", "carrier", "kind", "opens", "from", "until", "scans", "refused", "last used")
-    table = Table(*names)
-    for row in with_database(lambda pool: keys_of(pool, code)):
-        opens = ", ".join(row["scopes"]) + (" (sandbox)" if row["sandbox"] else "")
-        table.add_row(
-            str(row["id"]), row["carrier"], row["kind"], opens, ", ".join(row["addresses"]) or "anywhere",
-            _moment(row["expires_at"]), str(row["scans"] or 0), str(row["refused"] or 0), _moment(row["last_at"]),
-        )  # fmt: skip
-    console.print(table)
-
-
-def _moment(at: datetime | None) -> str:
-    return "" if at is None else f"{at:%Y-%m-%d %H:%M}"
+    columns = (
+        "key",
+        "carrier",
+        "kind",
+        "opens",
+        "sandbox",
+        "from",
+        "until",
+        "scans",
+        "refused",
+        "last used",
+    )
+    _must_exist(code)
+    rows = [
+        (
+            row["id"],
+            row["carrier"],
+            row["kind"],
+            row["scopes"],
+            row["sandbox"],
+            row["addresses"] or "anywhere",
+            row["expires_at"],
+            int(row["scans"] or 0),
+            int(row["refused"] or 0),
+            row["last_at"],
+        )
+        for row in with_database(lambda pool: keys_of(pool, code))
+    ]
+    show(Listing(columns, rows), as_json)
 
 
 @key.command("changes")
-def key_changes(code: Annotated[str | None, typer.Argument(help="Only this carrier's.")] = None) -> None:
+def key_changes(
+    code: Annotated[str | None, typer.Argument(help="Only this carrier's.")] = None, as_json: Json = False
+) -> None:
     """Show what was done with keys, when, and by whom."""
-    table = Table("when", "key", "carrier", "kind", "what", "by")
-    for row in with_database(lambda pool: changes_of(pool, code)):
-        table.add_row(
-            _moment(row["changed_at"]),
-            str(row["key_id"]),
-            row["carrier"],
-            row["kind"],
-            row["what"],
-            row["changed_by"],
-        )
-    console.print(table)
+    _must_exist(code)
+    rows = with_database(lambda pool: changes_of(pool, code))
+    show(Listing(("when", "key", "carrier", "kind", "what", "by"), [tuple(row) for row in rows]), as_json)
 
 
 @key.command("revoke")
 def key_revoke(code: Code, number: Annotated[int, typer.Argument(help="The key's number.")]) -> None:
     """End a key; it stops within five seconds."""
+    _must_exist(code)
     if not with_locksmith(lambda smith: smith.expire(code, number, 0)):
         raise BadItem("key_unknown", f"{code} has no valid key {number}: buuta carrier key list {code}")
     console.print(f"Key {number} has ended.")
 
 
-def _known(code: str) -> None:
-    async def work(pool: Any) -> Carrier | None:
-        return await carrier_of(pool, code)
-
-    if with_database(work) is None:
-        raise BadItem("carrier_unknown", f"there is no carrier {code!r}: buuta carrier list shows them")
+def _must_exist(code: str | None) -> None:
+    with_database(lambda pool: must_exist(pool, Named.CARRIER, code))
 
 
-def _show(made: Sequence[Shown]) -> None:
+def _show_keys(made: Sequence[Shown]) -> None:
     for each in made:
         console.print(f"{NAMES[each.kind]:<15}{each.key}", markup=False)
         if each.signing_secret is not None:
             console.print(f"{'signing secret':<15}{each.signing_secret}", markup=False)
-    console.print("They are not shown again." if made else "There was no valid key.")
+    console.print("They are not shown again.")
 
 
 def add_to(app: typer.Typer) -> None:

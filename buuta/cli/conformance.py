@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from buuta.audit.conformance import Conformance, Timeline, Verdict, as_json, check, read_samples
+from buuta.causes import because
 from buuta.errors import BadItem, Retry
 from buuta.model.times import local_text
 from buuta.settings import load
@@ -121,7 +122,7 @@ def _live(url: str, key: str | None, recipe: Recipe, file: Path, found: Conforma
                 kept = keeps(client, key, recipe.format, sample.payload)
                 differing += kept == (verdict.result == "rejected" and not never_refuse)
     except httpx.TransportError as away:
-        raise Retry(f"{url} does not answer: {type(away).__name__}") from None
+        raise Retry(f"{url} does not answer: {because(away)}") from None
     console.print(f"live: {len(samples)} sent, {differing} answered otherwise than was said here")
     return 2 if differing else 0
 

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
+from buuta.causes import because
 from buuta.errors import DatabaseAway, KafkaAway
 from buuta.settings import SharedSettings
 from buuta.storage.faults import is_away
@@ -27,7 +28,7 @@ async def connected(settings: SharedSettings) -> AsyncIterator[Any]:
         if not is_away(error):
             raise
         raise DatabaseAway(
-            f"PostgreSQL does not answer ({type(error).__name__}): is BUUTA_DATABASE right?"
+            f"PostgreSQL does not answer: {because(error)}. Is BUUTA_DATABASE right?"
         ) from error
 
 
@@ -45,7 +46,7 @@ async def producing(settings: SharedSettings) -> AsyncIterator[Producer]:
             async with asyncio.timeout(settings.kafka_timeout):
                 await producer.connected()
         except TimeoutError:
-            raise KafkaAway("no broker answers; nothing was sent") from None
+            raise KafkaAway("no broker answers; nothing was sent. Is BUUTA_KAFKA right?") from None
         yield producer
     finally:
         await producer.stop()

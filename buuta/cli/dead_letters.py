@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from buuta.cli.admin import with_database
 from buuta.cli.connect import producing
+from buuta.cli.listing import Json, Listing
+from buuta.cli.listing import show as show_rows
 from buuta.contracts import registry
 from buuta.contracts.fit import unfit
 from buuta.errors import BadItem, Unsendable
@@ -27,23 +28,25 @@ MOST_BYTES = 800
 @dead_letters.command("list")
 def list_(
     all_: Annotated[bool, typer.Option("--all", help="Those that were dropped or replayed, too.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show the dead letters that are open: number, where they came from, and why they are dead."""
-    table = Table("number", "topic", "partition", "offset", "bytes", "reason", "settled")
     done = with_database(settled)
-    found = [each for each in asyncio.run(_all()) if all_ or each.number not in done]
-    for each in found:
-        size, said = len(each.value or b""), done.get(each.number, "")
-        table.add_row(
-            str(each.number),
+    columns = ("number", "topic", "partition", "offset", "bytes", "settled", "reason")
+    rows = [
+        (
+            each.number,
             each.topic,
-            str(each.partition),
-            str(each.offset),
-            str(size),
+            each.partition,
+            each.offset,
+            len(each.value or b""),
+            done.get(each.number),
             each.reason,
-            said,
         )
-    console.print(table if found else "No dead letters.")
+        for each in asyncio.run(_all())
+        if all_ or each.number not in done
+    ]
+    show_rows(Listing(columns, rows, "No dead letters."), as_json)
 
 
 @dead_letters.command()

@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from buuta.cli import surroundings
+from buuta.telemetry import logs
+
 
 def demo(
     duration: Annotated[
@@ -22,6 +25,8 @@ def demo(
     Ends with a reconciliation; the exit code is 0 only if nothing was lost or doubled.
     """
     from buuta.demo.run import demo as run
+
+    logs.configure("demo", surroundings.log_level("ERROR"))
 
     sys.exit(asyncio.run(run(duration, rate, seed, json)))
 

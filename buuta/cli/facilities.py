@@ -7,16 +7,15 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from buuta.cli.admin import with_database
 from buuta.cli.connect import connected
+from buuta.cli.listing import Json, Listing, show
+from buuta.cli.names import Named, must_exist
 from buuta.cli.tables import end_with, read_table
-from buuta.errors import Forbidden
 from buuta.settings import SharedSettings, load
 from services.ingest.domain.facility import COLUMNS, Facility, read_facility
 from services.ingest.registry.facilities import provinces, register
-from services.ingest.storage import carrier_of
 
 console = Console()
 facility = typer.Typer(help="Service points, hubs and lockers.", no_args_is_help=True)
@@ -55,24 +54,21 @@ def import_(
 
 async def _register(code: str, facilities: list[Facility]) -> None:
     async with connected(load(SharedSettings)) as pool:
-        if await carrier_of(pool, code) is None:
-            raise Forbidden(f"there is no carrier {code!r}: buuta carrier list shows them")
+        await must_exist(pool, Named.CARRIER, code)
         async with pool.acquire() as con, con.transaction():
             await register(con, code, facilities)
 
 
 @facility.command("unknown")
-def unknown() -> None:
+def unknown(as_json: Json = False) -> None:
     """Show facilities of the last day's scans that nobody has registered."""
 
     async def work(pool: Any) -> Any:
         return await pool.fetch(UNKNOWN)
 
     rows = with_database(work)
-    table = Table("carrier", "facility", "scans")
-    for row in rows:
-        table.add_row(row["carrier"], row["facility"], str(row["scans"]))
-    console.print(table if rows else "All are registered.")
+    listing = Listing(("carrier", "facility", "scans"), [tuple(row) for row in rows], "All are registered.")
+    show(listing, as_json)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,15 +1,14 @@
 """Findings: what a careful clerk would ask a carrier about."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from buuta.cli.admin import with_database
+from buuta.cli.listing import Json, Listing, show
+from buuta.cli.names import Named, must_exist
 from services.tracker.domain.findings import FINDINGS
 
-console = Console()
 COUNT = """
 select split_part(parcel_key, ':', 1) as carrier, letter, count(*) as parcels, min(parcel_key) as example
 from (
@@ -22,20 +21,28 @@ group by 1, 2
 
 def findings(
     carrier: Annotated[str | None, typer.Option(help="Only this carrier's parcels.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Count the parcels whose history breaks a rule, by carrier and rule, with an example of each.
 
     A finding is no verdict: a delivery without a round before it may be a scan that never came. A late
     scan or a correction takes it back.
     """
-    rows = with_database(lambda pool: pool.fetch(COUNT, carrier))
+
+    async def work(pool: Any) -> Any:
+        await must_exist(pool, Named.CARRIER, carrier)
+        return await pool.fetch(COUNT, carrier)
+
+    rows = with_database(work)
     counted = {(row["carrier"], row["letter"]): row for row in rows}
-    table = Table("carrier", "rule", "parcels", "example", "what it says")
-    for code in sorted({carrier for carrier, _ in counted}):
-        for finding in FINDINGS:
-            if row := counted.get((code, finding.letter)):
-                table.add_row(code, finding.name, str(row["parcels"]), row["example"], finding.says)
-    console.print(table if rows else "No findings.")
+    cells = [
+        (code, finding.name, row["parcels"], row["example"], finding.says)
+        for code in sorted({carrier for carrier, _ in counted})
+        for finding in FINDINGS
+        if (row := counted.get((code, finding.letter)))
+    ]
+    columns = ("carrier", "rule", "parcels", "example", "what it says")
+    show(Listing(columns, cells, "No findings."), as_json)
 
 
 def add_to(app: typer.Typer) -> None:

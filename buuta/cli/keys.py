@@ -4,9 +4,9 @@ from typing import Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from buuta.cli.admin import with_vault
+from buuta.cli.listing import Json, Listing, show
 from buuta.storage import rotation
 from buuta.storage.rotation import Rotated, Standing
 from buuta.storage.vault import Vault
@@ -16,10 +16,9 @@ keys = typer.Typer(help="The master key that wraps every other key.", no_args_is
 
 
 @keys.command("status")
-def status() -> None:
+def status(as_json: Json = False) -> None:
     """Show under which master keys everything lies."""
-    current, found = with_vault(_standing)
-    _print_standing(current, found)
+    show(_standings(*with_vault(_standing)), as_json)
 
 
 @keys.command("rotate")
@@ -32,7 +31,7 @@ def rotate() -> None:
     rotated = with_vault(rotation.rotate)
     _print_rotated(rotated)
     current, found = with_vault(_standing)
-    _print_standing(current, found)
+    show(_standings(current, found), as_json=False)
     left = sum(each.values for each in found if each.master != current)
     if left:
         console.print(f"{left} values are left under another key: keep it as BUUTA_MASTER_KEY_PREVIOUS.")
@@ -45,19 +44,18 @@ async def _standing(pool: Any, vault: Vault) -> tuple[str, list[Standing]]:
 
 
 def _print_rotated(rotated: dict[str, Rotated]) -> None:
-    table = Table("values", "taken over", "changed meanwhile", "do not open")
-    for title, each in rotated.items():
-        shown = ", ".join(each.unopenable[:5]) + (" ..." if len(each.unopenable) > 5 else "")
-        table.add_row(title, str(each.taken), str(each.changed), shown)
-    console.print(table)
+    rows = [
+        (title, each.taken, each.changed, [*each.unopenable[:5], *["..."] * (len(each.unopenable) > 5)])
+        for title, each in rotated.items()
+    ]
+    show(Listing(("values", "taken over", "changed meanwhile", "do not open"), rows), as_json=False)
 
 
-def _print_standing(current: str, found: list[Standing]) -> None:
-    table = Table("values", "master key", "how many")
-    for each in found:
-        mark = f"{each.master} (current)" if each.master == current else each.master
-        table.add_row(each.title, mark, str(each.values))
-    console.print(table)
+def _standings(current: str, found: list[Standing]) -> Listing:
+    rows = [(each.title, each.values, each.master == current, each.master) for each in found]
+    return Listing(
+        ("values", "how many", "current", "master key"), rows, "Nothing lies under a master key yet."
+    )
 
 
 def add_to(app: typer.Typer) -> None:

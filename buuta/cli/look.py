@@ -2,24 +2,29 @@
 
 import json
 from getpass import getuser
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 import httpx
 import structlog
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from buuta.audit.forgetting import forget as forget_parcel
+from buuta.audit.forgetting import is_known
+from buuta.causes import because
 from buuta.cli.admin import with_database, with_vault
+from buuta.cli.listing import Listing, show
+from buuta.cli.names import Named, must_exist
 from buuta.errors import BadItem, Retry
-from buuta.model.identifiers import one_spelling, owner_of, parcel_key
+from buuta.model.identifiers import SHARED, one_spelling, owner_of, parcel_key
+from buuta.storage.vault import Vault
 from buuta.telemetry.logs import WITNESS
 from services.ingest.keeping import details_of
 
 log = structlog.get_logger(WITNESS)
 console = Console()
+NO_PORTAL: Final = "What answers there is not the portal"
 Number = Annotated[str, typer.Argument(help="The tracking number, or CARRIER/NUMBER.")]
 Parcel = Annotated[str, typer.Argument(metavar="CARRIER/NUMBER", help="The parcel.")]
 Portal = Annotated[str, typer.Option(envvar="BUUTA_PORTAL_URL", help="Where the portal is.")]
@@ -39,32 +44,45 @@ def _get(url: str) -> Any:
     try:
         answer = httpx.get(url, timeout=10)
     except httpx.HTTPError as away:
-        raise Retry(f"the portal does not answer ({type(away).__name__}): is --portal right?") from away
+        raise Retry(f"The portal does not answer: {because(away)}. Is --portal right?") from away
+    try:
+        said = answer.json()
+    except ValueError:
+        raise Retry(f"{NO_PORTAL} ({answer.status_code}). Is --portal right?") from None
     if answer.status_code != 200:
-        raise BadItem("portal", answer.json().get("detail", f"the portal answers {answer.status_code}"))
-    return answer.json()
+        raise BadItem("portal", said.get("detail", f"the portal answers {answer.status_code}"))
+    return said
 
 
 def _show(parcel: dict[str, Any]) -> None:
     console.print(f"[bold]{parcel['carrier']} {parcel['number']}[/]  {parcel['status'] or 'registered'}")
-    table = Table("when", "status", "how or why", "place")
+    rows = []
     for scan in parcel["timeline"]:
         status = f"{scan['status']} (reported)" if scan["provisional"] else scan["status"]
         why = scan["delivery_mode"] or scan["reason"] or ""
         place = " ".join(filter(None, (scan["facility"], scan["province"], scan["commune"])))
-        table.add_row(scan["occurred_at"], status, why, place)
-    console.print(table)
+        rows.append((scan["occurred_at"], status, why, place))
+    show(
+        Listing(("when", "status", "how or why", "place"), rows, "Nothing is reported yet."), as_json=False
+    )
 
 
 def details(parcel: Parcel) -> None:
     """Show what the vault holds of a parcel's scans: positions, digital addresses, notes, proofs. It is logged."""
     key = _key(parcel)
 
-    found = with_vault(lambda pool, vault: details_of(pool, vault, key))
+    async def work(pool: Any, vault: Vault) -> Any:
+        found = await details_of(pool, vault, key)
+        if not found and not await is_known(pool, key):
+            raise BadItem(
+                "parcel_unknown",
+                f"there is no parcel {parcel}: check carrier and number, or it was forgotten",
+            )
+        return found
+
+    found = with_vault(work)
     log.info("details_shown", parcel=key, by=getuser())
-    console.print_json(json.dumps(found)) if found else console.print(
-        "Nothing is kept, or it was forgotten."
-    )
+    console.print_json(json.dumps(found)) if found else console.print("No details are kept of it.")
 
 
 def forget(parcel: Parcel) -> None:
@@ -96,6 +114,7 @@ def _key(parcel: str) -> str:
         raise BadItem("parcel_invalid", "name the parcel as CARRIER/NUMBER")
 
     async def is_post(pool: Any) -> bool:
+        await must_exist(pool, Named.CARRIER, None if carrier == SHARED else carrier)
         return bool(await pool.fetchval("select is_post from carriers where code = $1", carrier))
 
     # What came in before the shapes of today is found, and forgotten, all the same.

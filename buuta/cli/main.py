@@ -9,9 +9,11 @@ import typer
 from typer.core import TyperGroup
 
 from buuta import __version__
+from buuta.causes import cause
 from buuta.cli import surroundings
-from buuta.errors import BuutaError
+from buuta.errors import BuutaError, Reject
 from buuta.telemetry import logs
+from buuta.telemetry.tracebacks import shown
 
 MODULES: Final = {
     "demo": "demo",
@@ -25,6 +27,7 @@ MODULES: Final = {
 """The module of this package that adds each command, in the order in which help shows them."""
 
 
+BUG: Final = "This is a fault of Buuta itself; whoever mends it needs the lines below. They hold no data."
 TELLING: Final = frozenset({"tracker", "notifier", "portal", "ingest", "config"})
 """Commands that tell by themselves what is odd in their surroundings."""
 
@@ -86,10 +89,31 @@ def root(
 
 
 def main() -> None:
-    """Run the command; errors of ours are a sentence on standard error and exit code 2."""
-    logs.configure("cli", "WARNING")
+    """Run the command; whatever goes wrong is a sentence on standard error.
+
+    Exit code 1: what was asked for is refused, or is not there; 2: a wrong option or setting, or something that
+    does not answer; 70: a fault of Buuta's own, with the place in its code.
+    """
+    logs.configure("cli", surroundings.log_level("CRITICAL"))
     try:
         app()
-    except BuutaError as why:
-        typer.echo(str(why), err=True)
-        sys.exit(2)
+    except Exception as why:
+        sentence, code = ending(why)
+        typer.echo(sentence, err=True)
+        sys.exit(code)
+
+
+def ending(why: Exception) -> tuple[str, int]:
+    """What is said of an error that ends a command, and the exit code."""
+    if isinstance(why, BuutaError):
+        return str(why), 1 if isinstance(why, Reject) else 2
+    if said := cause(why):
+        return f"{_where(why)}: {said}.", 2
+    return f"{BUG}\n{shown((type(why), why, why.__traceback__))}", 70
+
+
+def _where(why: Exception) -> str:
+    """What it is that fails: a file, PostgreSQL, or something on the network."""
+    if type(why).__module__.startswith("asyncpg"):
+        return "PostgreSQL does not do it"
+    return "A file cannot be opened" if isinstance(why, OSError) else "It does not answer"

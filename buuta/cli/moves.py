@@ -9,12 +9,10 @@ import typer
 from rich.console import Console
 
 from buuta.audit.move import Move, Target
-from buuta.cli.connect import connected
+from buuta.cli.connect import connected, producing
 from buuta.cli.partitions import partitions
 from buuta.contracts import registry
 from buuta.settings import SharedSettings, load
-from buuta.streaming.producer import Producer
-from buuta.telemetry.health import Readiness
 
 console = Console()
 Events = Annotated[str, typer.Argument(help="The new log of parcel events.")]
@@ -47,14 +45,12 @@ def move(events: Events, milestones: Milestones, number: Number) -> None:
 @contextlib.asynccontextmanager
 async def _opened(target: Target) -> AsyncIterator[Move]:
     settings = load(SharedSettings)
-    async with connected(settings) as pool, registry.opened(settings.schema_registry_url) as codec:
-        producer = Producer(settings, Readiness())
-        await producer.start()
-        await producer.connected()
-        try:
-            yield Move(settings, pool, producer, target, codec)
-        finally:
-            await producer.stop()
+    async with (
+        connected(settings) as pool,
+        registry.opened(settings.schema_registry_url) as codec,
+        producing(settings) as producer,
+    ):
+        yield Move(settings, pool, producer, target, codec)
 
 
 async def _copied(target: Target) -> int:

@@ -1,14 +1,15 @@
 """Operators, who work at the quarantine over HTTP."""
 
 import getpass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from buuta.cli.access import key_commands
 from buuta.cli.admin import with_database
+from buuta.cli.listing import Json, Listing, show
+from buuta.cli.names import Named, must_exist
 from buuta.errors import BadItem
 from buuta.storage.access import Holder
 from services.ingest.registry import operators
@@ -20,28 +21,41 @@ Name = Annotated[str, typer.Argument(help="A name for the log, such as duty-desk
 
 @operator.command("add")
 def add(name: Name) -> None:
-    """Add an operator, or give one a new key; it is shown once and kept as a hash."""
+    """Add an operator; the key is shown once and kept as a hash."""
     if not (name.isprintable() and 1 <= len(name) <= 60):
         raise BadItem("operator_invalid", "a name has 1 to 60 printable characters")
-    key = with_database(lambda pool: operators.add(pool, name, getpass.getuser()))
+
+    async def work(pool: Any) -> str:
+        if any(row["name"] == name and row["keys"] for row in await operators.every(pool)):
+            raise BadItem(
+                "operator_known",
+                f"operator {name!r} exists and has a valid key. Another beside it: buuta operator key add {name}; "
+                f"one in its place: buuta operator key rotate {name}",
+            )
+        return await operators.add(pool, name, getpass.getuser())
+
+    key = with_database(work)
     console.print(f"operator key   {key}\nIt is not shown again.", markup=False)
 
 
 @operator.command("list")
-def list_() -> None:
+def list_(as_json: Json = False) -> None:
     """List the operators."""
-    table = Table("name", "added", "valid keys", "last used")
-    for row in with_database(operators.every):
-        used = "" if row["last_used_at"] is None else f"{row['last_used_at']:%Y-%m-%d %H:%M}"
-        table.add_row(row["name"], f"{row['added_at']:%Y-%m-%d %H:%M}", str(row["keys"]), used)
-    console.print(table)
+    rows = [
+        (row["name"], row["added_at"], row["keys"], row["last_used_at"])
+        for row in with_database(operators.every)
+    ]
+    show(Listing(("name", "added", "valid keys", "last used"), rows), as_json)
 
 
 @operator.command("end")
 def end(name: Name) -> None:
     """End all of an operator's keys at once."""
+    with_database(lambda pool: must_exist(pool, Named.OPERATOR, name))
     if not with_database(lambda pool: operators.end(pool, name, getpass.getuser())):
-        raise BadItem("operator_unknown", f"no operator {name!r} has a key: buuta operator list")
+        raise BadItem(
+            "operator_unknown", f"operator {name!r} has no valid key: buuta operator key list {name}"
+        )
     console.print(f"The keys of {name} have ended.", markup=False)
 
 

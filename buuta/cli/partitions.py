@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from buuta.cli.admin import with_database
+from buuta.cli.listing import Json, Listing, show
 from buuta.errors import BadItem, KafkaAway
 from buuta.settings import SharedSettings, load
 from buuta.streaming.lag import Behind, Place, behind
@@ -34,7 +34,7 @@ where consumer = $1 and partition = $2
 
 
 @partitions.command("list")
-def list_() -> None:
+def list_(as_json: Json = False) -> None:
     """Show every partition: its position, since when, what lies behind it, and why it is paused if it is.
 
     "Behind" counts the records of the log that are not applied yet, "waits" is the age of the oldest of them;
@@ -43,23 +43,22 @@ def list_() -> None:
     """
     rows = with_database(lambda pool: pool.fetch(LIST))
     found = _behind({(row["topic"], row["partition"]): row["position"] for row in rows})
-    table = Table(
-        "consumer", "partition", "position", "behind", "waits", "moved at (UTC)", "bad run", "paused"
-    )
+    columns = ("consumer", "partition", "position", "behind", "waits", "moved at", "bad run", "paused")
+    cells = []
     for row in rows:
         behind = found.get((row["topic"], row["partition"]))
-        table.add_row(
-            row["consumer"], str(row["partition"]), str(row["position"]), str(behind.records) if behind else "?",
-            _age(behind), f"{row['moved_at']:%m-%d %H:%M:%S}", str(row["dead_run"]), row["paused"] or "",
-        )  # fmt: skip
-    console.print(table)
+        cells.append((
+            row["consumer"], row["partition"], row["position"], behind.records if behind else "?",
+            _age(behind), row["moved_at"], row["dead_run"], row["paused"],
+        ))  # fmt: skip
+    show(Listing(columns, cells, "No consumer has read anything yet."), as_json)
 
 
 def _behind(positions: Mapping[Place, int]) -> dict[Place, Behind]:
     try:
         return asyncio.run(behind(load(SharedSettings), positions))
     except KafkaAway as away:
-        console.print(f"What lies behind is unknown: {away}.")
+        typer.echo(f"What lies behind is unknown: {away}", err=True)
         return {}
 
 

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from buuta.cli.admin import with_database, with_vault
+from buuta.cli.listing import Json, Listing, show
 from buuta.errors import BadItem
 from buuta.settings import load
 from buuta.storage.vault import Vault
@@ -56,16 +56,22 @@ def poll(
     console.print(f"{code} is asked every {every} s.")
 
 
-def list_() -> None:
+def list_(as_json: Json = False) -> None:
     """List the carriers that are asked: up to where their answers were taken, and what goes wrong."""
-    table = Table("carrier", "url", "every", "position", "last answer", "failures", "error")
-    for row in with_database(polls.every_poll):
-        last = "" if row["last_at"] is None else f"{row['last_at']:%Y-%m-%d %H:%M:%S}"
-        table.add_row(
-            row["carrier"], shown(row["url"]), f"{row['every_seconds']} s", row["position"], last,
-            str(row["failures"]), row["last_error"] or "",
-        )  # fmt: skip
-    console.print(table)
+    columns = ("carrier", "url", "seconds", "position", "last answer", "failures", "error")
+    rows = [
+        (
+            row["carrier"],
+            shown(row["url"]),
+            row["every_seconds"],
+            row["position"],
+            row["last_at"],
+            row["failures"],
+            row["last_error"],
+        )
+        for row in with_database(polls.every_poll)
+    ]
+    show(Listing(columns, rows, "No carrier is asked: buuta carrier poll."), as_json)
 
 
 def add_to(carrier: typer.Typer) -> None:

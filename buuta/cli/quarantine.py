@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from functools import partial
 from getpass import getuser
 from typing import Annotated, Any, Final
@@ -14,11 +15,13 @@ from typing import Annotated, Any, Final
 import structlog
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from buuta.audit.preview import Preview, preview
-from buuta.cli.admin import with_vault
+from buuta.cli.admin import with_database, with_vault
 from buuta.cli.connect import connected, producing
+from buuta.cli.listing import Json, Listing
+from buuta.cli.listing import show as show_rows
+from buuta.cli.names import Named, must_exist
 from buuta.contracts import registry
 from buuta.errors import BadItem, Unopenable
 from buuta.model.scan import Scan
@@ -47,6 +50,7 @@ log = structlog.get_logger(WITNESS)
 console = Console()
 PREVIEWED_PAGES: Final = 100
 """So many pages are tried in a dry run: 20,000 reports."""
+SPEAK: Final = "select code from carriers where format = $1"
 CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,24}")
 quarantine = typer.Typer(
     help="Reports whose code or identity nobody knows: look, map, send on, drop.", no_args_is_help=True
@@ -64,18 +68,21 @@ def list_(
     carrier: Carrier = None,
     reports: Annotated[bool, typer.Option("--reports", help="Every report, with its number.")] = False,
     code: Code = None,
+    as_json: Json = False,
 ) -> None:
     """Show what waits: by carrier, reason and code, or report by report."""
+    with_database(lambda pool: must_exist(pool, Named.CARRIER, carrier))
     if reports or code is not None:
-        _list_reports(*with_vault(partial(_reports, carrier, code)))
+        _list_reports(*with_vault(partial(_reports, carrier, code)), as_json)
         return
     rows, codes = with_vault(_summary)
-    table = Table("carrier", "reason", "code", "mark", "reports", "oldest")
-    for row in rows:
-        if carrier in (None, row.carrier):
-            shown = _shown(codes[row.example])
-            table.add_row(row.carrier, row.reason, shown, row.mark, str(row.reports), _age(row.oldest))
-    console.print(table if rows else "Nothing waits.")
+    cells = [
+        (row.carrier, row.reason, _shown(codes[row.example]), row.mark, row.reports, _age(row.oldest))
+        for row in rows
+        if carrier in (None, row.carrier)
+    ]
+    columns = ("carrier", "reason", "code", "mark", "reports", "oldest")
+    show_rows(Listing(columns, cells, "Nothing waits."), as_json)
 
 
 async def _summary(pool: Any, vault: Vault) -> tuple[Sequence[Waiting], dict[int, str]]:
@@ -94,14 +101,20 @@ def _shown(code: str) -> str:
     return code if CODE.fullmatch(code) and has_few_digits(code) else ""
 
 
-def _list_reports(found: Sequence[HeldReport], vault: Vault) -> None:
-    table = Table("number", "carrier", "door", "reason", "code", "age")
-    for each in found:
-        table.add_row(
-            str(each.number), each.carrier, each.door, each.reason, _shown(_code(each, vault)),
+def _list_reports(found: Sequence[HeldReport], vault: Vault, as_json: bool) -> None:
+    cells = [
+        (
+            each.number,
+            each.carrier,
+            each.door,
+            each.reason,
+            _shown(_code(each, vault)),
             _age(each.received_at),
-        )  # fmt: skip
-    console.print(table if found else "Nothing waits.")
+        )
+        for each in found
+    ]
+    columns = ("number", "carrier", "door", "reason", "code", "age")
+    show_rows(Listing(columns, cells, "Nothing waits."), as_json)
 
 
 def _code(report: HeldReport, vault: Vault) -> str:
@@ -168,8 +181,26 @@ def map_(
         raise BadItem("format_unknown", f"no such format; there are {', '.join(recipes)}")
     row = CodeRow(status, reason, provisional, mode)
     code = with_vault(lambda pool, vault: held.code_named(pool, vault, code))
-    mapping = NewCode(format_name, code, row, getuser())
-    asyncio.run(_replayed(Chosen(code=code), mapping, dry_run))
+    waited = with_vault(partial(_codes, format_name))
+    asyncio.run(_replayed(Chosen(code=code), NewCode(format_name, code, row, getuser()), dry_run))
+    if code not in waited:
+        typer.echo(_nobody_sent(format_name, code, waited), err=True)
+
+
+async def _codes(format_name: str, pool: Any, vault: Vault) -> set[str]:
+    """The codes of a format's carriers that wait."""
+    carriers = {row["code"] for row in await pool.fetch(SPEAK, format_name)}
+    rows = [row for row in await held.summary(pool) if row.carrier in carriers]
+    return set((await held.codes_of(pool, vault, rows)).values())
+
+
+def _nobody_sent(format_name: str, code: str, waited: set[str]) -> str:
+    """The sentence on a mapping for which nothing waited: it may be a slip of the pen."""
+    said = f"Warning: no report of {format_name} with the code {code!r} waits"
+    near = [each for each in get_close_matches(code, waited, 1) if _shown(each)]
+    if near:
+        return f"{said}; did you mean {near[0]!r}?"
+    return f"{said}. The mapping is kept for when one comes; buuta quarantine list shows what waits."
 
 
 @quarantine.command()
@@ -180,6 +211,7 @@ def replay(
     dry_run: DryRun = False,
 ) -> None:
     """Read what waits once more, after a recipe was put right, and send on what can be read now."""
+    with_database(lambda pool: must_exist(pool, Named.CARRIER, carrier))
     asyncio.run(_replayed(Chosen(carrier, code, number), None, dry_run))
 
 
@@ -195,7 +227,10 @@ def drop(
         raise BadItem("reports_missing", "name a report by --number, or a --carrier")
 
     chosen = Chosen(carrier, code, number)
+    with_database(lambda pool: must_exist(pool, Named.CARRIER, carrier))
     dropped = with_vault(lambda pool, vault: desk.drop(pool, chosen.wanted(vault), why))
+    if not dropped:
+        raise BadItem("reports_unknown", "no such report waits: buuta quarantine list --reports")
     console.print(f"{dropped} dropped.")
 
 

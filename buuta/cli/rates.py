@@ -11,12 +11,12 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from buuta.audit.archive import Archive, archive_log
 from buuta.audit.recompute import Audit, audit
 from buuta.cli.admin import with_database
 from buuta.cli.connect import connected
+from buuta.cli.listing import Listing, show
 from buuta.contracts import registry
 from buuta.settings import SharedSettings, load
 from buuta.storage.retention import archived
@@ -72,7 +72,7 @@ def rates_recompute(
         raise typer.BadParameter("say --from-log: it is the only source that does not depend on the tables")
     with folder_of(archive) as folder:
         found = asyncio.run(_audited(folder))
-    console.print(report(found))
+    report(found)
     if not found.agrees:
         sys.exit(1)
 
@@ -120,21 +120,23 @@ async def _audited(folder: Path) -> Audit:
         return await audit(settings, pool, kept, codec)
 
 
-def report(found: Audit) -> Table | str:
-    """What an audit found, for people."""
+def report(found: Audit) -> None:
+    """Tell people what an audit found."""
     where = ", ".join(f"{partition}:{at}" for partition, at in sorted(found.positions.items()))
     said = f"{found.counted} parcels from {found.scans} scans, log positions {where}"
     if found.agrees:
-        return f"The figures follow from the log, to the last parcel: {said}."
-    table = Table("what", "log", "tables", title=f"The figures differ: {said}")
-    for *cell, in_log, in_tables in found.cells[:SHOWN]:
-        table.add_row(" ".join(map(str, cell)), str(in_log), str(in_tables))
-    for key, in_log, in_tables in found.parcels[:SHOWN]:
-        table.add_row(key, in_log or "-", in_tables or "-")
-    hidden = max(len(found.cells) - SHOWN, 0) + max(len(found.parcels) - SHOWN, 0)
-    if hidden:
-        table.caption = f"{hidden} more"
-    return table
+        typer.echo(f"The figures follow from the log, to the last parcel: {said}.")
+        return
+    rows = [
+        *(
+            (" ".join(map(str, cell)), in_log, in_tables)
+            for *cell, in_log, in_tables in found.cells[:SHOWN]
+        ),
+        *((key, in_log or "-", in_tables or "-") for key, in_log, in_tables in found.parcels[:SHOWN]),
+    ]
+    hidden = len(found.cells) + len(found.parcels) - len(rows)
+    title, note = f"The figures differ: {said}", f"{hidden} more" if hidden else ""
+    show(Listing(("what", "log", "tables"), rows, title=title, note=note), as_json=False)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from buuta.audit.archive import Archive
 from buuta.audit.rebuild import Changes, Rebuild
 from buuta.cli.connect import connected
+from buuta.cli.listing import Listing, show
 from buuta.cli.rates import Folder, folder_of
 from buuta.contracts import registry
 from buuta.settings import SharedSettings, load
@@ -32,7 +32,7 @@ def rebuild(
     """
     with folder_of(archive) as folder:
         found = asyncio.run(_rebuilt(folder, swap=swap))
-    console.print(report(found))
+    report(found)
     if swap:
         console.print("Swapped: the old tables lie in the schema `replaced`.")
 
@@ -48,19 +48,23 @@ async def _rebuilt(folder: Path, *, swap: bool) -> Changes:
         return found
 
 
-def report(found: Changes) -> Table | str:
-    """What a rebuild would change, for people."""
+def report(found: Changes) -> None:
+    """Tell people what a rebuild would change."""
     where = ", ".join(f"{partition}:{at}" for partition, at in sorted(found.positions.items()))
+    if found.unapplied:
+        typer.echo(f"The trackers have not applied {found.unapplied} records yet; these are not compared.")
     if not found.parcels and not found.figures:
-        return f"Nothing would change; log positions {where}."
+        typer.echo(f"Nothing would change; log positions {where}.")
+        return
     fields = ", ".join(f"{name} {count}" for name, count in found.fields.items())
     title = f"{found.parcels} parcels would change ({fields}); log positions {where}"
-    table = Table("figure", "count", "now", "then", title=title)
-    for *cell, count_of, before, after in found.figures[:SHOWN]:
-        table.add_row(" ".join(map(str, cell)), count_of, str(before), str(after))
-    if len(found.figures) > SHOWN:
-        table.caption = f"{len(found.figures) - SHOWN} more figures"
-    return table
+    rows = [
+        (" ".join(map(str, cell)), count_of, before, after)
+        for *cell, count_of, before, after in found.figures[:SHOWN]
+    ]
+    hidden = len(found.figures) - len(rows)
+    note = f"{hidden} more figures" if hidden else ""
+    show(Listing(("figure", "count", "now", "then"), rows, title, title=title, note=note), as_json=False)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -9,9 +9,9 @@ from typing import Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from buuta.cli.admin import with_database
+from buuta.cli.listing import Json, Listing, show
 from buuta.cli.tables import end_with, read_table
 from buuta.settings import load
 from services.ingest.carriers import all_recipes
@@ -72,6 +72,7 @@ def export(
 def report(
     days: Annotated[int, typer.Option(min=1, max=366, help="Of so many days until now.")] = 7,
     path: Annotated[Path | None, typer.Option("--csv", help="All columns, as CSV into this file.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Show of each carrier when it reported last, how much a day, how late, and what share is unmapped."""
     since = datetime.now(UTC) - timedelta(days=days)
@@ -79,10 +80,8 @@ def report(
     if path is not None:
         _written(path, lambda target: _table(target, list(rows[0].keys()) if rows else [], rows))
         return
-    table = Table(*SHOWN)
-    for row in rows:
-        table.add_row(*("" if row[name] is None else _short(row[name]) for name in SHOWN))
-    console.print(table)
+    cells = [[row[name] for name in SHOWN] for row in rows]
+    show(Listing(SHOWN, cells, "No carrier is in the register."), as_json)
 
 
 def gaps() -> None:
@@ -110,10 +109,6 @@ def gaps() -> None:
     if missing or beyond:
         raise typer.Exit(1)
     console.print("No gaps.")
-
-
-def _short(value: Any) -> str:
-    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
 
 
 def _table(target: TextIO, names: Sequence[str], rows: Sequence[Any]) -> None:

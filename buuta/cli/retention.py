@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from buuta.cli.connect import connected
+from buuta.cli.listing import Json, Listing, show
 from buuta.settings import load
 from buuta.storage.retention import RULES
 from services.tracker.retention import Retention, unarchived
@@ -21,22 +21,18 @@ retention = typer.Typer(
 
 
 @retention.command("list")
-def list_() -> None:
+def list_(as_json: Json = False) -> None:
     """Show of every table who writes it, and how long its rows are kept."""
-    table = Table("table", "owner", "days", "kept")
-    for rule in RULES:
-        table.add_row(rule.table, rule.owner, "" if rule.days is None else str(rule.days), rule.why)
-    console.print(table)
+    rows = [(rule.table, rule.owner, rule.days, rule.why) for rule in RULES]
+    show(Listing(("table", "owner", "days", "kept"), rows), as_json)
 
 
 @retention.command()
 def run() -> None:
     """Delete now what is too old, and say how many rows of which table."""
     gone, waiting = asyncio.run(_run())
-    table = Table("table", "rows deleted or erased")
-    for name, count in sorted(gone.items()):
-        table.add_row(name, str(count))
-    console.print(table if gone else "Nothing is too old.")
+    listing = Listing(("table", "rows deleted or erased"), sorted(gone.items()), "Nothing is too old.")
+    show(listing, as_json=False)
     if waiting:
         console.print(f"The parcels of {waiting} partitions stay until buuta log archive has them.")
 

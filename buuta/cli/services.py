@@ -14,15 +14,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from buuta.cli import surroundings
 from buuta.cli.admin import with_database
-from buuta.cli.connect import connected
+from buuta.cli.connect import connected, producing
 from buuta.cli.tables import REFUSED_LINES
 from buuta.contracts import registry
 from buuta.errors import Forbidden
 from buuta.settings import load
 from buuta.storage.background import run_forever, running
 from buuta.storage.unlocking import open_vault
-from buuta.streaming.producer import Producer
-from buuta.telemetry.health import Readiness
+from buuta.telemetry import logs
 from buuta.telemetry.service import main
 from services.ingest.app import wire as wire_ingest
 from services.ingest.carriers import all_recipes
@@ -101,6 +100,7 @@ def watch(
     Refused lines are in done/FILE.rejected.csv, why a whole file was refused in refused/FILE.error.txt.
     Logs name no file, but its inode: find FOLDER -inum NUMBER.
     """
+    logs.configure("cli", surroundings.log_level("WARNING"))
 
     async def run() -> None:
         async with _intake() as intake:
@@ -115,11 +115,12 @@ async def _intake() -> AsyncIterator[Intake]:
     """Intake without HTTP doors, straight into the log."""
     surroundings.tell()
     settings = load(IngestSettings)
-    producer = Producer(settings, Readiness())
-    async with connected(settings) as pool, registry.opened(settings.schema_registry_url) as codec:
+    async with (
+        connected(settings) as pool,
+        registry.opened(settings.schema_registry_url) as codec,
+        producing(settings) as producer,
+    ):
         vault = await open_vault(pool, settings)
-        await producer.start()
-        await producer.connected()
         book = RecipeBook(all_recipes(settings.ingest_recipes))
         put = partial(producer.send_keyed, settings.events_topic)
         wired = build_intake(Ground(Pools.one(pool), vault, codec, put, partial(hold, pool), book))
@@ -134,7 +135,6 @@ async def _intake() -> AsyncIterator[Intake]:
             await wired.tally.write_down(pool)
             while await spool.drain():
                 pass
-            await producer.stop()
 
 
 async def _take(path: Path, code: str, taking: Callable[..., Awaitable[Summary]]) -> Summary:

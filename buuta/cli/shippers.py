@@ -6,11 +6,11 @@ from typing import Annotated
 import asyncpg
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from buuta.cli import standing
 from buuta.cli.access import key_commands
 from buuta.cli.admin import with_database
+from buuta.cli.listing import Json, Listing, show
 from buuta.errors import BadItem
 from buuta.model.identifiers import SHIPPER
 from buuta.storage.access import Holder
@@ -40,13 +40,13 @@ def add(
 
 
 @shipper.command("list")
-def list_() -> None:
+def list_(as_json: Json = False) -> None:
     """List the shippers."""
-    table = Table("code", "name", "valid keys", "last used")
-    for row in with_database(storage.shippers):
-        used = "" if row["last_used_at"] is None else f"{row['last_used_at']:%Y-%m-%d %H:%M}"
-        table.add_row(row["code"], row["name"], str(row["keys"]), used)
-    console.print(table)
+    rows = [
+        (row["code"], row["name"], row["keys"], row["last_used_at"])
+        for row in with_database(storage.shippers)
+    ]
+    show(Listing(("code", "name", "valid keys", "last used"), rows), as_json)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 from getpass import getuser
 from typing import Annotated, Any
 
-import asyncpg
 import structlog
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from buuta.cli.admin import with_database, with_vault
+from buuta.cli.listing import Json, Listing, show
+from buuta.cli.names import Named, must_exist
 from buuta.contracts import registry
 from buuta.errors import BadItem
 from buuta.model.identifiers import normalise_number
@@ -34,21 +34,23 @@ LISTED = 1_000
 
 def link(code: Shipper, carrier: Carrier) -> None:
     """Say that a carrier knows a shipper: what it registers there from now on is confirmed."""
-    try:
-        with_database(lambda pool: standing.link(pool, code, carrier))
-    except asyncpg.ForeignKeyViolationError:
-        raise BadItem(
-            "name_unknown", f"there is no shipper {code!r}, or no carrier {carrier!r}: buuta carrier list"
-        ) from None
+    with_database(lambda pool: _both_exist(pool, code, carrier))
+    with_database(lambda pool: standing.link(pool, code, carrier))
     log.info("shipper_linked", shipper=code, carrier=carrier, by=getuser())
     console.print(f"{carrier} knows {code}: what it registers or changes from now on is confirmed.")
 
 
 def unlink(code: Shipper, carrier: Carrier) -> None:
     """Say that a carrier does not know a shipper any more."""
+    with_database(lambda pool: _both_exist(pool, code, carrier))
     with_database(lambda pool: standing.unlink(pool, code, carrier))
     log.info("shipper_unlinked", shipper=code, carrier=carrier, by=getuser())
     console.print(f"What {code} registers or changes at {carrier} from now on is not confirmed by a link.")
+
+
+async def _both_exist(pool: Any, code: str, carrier: str) -> None:
+    await must_exist(pool, Named.SHIPPER, code)
+    await must_exist(pool, Named.CARRIER, carrier)
 
 
 def confirm(parcel: ParcelName, code: Shipper) -> None:
@@ -64,6 +66,7 @@ def confirm(parcel: ParcelName, code: Shipper) -> None:
             async with pool.acquire() as con, con.transaction():
                 return await registrar.confirm(con, carrier, normalise_number(number), code, now_ms())
 
+    with_database(lambda pool: _both_exist(pool, code, carrier))
     changed = with_vault(work)
     log.info("shipper_confirmed", shipper=code, carrier=carrier, by=getuser())
     console.print(f"{carrier} names {code}; registrations that stand otherwise now: {changed}.")
@@ -71,18 +74,22 @@ def confirm(parcel: ParcelName, code: Shipper) -> None:
 
 def unconfirmed(
     carrier: Annotated[str | None, typer.Option(help="Only this carrier's parcels.")] = None,
+    as_json: Json = False,
 ) -> None:
     """List registrations that another's goes before: whose parcels somebody else registered, too."""
     at = At(now_ms(), load(PortalSettings).epoch_gap_days * DAY_MS)
-    rows = with_database(lambda pool: standing.behind(pool, carrier, LISTED, at))
-    table = Table("registration", "shipper", "carrier", "number", "since")
-    for row in rows:
-        since = datetime.fromtimestamp(row["registered_at"] / 1000, UTC)
-        table.add_row(
-            str(row["registration_id"]), row["shipper"], row["carrier"], row["number"],
-            f"{since:%Y-%m-%d %H:%M}",
-        )  # fmt: skip
-    console.print(table if rows else "None.")
+    with_database(lambda pool: must_exist(pool, Named.CARRIER, carrier))
+    rows = [
+        (
+            row["registration_id"],
+            row["shipper"],
+            row["carrier"],
+            row["number"],
+            datetime.fromtimestamp(row["registered_at"] / 1000, UTC),
+        )
+        for row in with_database(lambda pool: standing.behind(pool, carrier, LISTED, at))
+    ]
+    show(Listing(("registration", "shipper", "carrier", "number", "since"), rows), as_json)
 
 
 def add_to(shipper: typer.Typer) -> None:

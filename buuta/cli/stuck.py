@@ -4,9 +4,9 @@ from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from buuta.cli.admin import with_database
+from buuta.cli.listing import Json, Listing, show
 from buuta.errors import BadItem
 from buuta.storage import set_aside
 
@@ -20,20 +20,25 @@ Loop = Annotated[str, typer.Argument(help="The loop, as in `buuta stuck list`.")
 def list_(
     loop: Annotated[str | None, typer.Argument(help="Of this loop alone.")] = None,
     most: Annotated[int, typer.Option(min=1, help="So many at most.")] = MOST,
+    as_json: Json = False,
 ) -> None:
     """Show what fails alone, the oldest first: why, how often it was tried, and when it is tried again.
 
     "By hand" has been tried often enough: put the cause right, then `buuta stuck retry`.
     """
     rows = with_database(lambda pool: set_aside.listed(pool, loop, most))
-    table = Table("loop", "element", "why", "tries", "since (UTC)", "tried again")
-    for row in rows:
-        again = "by hand" if row["next_at"] is None else f"{row['next_at']:%m-%d %H:%M:%S}"
-        table.add_row(
-            row["loop"], row["element"], row["reason"], str(row["tries"]), f"{row['since']:%m-%d %H:%M:%S}",
-            again,
-        )  # fmt: skip
-    console.print(table if rows else "None.")
+    cells = [
+        (
+            row["loop"],
+            row["element"],
+            row["tries"],
+            row["since"],
+            row["next_at"] or "by hand",
+            row["reason"],
+        )
+        for row in rows
+    ]
+    show(Listing(("loop", "element", "tries", "since", "tried again", "why"), cells), as_json)
 
 
 @stuck.command()

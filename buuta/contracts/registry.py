@@ -14,6 +14,7 @@ from typing import Any, Final
 import httpx
 import structlog
 
+from buuta.causes import because
 from buuta.contracts.codec import CONFLUENT, Codec
 from buuta.contracts.schemas import NAMES, Schema, parse_written, schema
 from buuta.errors import Retry, SchemaMismatch, SchemaUnanswered
@@ -178,7 +179,9 @@ class SchemaRegistry:
             async with asyncio.timeout(self._answer):
                 return await self._client.request(method, path, json=body)
         except (TimeoutError, httpx.HTTPError) as away:
-            raise Retry(f"the schema registry cannot be reached: {type(away).__name__}") from away
+            raise Retry(
+                f"the schema registry does not answer: {because(away)}. Is BUUTA_SCHEMA_REGISTRY_URL right?"
+            ) from away
 
 
 @dataclass

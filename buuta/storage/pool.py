@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from buuta.causes import because
 from buuta.settings import SharedSettings
 from buuta.storage.background import run_forever, running
 from buuta.storage.bounded import BoundedPool, Silence
@@ -61,7 +62,7 @@ async def _watch(pool: Any, readiness: Readiness) -> None:
     except asyncpg.UndefinedTableError:
         readiness.waits("database", "not migrated: run buuta migrate")
     except Exception as away:
-        readiness.waits("database", f"PostgreSQL does not answer: {type(away).__name__}")
+        readiness.waits("database", f"PostgreSQL does not answer: {because(away)}")
     else:
         readiness.reached("database")
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from buuta.causes import because
 from buuta.errors import BadItem, KafkaAway, Unsendable
 from buuta.settings import SharedSettings
 from buuta.streaming.chunk import Chunk
@@ -88,7 +89,7 @@ async def letters(settings: SharedSettings) -> AsyncIterator[Letter]:
                 record = await consumer.getone()
             yield _letter(record)
     except (TimeoutError, KafkaError) as away:
-        raise KafkaAway(f"no broker answers: {type(away).__name__}") from away
+        raise KafkaAway(f"Kafka does not answer: {because(away)}. Is BUUTA_KAFKA right?") from away
     finally:
         await consumer.stop()
 

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from buuta.causes import because
 from buuta.errors import KafkaAway
 from buuta.settings import SharedSettings
 from buuta.storage.background import run_forever
@@ -114,7 +115,7 @@ async def behind(settings: SharedSettings, positions: Mapping[Place, int]) -> di
             await consumer.start()
             return await _behind(consumer, positions)
     except (TimeoutError, KafkaError) as away:
-        raise KafkaAway(f"no broker answers: {type(away).__name__}") from away
+        raise KafkaAway(f"Kafka does not answer: {because(away)}. Is BUUTA_KAFKA right?") from away
     finally:
         await consumer.stop()
 

@@ -17,6 +17,7 @@ from aiokafka.errors import (
 from aiokafka.partitioner import murmur2
 from aiokafka.protocol.metadata import MetadataRequest
 
+from buuta.causes import because
 from buuta.errors import KafkaAway, Unsendable
 from buuta.settings import SharedSettings
 from buuta.storage.background import run_forever, until_done
@@ -109,8 +110,8 @@ class Producer:
         except BaseException as away:
             await self._end(kafka)
             if isinstance(away, TimeoutError | KafkaError):
-                self._readiness.waits("kafka", f"no broker answers: {type(away).__name__}")
-                raise KafkaAway("no broker answers") from away
+                self._readiness.waits("kafka", f"Kafka does not answer: {because(away)}")
+                raise KafkaAway(f"Kafka does not answer: {because(away)}. Is BUUTA_KAFKA right?") from away
             raise
         self._kafka = kafka
         self._readiness.reached("kafka")

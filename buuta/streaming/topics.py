@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+from buuta.causes import because
 from buuta.errors import KafkaAway, Retry
 from buuta.settings import SharedSettings
 
@@ -85,7 +86,7 @@ async def _admin(settings: SharedSettings) -> AsyncIterator[Any]:
         await admin.start()
         yield admin
     except KafkaError as away:
-        raise KafkaAway(f"no broker answers: {type(away).__name__}") from away
+        raise KafkaAway(f"Kafka does not answer: {because(away)}. Is BUUTA_KAFKA right?") from away
     finally:
         await admin.close()
 

@@ -1,5 +1,6 @@
 """Lag is told of a partition that stands still: by a timer, and by `buuta partitions list`."""
 
+import json
 from typing import Any
 
 from prometheus_client import REGISTRY
@@ -36,12 +37,11 @@ async def test_a_partition_that_stands_still_says_how_far_behind_and_for_how_lon
         found = await behind(settings, places)
         assert sum(each.records for each in found.values()) == 40
         assert all(each.oldest_at is not None for each in found.values())
-        listed = (await buuta(settings, "partitions", "list")).said
+        listed = json.loads((await buuta(settings, "partitions", "list", "--json")).said)
         for partition in (0, 1):
-            cells = [[cell.strip() for cell in line.split("│")] for line in listed.splitlines()]
-            [row] = [each for each in cells if each[2:3] == [str(partition)]]
-            assert row[4] == str(found[settings.events_topic, partition].records)
-            assert row[5].startswith("0:00:")
+            [row] = [each for each in listed if each["partition"] == partition]
+            assert row["behind"] == found[settings.events_topic, partition].records
+            assert row["waits"].startswith("0:00:")
         await pool.execute("update progress set paused = null")
         await until(lambda: has(pool, 80), "all scans are stored")
 

@@ -62,6 +62,17 @@ async def test_by_the_same_rules_nothing_changes(
     assert (found.parcels, found.figures, found.positions) == (0, [], {0: len(REUSED)})
 
 
+async def test_what_no_tracker_has_applied_yet_is_no_change_of_a_rebuild(
+    settings: SharedSettings, pool: Any, tmp_path: Path
+) -> None:
+    await applied(settings, pool, REUSED)
+    await logged(settings, [scan("in_transit", 3, "N2"), scan("accepted", 0, "N3")])
+    made = rebuild(settings, pool, tmp_path)
+    await made.make()
+    found = await made.compare()
+    assert (found.parcels, found.figures, found.unapplied) == (0, [], 2)
+
+
 async def test_by_other_rules_the_change_is_shown_and_then_swapped_while_the_tracker_runs(
     settings: SharedSettings, pool: Any, tmp_path: Path
 ) -> None:
