@@ -14,6 +14,8 @@ from typing import Annotated, Any, Final
 import typer
 from rich.cells import cell_len, chop_cells
 
+from buuta.model.zones import told_time
+
 Json = Annotated[bool, typer.Option("--json", help="Print the rows as JSON, for machines.")]
 GAP: Final = "  "
 LEAST_LAST: Final = 24
@@ -100,7 +102,7 @@ def said(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
+        return told_time(int(value.timestamp() * 1000))
     if isinstance(value, list | tuple):
         return ", ".join(map(said, value))
     return printable(str(value))
