@@ -4,12 +4,24 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from services.ingest.capture import FORMAT
 from services.ingest.carriers.loading import golden
 from services.ingest.domain.document import document_of
 from services.ingest.domain.recipe import CodeRow, Recipe, Source, Webhook
-from services.ingest.jobs import MOST_ERRORS, MOST_WARNINGS
+from services.ingest.jobs import FORMAT, MOST_ERRORS, MOST_WARNINGS
 
+JOBS: Final = (
+    "`summary` counts events and scans. `skipped` names events that are right and move no parcel, and "
+    "why: products, TransactionEvents, types of your own. `quarantine` says what waits for a code that "
+    "nobody has mapped, and where you read it (`GET /v1/quarantine`, by a key with the scope `read`). A "
+    "repeated `eventID` with other content is the error `event_id_conflict` (409), which names the "
+    "fields: the first stands.",
+    "Words of the CBV may be bare, urns (`urn:epcglobal:cbv:bizstep:departing`) or web URIs "
+    "(`https://ref.gs1.org/cbv/BizStep-departing`); parcels are SSCCs (urn or GS1 Digital Link) or "
+    "`urn:buuta:parcel:NUMBER`. Contexts are known by GS1's addresses and never fetched. Fields of your "
+    "own, with a prefix, may stand in every part, and are not kept. A name that stands twice in an object "
+    "is refused.",
+)
+"""What else is to be known of EPCIS here: answers, and forms."""
 SOURCES: Final = {
     Source.VENDOR: "the vendor's document",
     Source.PUBLIC_CODE: "integrators' public code",
@@ -61,6 +73,7 @@ def _doors(recipe: Recipe) -> Iterator[str]:
             "first of those that are not listed, its `detail` says how many they are. "
             f"Of `warnings` it keeps {MOST_WARNINGS}."
         )
+        yield from JOBS
         yield _fenced(_document(recipe))
         yield (
             "As a file of up to 100 MB: `buuta ingest file events.json --carrier CODE`. "

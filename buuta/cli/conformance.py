@@ -15,10 +15,10 @@ from buuta.errors import BadItem, Retry
 from buuta.model.times import local_text
 from buuta.settings import load
 from buuta.telemetry.clock import now_ms
-from services.ingest.capture import FORMAT
 from services.ingest.carriers import all_recipes
 from services.ingest.domain.document import document_of
 from services.ingest.domain.recipe import Recipe
+from services.ingest.jobs import FORMAT
 from services.ingest.settings import IngestSettings
 
 console = Console()

@@ -99,6 +99,7 @@ RULES: Final = (
     Rule("epcis_events", "ingest", "as long as an event can steer", 400, "received_at < $1"),
     Rule("epcis_packings", "ingest", "with their event", 400, with_parcel=True),
     Rule("epcis_effects", "ingest", "with their event", 400, with_parcel=True),
+    Rule("epcis_said", "ingest", "as long as an event can steer", 400, "received_at < $1"),
     Rule("epcis_versions", "ingest", "for good: a row a carrier"),
     Rule("quarantine", "ingest", "90 days after it was settled", 90, "state <> 'waiting' and settled_at < $1"),
     Rule("quarantine", "ingest", "a year in which it can be mapped; then it would steer nothing", 400,

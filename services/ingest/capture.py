@@ -8,29 +8,29 @@ succeeded did, and who heard no answer sends the same again.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 from buuta.errors import BadItem, DatabaseAway
 from services.ingest import epcis_rows
-from services.ingest.carriers.epcis.parser import ParsingOnce, code_of, parse
+from services.ingest.carriers.epcis.parser import ParsingOnce, code_of
+from services.ingest.checking import read_right, statements, without_conflicts
 from services.ingest.domain.document import Document
 from services.ingest.domain.effects import Change
 from services.ingest.domain.epcis import of_the_standard
 from services.ingest.domain.following import MOST_SCANS, Plan, plan
 from services.ingest.domain.marking import Marking
 from services.ingest.domain.packing import TooMuch
-from services.ingest.domain.recipe import Receipt, UnknownCode, to_scan
-from services.ingest.domain.single import Whole, of_change, of_one, read_whole
+from services.ingest.domain.recipe import Receipt, shown_code
+from services.ingest.domain.single import Whole, of_change, of_one
 from services.ingest.intake import COPY_DIFFERS, Intake, Reading, Result
-from services.ingest.jobs import Behaviour, Job, Wrong
+from services.ingest.jobs import FORMAT, Behaviour, Job, Waiting, Wrong
 from services.ingest.quarantine import held
 from services.ingest.spool import Enqueue
 from services.ingest.storage import Carrier
 
-FORMAT: Final = "epcis"
 SLICE: Final = 5_000
 """So many scans are written in one transaction."""
 TRIES: Final = 10
@@ -94,10 +94,14 @@ async def capture(  # noqa: PLR0913 - a document, whose it is, and how it is tak
             count twice.
     """
     job = Job(behaviour, len(document.events))
-    wholes = await asyncio.to_thread(_read, parts.intake, document, receipt, job)
-    captured = wholes if job.success or behaviour is Behaviour.PROCEED else []
+    for note in document.notes:
+        job.note(Wrong(None, "context_unread", note))
+    right = await asyncio.to_thread(read_right, parts.intake, document, receipt, job)
     async with parts.turns[carrier.code]:
-        await _Capture(parts, carrier, receipt, document, job).run(captured, admit)
+        stated = await statements(parts.intake, carrier.code, right, is_sandbox=parts.is_sandbox)
+        right = without_conflicts(stated, job)
+        captured = right if job.success or behaviour is Behaviour.PROCEED else []
+        await _Capture(parts, carrier, receipt, document, job).run(captured, admit, stated.new)
     return job
 
 
@@ -115,31 +119,6 @@ async def set_aside(
     return job
 
 
-def _read(intake: Intake, document: Document, receipt: Receipt, job: Job) -> list[Whole]:
-    """The events that are right; what is wrong is noted."""
-    right: list[Whole] = []
-    for place, raw in enumerate(document.events):
-        try:
-            whole = read_whole(place, raw, document.prefixes)
-            _try(intake, whole, receipt)
-        except BadItem as bad:
-            job.wrong.append(Wrong(place, bad.code, str(bad)))
-        else:
-            right.append(whole)
-    return right
-
-
-def _try(intake: Intake, whole: Whole, receipt: Receipt) -> None:
-    """Whether a scan can be made of an event; a code that nobody knows is no fault of the event's."""
-    for uri in whole.uris[:1]:
-        report = parse(of_one(whole.payload, uri))
-        try:
-            if report is not None:
-                to_scan(intake.recipes[FORMAT], report, receipt)
-        except UnknownCode:
-            pass
-
-
 class _Capture:
     """One document on its way into PostgreSQL."""
 
@@ -153,9 +132,16 @@ class _Capture:
         self._document = document
         self._job = job
         self._parse = ParsingOnce()
+        self._places: Mapping[str, Whole] = {}
+        self._new: Mapping[str, Sequence[str]] = {}
 
-    async def run(self, wholes: Sequence[Whole], admit: Admit) -> None:
-        """Work out what follows, hold it to the limits, and write it."""
+    async def run(
+        self, wholes: Sequence[Whole], admit: Admit, new: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        """Work out what follows, hold it to the limits, and write it; `new` is what new ids are known by."""
+        self._places = {each.id: each for each in wholes}
+        self._new = new if wholes and new else {}
+        self._job.captured = len(wholes)
         holding = [] if self._parts.is_sandbox else await asyncio.to_thread(self._holding, wholes)
         ones = await asyncio.to_thread(self._ones, wholes)
         if len(ones) > MOST_SCANS:
@@ -219,6 +205,9 @@ class _Capture:
         self._warn(steps, reading)
         if is_last:
             reading.held += await asyncio.to_thread(self._held_wrong)
+        tally = self._job.tally.plus(
+            (answer.result for answer in reading.answers), self._waiting(steps, reading)
+        )
         async with self._intake.pool.acquire() as con, con.transaction():
             if made.payloads:
                 await epcis_rows.hold_version(con, self._carrier.code, made.version)
@@ -228,10 +217,11 @@ class _Capture:
             if self._parts.enqueue is not None:
                 await _put(con, self._parts.enqueue, pairs, reading)
             if is_last:
-                await epcis_rows.keep_job(con, self._parts.whose(self._carrier.code), self._job)
+                await epcis_rows.keep_said(con, self._carrier.code, self._new)
+                await epcis_rows.keep_job(con, self._parts.whose(self._carrier.code), self._job, tally)
         self._intake.note(reading)
         self._intake.count(self._receipt, reading)
-        self._job.counts.update(answer.result.value for answer in reading.answers)
+        self._job.tally = tally
 
     def _reading(self, steps: Sequence[One | Change], made: Plan) -> tuple[Reading, list[Any]]:
         """What the steps say, and the records of it."""
@@ -247,6 +237,16 @@ class _Capture:
                 reading.held.append(self._intake.sealed(self._receipt, payload, answer.code or "", ""))
         return reading, self._intake.records(reading)
 
+    def _waiting(self, steps: Iterable[One | Change], reading: Reading) -> Iterator[Waiting]:
+        """What waits for a code to be mapped; the reports that are held first are these, in their order."""
+        held_for_codes = iter(reading.held)
+        for step, answer in zip(steps, reading.answers, strict=True):
+            if answer.result is Result.QUARANTINED:
+                whole = step.whole if isinstance(step, One) else self._places.get(step.event_id)
+                code = "" if whole is None else shown_code(code_of(whole.event))
+                mark = f"#{next(held_for_codes).code_hash.hex()}"
+                yield Waiting(None if whole is None else whole.place, code, mark)
+
     def _warn(self, steps: Iterable[One | Change], reading: Reading) -> None:
         for step, answer in zip(steps, reading.answers, strict=True):
             if answer.code == COPY_DIFFERS and isinstance(step, One):
@@ -259,6 +259,7 @@ class _Capture:
                 self._receipt, of_the_standard(self._document.events[each.place]), each.code, ""
             )
             for each in self._job.wrong
+            if each.place is not None
         ]
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -67,12 +67,22 @@ delete from epcis_events where ctid in (
   select ctid from epcis_events where received_at < now() - interval '400 days' limit 100)
 """
 """An event older than a year steers nothing; each capture takes some old ones along."""
+SAID: Final = "select event_mark, fields from epcis_said where carrier = $1 and event_mark = any($2)"
+KEEP_SAID: Final = """
+insert into epcis_said (carrier, event_mark, fields)
+select $1, mark, string_to_array(said, E'\\n') from unnest($2::bytea[], $3::text[]) as new (mark, said)
+on conflict do nothing
+"""
+FORGET_SAID: Final = """
+delete from epcis_said where ctid in (
+  select ctid from epcis_said where received_at < now() - interval '400 days' limit 100)
+"""
 KEEP_JOB: Final = """
-insert into epcis_captures (id, carrier, sandbox, behaviour, success, events, errors, warnings, created_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, to_timestamp($9 / 1000.0))
+insert into epcis_captures (id, carrier, sandbox, behaviour, success, events, errors, warnings, outcome, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, to_timestamp($10 / 1000.0))
 """
 JOB: Final = """
-select id, created_at, finished_at, behaviour, success, events, errors, warnings from epcis_captures
+select id, created_at, finished_at, behaviour, success, events, errors, warnings, outcome from epcis_captures
 where carrier = $1 and sandbox = $2 and ($3::uuid is null or id = $3) order by created_at desc limit $4
 """
 Whose = tuple[str, bool]
@@ -202,11 +212,25 @@ async def keep_changes(con: Any, carrier: str, told: Iterable[Change]) -> None:
         await con.execute(KEEP_CHANGES, carrier, *map(list, zip(*rows, strict=True)))
 
 
-async def keep_job(con: Any, whose: Whose, job: Any) -> None:
-    """Note what became of a document."""
+async def said(con: Any, carrier: str, marks: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """What was said before under ids of events, by their marks; both in hex digits."""
+    rows = await con.fetch(SAID, carrier, [bytes.fromhex(mark) for mark in marks])
+    return {row["event_mark"].hex(): row["fields"] for row in rows}
+
+
+async def keep_said(con: Any, carrier: str, new: Mapping[str, Sequence[str]]) -> None:
+    """Keep what is said for the first time under ids of events, and forget what is too old to steer."""
+    if new:
+        await con.execute(FORGET_SAID)
+        marks = [bytes.fromhex(mark) for mark in new]
+        await con.execute(KEEP_SAID, carrier, marks, ["\n".join(fields) for fields in new.values()])
+
+
+async def keep_job(con: Any, whose: Whose, job: Any, tally: Any) -> None:
+    """Note what became of a document; `tally` is what became of all of its scans."""
     errors, warnings = (json.dumps([vars(each) for each in found]) for found in (job.errors, job.warnings))
-    values = (job.id, *whose, job.behaviour, job.success, job.events, errors, warnings, job.begun_at)
-    await con.execute(KEEP_JOB, *values)
+    values = (job.id, *whose, job.behaviour, job.success, job.events, errors, warnings)
+    await con.execute(KEEP_JOB, *values, json.dumps(job.outcome(tally)), job.begun_at)
 
 
 async def jobs(con: Any, whose: Whose, most: int, job_id: Any = None) -> Sequence[Any]:

@@ -13,9 +13,9 @@ import pytest
 from buuta.settings import SharedSettings
 from buuta.telemetry.service import http
 from services.ingest.app import wire
-from services.ingest.capture import FORMAT
 from services.ingest.carriers import RECIPES
 from services.ingest.domain.recipe import Recipe
+from services.ingest.jobs import FORMAT
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier
 from tests.golden import PAIRS, named

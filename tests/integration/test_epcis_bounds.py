@@ -22,7 +22,7 @@ from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier
 from tests.integration.doors import Door, add_carrier, intake_on, ready
 from tests.integration.parts import producer_on
-from tests.integration.test_epcis import BAG, TRUCK, A, B, event, job, packing, send
+from tests.integration.test_epcis import BAG, TRUCK, A, event, job, packing, send
 from tests.waiting import until
 
 MOST_SECONDS = 60.0
@@ -184,40 +184,6 @@ async def test_what_counts_against_a_key_is_the_scans_and_not_the_events(
     assert answer.status_code == 202
     taken = int(answer.headers["ratelimit-limit"]) - int(answer.headers["ratelimit-remaining"])
     assert taken == 6_000, "six events of a truck with a thousand parcels"
-
-
-async def test_an_event_whose_id_came_before_and_says_something_else_is_a_warning(
-    door: Door, key: str
-) -> None:
-    named = {"eventID": "urn:uuid:404d95fc-9457-4a51-bd6a-0bba133845a8"}
-    first = await job(
-        door, key, event("accepting", 1, A, **named), packing("ADD", 2, BAG, A, eventID="urn:x:1")
-    )
-    assert first["warnings"] == []
-    found = await job(
-        door, key, event("accepting", 5, A, **named), packing("ADD", 6, BAG, A, eventID="urn:x:1")
-    )
-    assert found["success"] is True
-    assert [(each["code"], each["event"]) for each in found["warnings"]] == [
-        ("copy_differs", 1),
-        ("copy_differs", 0),
-    ]
-    assert "eventTime" in found["warnings"][0]["detail"]
-    assert "occurred_at" in found["warnings"][1]["detail"]
-
-
-async def test_a_copy_that_names_other_children_is_a_warning_in_one_document_and_over_two(
-    door: Door, key: str
-) -> None:
-    """What it names besides is captured with nothing: who sent it must hear of that."""
-    first = packing("ADD", 2, BAG, A, eventID="urn:x:1")
-    other = packing("ADD", 2, BAG, A, B, eventID="urn:x:1")
-    again = await job(door, key, first, other)
-    later = await job(door, key, other)
-    same = await job(door, key, first)
-    for found, places in ((again, [1]), (later, [0]), (same, [])):
-        assert [each["event"] for each in found["warnings"]] == places
-        assert all("childEPCs" in each["detail"] for each in found["warnings"])
 
 
 async def test_captures_of_one_carrier_at_the_same_time_amount_to_the_same_as_one_after_another(

@@ -12,12 +12,12 @@ from buuta.contracts.codec import Codec
 from buuta.model.scan import Scan
 from buuta.settings import SharedSettings
 from services.ingest.app import wire as wire_ingest
-from services.ingest.capture import FORMAT
 from services.ingest.carriers import RECIPES
 from services.ingest.domain.document import document_of
 from services.ingest.domain.recipe import Recipe
 from services.ingest.doors import epcis, webhooks
 from services.ingest.doors import scans as batches
+from services.ingest.jobs import FORMAT
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier
 from services.portal.app import wire as wire_portal

@@ -66,6 +66,7 @@ SAMPLES = {
     " where $1::timestamptz is not null",
     "epcis_effects": "insert into epcis_effects select 'old', encode($2, 'hex'), 'a', 1, true"
     " where $1::timestamptz is not null",
+    "epcis_said": "insert into epcis_said (carrier, event_mark, fields, received_at) values ('old', $2, '{}', $1)",
     "quarantine": "insert into quarantine (carrier, door, reason, payload, received_at)"
     " values ('old', 'file', 'unknown_code', $2, $1)",
     "parcel_secrets": "insert into parcel_secrets values ($2, $2, $1)",

@@ -5,6 +5,7 @@ import json
 import uuid
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -16,12 +17,12 @@ from buuta.web.guarded import guarded
 from buuta.web.packing import unpacked
 from buuta.web.problems import Problem, problems
 from services.ingest import capture, epcis_rows
-from services.ingest.capture import FORMAT
 from services.ingest.domain.document import Document, read_document
 from services.ingest.domain.keys import Scope
 from services.ingest.domain.packing import TooMuch
 from services.ingest.doors.gate import Gate
-from services.ingest.jobs import Behaviour, Job
+from services.ingest.intake import Result
+from services.ingest.jobs import CONFLICT, FORMAT, Behaviour, Job
 from services.ingest.registry.keyring import Caller
 
 DOOR: Final = "api"
@@ -29,6 +30,10 @@ DOOR: Final = "api"
 MEDIA_TYPES: Final = ("application/json", "application/ld+json")
 VERSIONS: Final = {"GS1-EPCIS-Version": "2.0.0", "GS1-CBV-Version": "2.0.0"}
 MOST_JOBS: Final = 100
+WAITS: Final = (
+    "scans wait whose code nobody has mapped yet, and events that are wrong are kept; a key with the scope read "
+    "lists both here"
+)
 Asked = Annotated[
     Behaviour,
     Header(alias="GS1-Capture-Error-Behaviour", description="What one wrong event means for the others."),
@@ -164,7 +169,8 @@ def _answer(rows: Iterable[Any], limits: Limits) -> JSONResponse:
 
 
 def _said(row: Any) -> dict[str, Any]:
-    """A job as the standard words it; the place of an event, from 0 on, and warnings are extensions of ours."""
+    """A job as the standard words it; places of events, from 0 on, and all after `errors` are ours."""
+    became = json.loads(row["outcome"])
     return {
         "captureID": str(row["id"]), "createdAt": row["created_at"].isoformat(),
         "finishedAt": row["finished_at"].isoformat(), "running": False,
@@ -174,11 +180,37 @@ def _said(row: Any) -> dict[str, Any]:
             {"code": each["code"], "detail": each["message"], "event": each["place"]}
             for each in json.loads(row["warnings"])
         ],
+        **(_outcome(row["events"], became) if became else {}),
+    }  # fmt: skip
+
+
+def _outcome(events: int, became: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers of events and scans, which events are skipped and why, and what waits in quarantine, and where."""
+    scans = became["scans"]
+    return {
+        "summary": {
+            "events": events, "captured": became["captured"], "skipped": became["skipped"],
+            "wrong": became["wrong"], "scans": {result.value: scans.get(result.value, 0) for result in Result},
+        },
+        "skipped": [
+            {"event": place, "code": code, "detail": why} for place, code, why in became["why_skipped"]
+        ],
+        "quarantine": {
+            "scans": scans.get(Result.QUARANTINED.value, 0), "events": became["wrong"],
+            "codes": [
+                {"event": place, "code": code, "scans": count, "href": f"/v1/quarantine/{quote(mark, safe='')}"}
+                for place, code, mark, count in became["waiting"]
+            ],
+            "detail": WAITS, "href": "/v1/quarantine",
+        },
     }  # fmt: skip
 
 
 def _exception(wrong: Mapping[str, Any]) -> dict[str, Any]:
+    place, field = wrong["place"], wrong.get("field", "")
+    status, kind = (409, "ResourceAlreadyExists") if wrong["code"] == CONFLICT else (400, "Validation")
     return {
-        "type": "epcisException:ValidationException", "title": wrong["code"].replace("_", " "), "status": 400,
-        "code": wrong["code"], "detail": wrong["message"], "event": wrong["place"],
+        "type": f"epcisException:{kind}Exception", "title": wrong["code"].replace("_", " "), "status": status,
+        "code": wrong["code"], "detail": wrong["message"], "event": place,
+        "path": f"eventList[{place}]{'.' if field else ''}{field}",
     }  # fmt: skip

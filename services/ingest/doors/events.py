@@ -98,8 +98,9 @@ async def _take_part(run: _Run, first: int, part: Document) -> int:
     except TooMuch:
         return 0
     for result, count in job.counts.items():
-        run.summary.counts[result] += count
+        run.summary.counts[result] += count if result != Result.IGNORED else 0
     run.summary.counts[Result.REJECTED] += len(job.wrong)
+    run.summary.counts[Result.IGNORED] += len(job.skipped)
     _report(job, first, part, run.report)
     done = FileProgress(first + len(part.events), run.report.committed(), run.summary.counts)
     await storage.advance_file(run.intake.pool, run.carrier.code, run.begun.content_hash, done)
@@ -128,5 +129,7 @@ async def _captured(run: _Run, part: Document) -> Job:
 def _report(job: Job, first: int, document: Document, report: Report) -> None:
     """What is wrong, by the number of the event in the file, the first being 1."""
     for each in job.wrong:
+        if each.place is None:
+            continue
         event = json.dumps(document.events[each.place], ensure_ascii=False)
         report.write(first + each.place + 1, (each.code, each.message), [event])
