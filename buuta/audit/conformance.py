@@ -18,13 +18,15 @@ from buuta.model.statuses import OffsetSource, Status
 from buuta.model.steering import out_of_range
 from buuta.web.bodies import parse_json
 from buuta.web.problems import Problem
+from services.ingest.domain.bodies import assembled
 from services.ingest.domain.document import read_document
-from services.ingest.domain.recipe import Receipt, Recipe, UnknownCode, shown_code, to_scan
+from services.ingest.domain.recipe import Receipt, Recipe, UnknownCode, Webhook, shown_code, to_scan
 from services.ingest.domain.single import apart
+from services.ingest.domain.xml import read_xml
 from services.ingest.doors.batch import read_line, read_report
 from services.ingest.doors.file import parse_of
+from services.ingest.doors.sent import form_or_json
 from services.ingest.doors.sheets import TABLES, opened
-from services.ingest.doors.webhooks import form_or_json
 from services.ingest.intake import Parse
 from services.tracker.domain.findings import FINDINGS
 from services.tracker.domain.fold import fold
@@ -97,9 +99,18 @@ def read_samples(recipe: Recipe, path: Path) -> Iterator[Sample]:
             for number, cells, _ in sheet.rows:
                 yield Sample(f"line {number}", cells, parse)
         return
-    payloads = list(_payloads(path.read_bytes()))
+    is_xml = recipe.webhook is not None and recipe.webhook.body == "xml"
+    bodies = [read_xml(path.read_bytes())] if is_xml else _payloads(path.read_bytes())
+    payloads = [payload for body in bodies for payload in _unfolded(recipe, body)]
     for number, payload in enumerate(payloads, 1):
         yield Sample(f"sample {number}", payload, _parse(recipe, payload))
+
+
+def _unfolded(recipe: Recipe, body: Any) -> Sequence[Any]:
+    """The events of a body, as a webhook takes it apart; an item of our own is one."""
+    if not isinstance(body, dict) or _parse(recipe, body) is read_report:
+        return [body]
+    return recipe.unfold(assembled(recipe.webhook or Webhook(), body, {}, {}, parse_json))
 
 
 def _payloads(text: bytes) -> Iterator[Any]:
