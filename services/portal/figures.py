@@ -14,26 +14,24 @@ import structlog
 from buuta.errors import DatabaseAway
 from buuta.storage.bounded import BoundedPool, Silence
 from buuta.web.problems import Problem
-from services.portal.domain.periods import Asked, Period, parts
+from services.portal.domain.periods import Period, parts
 from services.portal.domain.rates import COUNTS
 from services.portal.settings import PortalSettings
 
 log = structlog.get_logger()
 SUMS: Final = ", ".join(f"sum({name})::bigint as {name}" for name in COUNTS)
 LISTED: Final = ", ".join(COUNTS)
-OF_SERVICE: Final = "($7::text is null or service = $7)"
-DAYS: Final = f"(day between $1 and $2 or day between $5 and $6) and {OF_SERVICE}"
-MONTHS: Final = f"day between $3 and $4 and {OF_SERVICE}"
-OF_CARRIER: Final = "($8::text is null or carrier = $8)"
+DAYS: Final = "(day between $1 and $2 or day between $5 and $6) and ($7::text is null or service = $7)"
+MONTHS: Final = "day between $3 and $4 and ($7::text is null or service = $7)"
 RATES: Final = f"""
 with by_province as (
   select carrier, province, {SUMS} from (
-    select carrier, province, {LISTED} from rate_days where {DAYS} and {OF_CARRIER} union all
-    select carrier, province, {LISTED} from rate_months where {MONTHS} and {OF_CARRIER}
+    select carrier, province, {LISTED} from rate_days where {DAYS} union all
+    select carrier, province, {LISTED} from rate_months where {MONTHS}
   ) as asked group by carrier, province
 )
-select * from by_province where $9::text is null or province = $9 union all
-select carrier, null, {SUMS} from by_province where $9 is null group by carrier
+select * from by_province union all
+select carrier, null, {SUMS} from by_province group by carrier
 order by carrier, province nulls first
 """  # noqa: S608 - names from this file
 TRANSIT: Final = f"""
@@ -56,8 +54,7 @@ from spread where upto > 0 group by carrier, province
 """  # noqa: S608 - names from this file
 LATENESS: Final = """
 with by_minutes as (
-  select carrier, minutes, sum(scans) as scans from lateness_cells
-  where day between $1 and $2 and ($3::text is null or carrier = $3) group by 1, 2
+  select carrier, minutes, sum(scans) as scans from lateness_cells where day between $1 and $2 group by 1, 2
 ), spread as (
   select carrier, minutes, sum(scans) over (partition by carrier order by minutes) as upto,
     sum(scans) over (partition by carrier) as whole from by_minutes
@@ -71,14 +68,13 @@ PATIENT_SECONDS: Final = 60
 MAY_LIMIT: Final = "select has_parameter_privilege('temp_file_limit', 'set')"
 
 
-async def rates(con: Any, asked: Asked) -> list[Any]:
+async def rates(con: Any, asked: Period, service: str | None) -> list[Any]:
     """Sums by carrier and province, and by carrier alone: whole months, and the days around them.
 
-    Where one province is asked for, of that alone.
+    Of one service, or of all with None.
     """
-    cut = parts(asked.period)
-    days = (*cut.before, *cut.months, *cut.after)
-    rows: list[Any] = await con.fetch(RATES, *days, asked.service, asked.carrier, asked.province)
+    cut = parts(asked)
+    rows: list[Any] = await con.fetch(RATES, *cut.before, *cut.months, *cut.after, service)
     return rows
 
 
@@ -89,15 +85,10 @@ async def transit(con: Any, asked: Period, service: str | None) -> list[Any]:
     return rows
 
 
-async def lateness(con: Any, asked: Asked) -> list[Any]:
+async def lateness(con: Any, asked: Period) -> list[Any]:
     """How late each carrier's scans of these days of receipt were received: quantiles in minutes."""
-    rows: list[Any] = await con.fetch(LATENESS, *asked.period, asked.carrier)
+    rows: list[Any] = await con.fetch(LATENESS, *asked)
     return rows
-
-
-async def names(con: Any) -> dict[str, str]:
-    """Names of the carriers, by code."""
-    return dict(await con.fetch("select code, name from carriers"))
 
 
 TOO_SLOW: Final = (
