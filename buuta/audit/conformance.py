@@ -18,15 +18,15 @@ from buuta.model.statuses import OffsetSource, Status
 from buuta.model.steering import out_of_range
 from buuta.web.bodies import parse_json
 from buuta.web.problems import Problem
+from services.ingest.domain.bodies import assembled
 from services.ingest.domain.document import read_document
-from services.ingest.domain.fitting import fitted
-from services.ingest.domain.notes import Note
-from services.ingest.domain.recipe import Receipt, Recipe, UnknownCode, shown_code, to_scan
+from services.ingest.domain.recipe import Receipt, Recipe, UnknownCode, Webhook, shown_code, to_scan
 from services.ingest.domain.single import apart
+from services.ingest.domain.xml import read_xml
 from services.ingest.doors.batch import read_line, read_report
 from services.ingest.doors.file import parse_of
+from services.ingest.doors.sent import form_or_json
 from services.ingest.doors.sheets import TABLES, opened
-from services.ingest.doors.webhooks import form_or_json
 from services.ingest.intake import Parse
 from services.tracker.domain.findings import FINDINGS
 from services.tracker.domain.fold import fold
@@ -53,7 +53,6 @@ class Verdict:
     scan: Scan | None = None
     code: str = ""
     says: str = ""
-    notes: Sequence[Note] = ()
 
 
 @dataclass(frozen=True)
@@ -100,9 +99,18 @@ def read_samples(recipe: Recipe, path: Path) -> Iterator[Sample]:
             for number, cells, _ in sheet.rows:
                 yield Sample(f"line {number}", cells, parse)
         return
-    payloads = list(_payloads(path.read_bytes()))
+    is_xml = recipe.webhook is not None and recipe.webhook.body == "xml"
+    bodies = [read_xml(path.read_bytes())] if is_xml else _payloads(path.read_bytes())
+    payloads = [payload for body in bodies for payload in _unfolded(recipe, body)]
     for number, payload in enumerate(payloads, 1):
         yield Sample(f"sample {number}", payload, _parse(recipe, payload))
+
+
+def _unfolded(recipe: Recipe, body: Any) -> Sequence[Any]:
+    """The events of a body, as a webhook takes it apart; an item of our own is one."""
+    if not isinstance(body, dict) or _parse(recipe, body) is read_report:
+        return [body]
+    return recipe.unfold(assembled(recipe.webhook or Webhook(), body, {}, {}, parse_json))
 
 
 def _payloads(text: bytes) -> Iterator[Any]:
@@ -132,14 +140,14 @@ def check(recipe: Recipe, carrier: str, samples: Iterable[Sample], now_ms: int) 
     for sample in samples:
         verdict = _verdict(recipe, carrier, sample, now_ms)
         if verdict.scan is not None and verdict.scan.event_id in scans:
-            verdict = Verdict(sample.place, "duplicate", verdict.scan, notes=verdict.notes)
+            verdict = Verdict(sample.place, "duplicate", verdict.scan)
         elif verdict.scan is not None:
             scans[verdict.scan.event_id] = verdict.scan
         if verdict.result == "quarantined":
             found.unmapped[verdict.code] += 1
         found.verdicts.append(verdict)
     found.missing = list(_missing(scans.values()))
-    found.notes = [*_left_out(found.verdicts), *_notes(scans.values(), now_ms)]
+    found.notes = list(_notes(scans.values(), now_ms))
     found.timelines = _timelines(scans.values())
     return found
 
@@ -147,21 +155,12 @@ def check(recipe: Recipe, carrier: str, samples: Iterable[Sample], now_ms: int) 
 def _verdict(recipe: Recipe, carrier: str, sample: Sample, now_ms: int) -> Verdict:
     try:
         report = sample.parse(sample.payload)
-        report = report and fitted(report)
-        scan = report and to_scan(recipe, report, Receipt(carrier, "webhook", now_ms))
+        scan = None if report is None else to_scan(recipe, report, Receipt(carrier, "webhook", now_ms))
     except UnknownCode as unknown:
         return Verdict(sample.place, "quarantined", None, shown_code(unknown.raw_code), str(unknown))
     except BadItem as bad:
         return Verdict(sample.place, "rejected", None, bad.code, str(bad))
-    if report is None or scan is None:
-        return Verdict(sample.place, "ignored")
-    return Verdict(sample.place, "accepted", scan, notes=report.notes)
-
-
-def _left_out(verdicts: Iterable[Verdict]) -> Iterator[str]:
-    """What does not fit, and would be left out of reports that come in all the same."""
-    counts = Counter(note.message for verdict in verdicts for note in verdict.notes)
-    return (f"{count} reports: {message}" for message, count in counts.most_common())
+    return Verdict(sample.place, "ignored" if scan is None else "accepted", scan)
 
 
 def _missing(scans: Iterable[Scan]) -> Iterator[str]:
@@ -217,7 +216,6 @@ def as_json(found: Conformance) -> str:
             "exit_code": found.exit_code,
             "samples": [
                 {"place": each.place, "result": each.result, "code": each.code, "says": each.says,
-                 "notes": [note._asdict() for note in each.notes],
                  "scan": None if each.scan is None else each.scan._asdict()}
                 for each in found.verdicts
             ],

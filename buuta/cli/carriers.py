@@ -4,6 +4,7 @@ import asyncio
 import getpass
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
 import asyncpg
@@ -135,13 +136,36 @@ def key_add(
     ] = False,
     per_second: Annotated[int, typer.Option(min=1, help="Scans a second.")] = 50_000,
     per_day: Annotated[int, typer.Option(min=1, help="Scans a day.")] = 1_000_000_000,
+    vendor_secret_file: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="Holds what the vendor signs its webhooks with; kept encrypted.",
+        ),
+    ] = None,
 ) -> None:
     """Make a key beside those that there are; it is shown once and kept as a hash."""
     _must_exist(code)
+    vendor_secret = _vendor_secret(kind, vendor_secret_file)
     ends = None if days is None else datetime.now(UTC) + timedelta(days=days)
     limits = Limits(per_second, per_day)
-    cut = Cut(kind, tuple(scope or Scope), _networks(network or ()), sandbox, limits, ends)
+    cut = Cut(kind, tuple(scope or Scope), _networks(network or ()), sandbox, limits, ends, vendor_secret)
     _show_keys([with_locksmith(lambda smith: smith.make(code, cut))])
+
+
+def _vendor_secret(kind: Kind, file: Path | None) -> str | None:
+    """What a vendor signs with, as it gave it to us."""
+    if file is None:
+        return None
+    if kind is not Kind.WEBHOOK:
+        raise BadItem("vendor_secret_unused", "a vendor signs webhooks: --kind webhook")
+    secret = file.read_text(encoding="utf-8").strip()
+    if not secret:
+        raise BadItem(
+            "vendor_secret_empty", f"{file} is empty: it holds the secret that the vendor gave you"
+        )
+    return secret
 
 
 def _networks(asked: Sequence[str]) -> list[str]:

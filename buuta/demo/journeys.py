@@ -32,6 +32,9 @@ JOURNEYS: Final[tuple[tuple[int, tuple[str, ...]], ...]] = (
           "out_for_delivery", "attempt_failed", "returning", "returned")),
 )  # fmt: skip
 
+CARRIERS: Final = {"vnp": 2, "ghn": 1, "ghtk": 1}
+"""Of four parcels so many go by each. As the real ones, GHN and GHTK say of none how it was handed over."""
+
 
 @dataclass
 class Parcel:
@@ -85,7 +88,7 @@ class Day:
     def parcel(self) -> Parcel:
         """A new parcel of some carrier; a third of them is registered, a few of those late."""
         chance, self._count = self._random, self._count + 1
-        carrier = chance.choice(("ghn", "ghtk", "vnp"))
+        carrier = chance.choices(tuple(CARRIERS), tuple(CARRIERS.values()))[0]
         weights = [weight for weight, _ in JOURNEYS]
         [(_, journey)] = chance.choices(JOURNEYS, weights)
         if carrier == "ghtk":
@@ -141,6 +144,13 @@ class Day:
             Post("vnp", self._vnp(parcel, "in_transit", moment + timedelta(minutes=7)), corrects=wrong),
         ]
 
+    def _handover(self, parcel: Parcel) -> Mapping[str, Any]:
+        """How a postman says that he handed a parcel over: in words, by a photograph, or not at all."""
+        if "ready_at_point" in parcel.journey:
+            return {"delivery_mode": "point"}
+        said: tuple[Mapping[str, Any], ...] = ({"delivery_mode": "address"}, {"proof_present": True}, {})
+        return self._random.choices(said, (14, 4, 2))[0]
+
     def nonsense(self) -> Post:
         """A report that must not pass: an unknown code, or one that breaks a rule."""
         now, number = self._morning.isoformat(), f"X{self._random.randrange(10**6):06}"
@@ -169,10 +179,9 @@ class Day:
 
     def _ghn(self, parcel: Parcel, status: str, moment: datetime) -> Mapping[str, Any]:
         text = moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        station = 5000 if status == "delivered" and "ready_at_point" in parcel.journey else 0
         return {"OrderCode": parcel.number, "Status": GHN[status], "Time": text, "CODAmount": 0,
                 "Type": "create" if status == "info_received" else "switch_status",
-                "Warehouse": "Bưu Cục 229 Quan Nhân-Q.Thanh Xuân-HN", "Fee": {"StationDO": station}}  # fmt: skip
+                "Warehouse": "Bưu Cục 229 Quan Nhân-Q.Thanh Xuân-HN", "Fee": {"StationDO": 0}}  # fmt: skip
 
     def _ghtk(self, parcel: Parcel, code: str, moment: datetime) -> Mapping[str, Any]:
         return {"partner_id": "1234567", "label_id": parcel.number, "status_id": code,
@@ -183,8 +192,7 @@ class Day:
         item = {"number": parcel.number, "code": status, "province": parcel.province,
                 "commune": parcel.commune, "occurred_at": moment.isoformat(timespec="seconds")}  # fmt: skip
         if status == "delivered":
-            point = "ready_at_point" in parcel.journey
-            item["delivery_mode"] = "point" if point else "address"
+            item |= self._handover(parcel)
         if status == "attempt_failed":
             item["reason"] = "addressee_absent"
         return item

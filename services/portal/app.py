@@ -18,8 +18,9 @@ from buuta.web.edge import edge_app
 from buuta.web.limits import HttpLimits
 from buuta.web.operations import with_operations
 from services.portal import figures
-from services.portal.doors import pages, rates, registrations, tracking
+from services.portal.doors import pages, rates, rates_page, registrations, tracking
 from services.portal.live import LiveBoard
+from services.portal.rates import RateReader
 from services.portal.registrations import Registrar
 from services.portal.settings import PortalSettings
 from services.portal.transit import Transit
@@ -52,7 +53,9 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         registrar = Registrar(vault, codec, settings)
         app.include_router(registrations.router(edge, registrar, vault))
         app.include_router(tracking.router(edge, board))
-        app.include_router(rates.router(reading, transit, settings))
+        reader = RateReader(reading, transit, settings)
+        app.include_router(rates.router(reader, reading, settings))
+        app.include_router(rates_page.router(reader))
         app.mount("/static", pages.static())
         with_operations(app, "portal", readiness, docs=settings.public_docs)
         try:

@@ -14,24 +14,26 @@ import structlog
 from buuta.errors import DatabaseAway
 from buuta.storage.bounded import BoundedPool, Silence
 from buuta.web.problems import Problem
-from services.portal.domain.periods import Period, parts
+from services.portal.domain.periods import Asked, Period, parts
 from services.portal.domain.rates import COUNTS
 from services.portal.settings import PortalSettings
 
 log = structlog.get_logger()
 SUMS: Final = ", ".join(f"sum({name})::bigint as {name}" for name in COUNTS)
 LISTED: Final = ", ".join(COUNTS)
-DAYS: Final = "(day between $1 and $2 or day between $5 and $6) and ($7::text is null or service = $7)"
-MONTHS: Final = "day between $3 and $4 and ($7::text is null or service = $7)"
+OF_SERVICE: Final = "($7::text is null or service = $7)"
+DAYS: Final = f"(day between $1 and $2 or day between $5 and $6) and {OF_SERVICE}"
+MONTHS: Final = f"day between $3 and $4 and {OF_SERVICE}"
+OF_CARRIER: Final = "($8::text is null or carrier = $8)"
 RATES: Final = f"""
 with by_province as (
   select carrier, province, {SUMS} from (
-    select carrier, province, {LISTED} from rate_days where {DAYS} union all
-    select carrier, province, {LISTED} from rate_months where {MONTHS}
+    select carrier, province, {LISTED} from rate_days where {DAYS} and {OF_CARRIER} union all
+    select carrier, province, {LISTED} from rate_months where {MONTHS} and {OF_CARRIER}
   ) as asked group by carrier, province
 )
-select * from by_province union all
-select carrier, null, {SUMS} from by_province group by carrier
+select * from by_province where $9::text is null or province = $9 union all
+select carrier, null, {SUMS} from by_province where $9 is null group by carrier
 order by carrier, province nulls first
 """  # noqa: S608 - names from this file
 TRANSIT: Final = f"""
@@ -54,7 +56,8 @@ from spread where upto > 0 group by carrier, province
 """  # noqa: S608 - names from this file
 LATENESS: Final = """
 with by_minutes as (
-  select carrier, minutes, sum(scans) as scans from lateness_cells where day between $1 and $2 group by 1, 2
+  select carrier, minutes, sum(scans) as scans from lateness_cells
+  where day between $1 and $2 and ($3::text is null or carrier = $3) group by 1, 2
 ), spread as (
   select carrier, minutes, sum(scans) over (partition by carrier order by minutes) as upto,
     sum(scans) over (partition by carrier) as whole from by_minutes
@@ -68,13 +71,14 @@ PATIENT_SECONDS: Final = 60
 MAY_LIMIT: Final = "select has_parameter_privilege('temp_file_limit', 'set')"
 
 
-async def rates(con: Any, asked: Period, service: str | None) -> list[Any]:
+async def rates(con: Any, asked: Asked) -> list[Any]:
     """Sums by carrier and province, and by carrier alone: whole months, and the days around them.
 
-    Of one service, or of all with None.
+    Where one province is asked for, of that alone.
     """
-    cut = parts(asked)
-    rows: list[Any] = await con.fetch(RATES, *cut.before, *cut.months, *cut.after, service)
+    cut = parts(asked.period)
+    days = (*cut.before, *cut.months, *cut.after)
+    rows: list[Any] = await con.fetch(RATES, *days, asked.service, asked.carrier, asked.province)
     return rows
 
 
@@ -85,10 +89,15 @@ async def transit(con: Any, asked: Period, service: str | None) -> list[Any]:
     return rows
 
 
-async def lateness(con: Any, asked: Period) -> list[Any]:
+async def lateness(con: Any, asked: Asked) -> list[Any]:
     """How late each carrier's scans of these days of receipt were received: quantiles in minutes."""
-    rows: list[Any] = await con.fetch(LATENESS, *asked)
+    rows: list[Any] = await con.fetch(LATENESS, *asked.period, asked.carrier)
     return rows
+
+
+async def names(con: Any) -> dict[str, str]:
+    """Names of the carriers, by code."""
+    return dict(await con.fetch("select code, name from carriers"))
 
 
 TOO_SLOW: Final = (

@@ -50,12 +50,15 @@ where carrier = $1 and day between $2 and $3 and (day, service, province, commun
 order by {ORDER}, version desc limit $8
 """  # noqa: S608 - names from this file
 """In the order of the primary key, so that a page is read and no more."""
+PUBLISHED: Final = """
+select count(*) as count, max(last_day) as last_day, max(published_at) as published_at from publications
+"""
 MISSING: Final = """
 with reported as (
   select carrier, day from carrier_days where day between $1 and $2 group by carrier, day having sum(accepted) > 0
 )
 select code, asked.day::date from carriers cross join generate_series($1::date, $2::date, '1 day') as asked (day)
-where asked.day >= created_at::date
+where asked.day >= created_at::date and ($3::text is null or code = $3)
   and not exists (select from reported where carrier = code and reported.day = asked.day::date)
 order by code, day
 """
@@ -128,9 +131,14 @@ class Gap:
     last_day: date
 
 
-async def gaps(con: Any, first: date, last: date) -> list[Gap]:
+async def published(con: Any) -> Any:
+    """How many publications there are, the newest acceptance day in them, and when the last one was made."""
+    return await con.fetchrow(PUBLISHED)
+
+
+async def gaps(con: Any, first: date, last: date, carrier: str | None = None) -> list[Gap]:
     """Coverage: which carriers and days are missing in the figures, since we know the carrier."""
-    rows = await con.fetch(MISSING, first, last)
+    rows = await con.fetch(MISSING, first, last, carrier)
     return [
         gap
         for carrier, days in groupby(rows, key=lambda row: str(row["code"]))

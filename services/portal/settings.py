@@ -29,6 +29,12 @@ class PortalSettings(SharedSettings):
         description="Whether a parcel laid into a locker counts as delivered to the address, as into a "
         "building's mailbox (Postal Law, Art. 11(3)(a)), and not as at a point (11(3)(b)).",
     )
+    most_unknown_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Share of deliveries of unknown mode above which a rate is said to be not known enough.",
+    )
     smallest_cell: int = Field(
         5, ge=1, description="Published figures of fewer parcels are not shown (k-anonymity)."
     )

@@ -14,7 +14,9 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
+from buuta.model.times import vietnam_day
 from buuta.storage.background import run_forever, said
+from buuta.telemetry.clock import now_ms
 from buuta.telemetry.ending import end
 from services.portal import figures
 from services.portal.domain.periods import Period, period
@@ -73,7 +75,7 @@ class Transit:
         await run_forever("transit", self._usual, WARM_SECONDS)
 
     async def _usual(self) -> None:
-        await self.of(Question(period(None, None, datetime.now(UTC).date()), None))
+        await self.of(Question(period(None, None, vietnam_day(now_ms())), None))
 
     async def of(self, question: Question) -> Quantiles:
         """What is known within a moment."""

@@ -17,7 +17,7 @@ from buuta.storage.bounded import Silence
 from buuta.web.problems import Problem
 from services.portal import figures, publishing
 from services.portal.app import wire
-from services.portal.domain.periods import Period, parts
+from services.portal.domain.periods import Asked, Period, parts
 from services.portal.settings import PortalSettings
 from services.tracker.domain.figures import Cell
 from services.tracker.storage import add_to_cells, add_transit
@@ -81,21 +81,29 @@ async def test_a_million_cells_are_not_read_for_the_figures_of_a_year(pool: Any)
         await con.execute(TRANSIT, 300_000, timeout=300)
         await con.execute("analyze", timeout=300)
         sums, hours = {"rate_days", "rate_months"}, {"transit_cells", "transit_months"}
-        for statement, tables, most in ((figures.RATES, sums, 20_000), (figures.TRANSIT, hours, 150_000)):
-            told = await explained(con, statement)
+        of_all = (None, None)
+        for statement, more, tables, most in (
+            (figures.RATES, of_all, sums, 20_000), (figures.TRANSIT, (), hours, 150_000),
+        ):  # fmt: skip
+            told = await explained(con, statement, *more)
             assert {each.get("Relation Name") for each in leaves(told)} == tables
             assert sum(each["Actual Rows"] * each["Actual Loops"] for each in leaves(told)) < most
             assert told["Temp Written Blocks"] == 0
-        rows = [row for row in await figures.rates(con, YEAR, None) if row["province"] is None]
+        rows = [row for row in await figures.rates(con, Asked(YEAR)) if row["province"] is None]
         counted = [(row["carrier"], row["accepted"], row["delivered_to_address"]) for row in rows]
         assert counted == [tuple(row) for row in await con.fetch(PLAIN, *YEAR)], "the sums are the same"
-        assert len([row for row in await figures.rates(con, YEAR, "other")]) == 0
+        assert len(await figures.rates(con, Asked(YEAR, "other"))) == 0
 
 
-async def explained(con: Any, statement: str) -> dict[str, Any]:
+async def explained(con: Any, statement: str, *more: str | None) -> dict[str, Any]:
     cut = parts(YEAR)
     [[plan]] = await con.fetch(
-        f"explain (analyze, buffers, format json) {statement}", *cut.before, *cut.months, *cut.after, None
+        f"explain (analyze, buffers, format json) {statement}",
+        *cut.before,
+        *cut.months,
+        *cut.after,
+        None,
+        *more,
     )
     found: dict[str, Any] = json.loads(plan)[0]["Plan"]
     return found
@@ -186,7 +194,12 @@ async def test_figures_of_hundreds_of_carriers_are_not_made_on_the_event_loop(
     said = (await client.get("/v1/rates?from=2026-01-01&to=2026-01-31")).json()
     assert len(said["rates"]) == 600 * 35
     assert {"carrier", "rate_net", "under_way", "transit_p50"} <= said["rates"][0].keys()
-    assert (await client.get("/rates?from=2026-01-01&to=2026-01-31")).text.count("<tr") == 600 * 35 + 1
+    shown = (await client.get("/rates?from=2026-01-01&to=2026-01-31")).text
+    assert shown.count('<tr class="sum"') == 2 * 601, (
+        "in both tables a row a carrier, its provinces behind it, and one of all"
+    )
+    table = (await client.get("/v1/rates.csv?from=2026-01-01&to=2026-01-31")).text
+    assert table.count("\n") == 600 * 35 + 1
 
 
 async def test_hours_of_transit_that_take_long_are_said_to_be_unknown_and_then_known(

@@ -1,9 +1,10 @@
 """Registration and reading over HTTP, on the real broker and database."""
 
 import asyncio
+import csv
 from collections.abc import AsyncIterator
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -28,6 +29,7 @@ JOURNEY = [
     scan("attempt_failed", 5, reason="addressee_absent"), scan("out_for_delivery", 28),
     scan("delivered", 29, delivery_mode="address", province="01", commune="00070"),
 ]  # fmt: skip
+DAYS: Final = "from=2026-01-01&to=2030-01-01"
 
 
 class Portal:
@@ -261,10 +263,75 @@ async def test_rates_as_json_and_as_a_page(portal: Portal, settings: SharedSetti
     assert (total["transit_p50"], total["transit_p95"]) == (1, 1)
     [late] = (await portal.client.get("/v1/rates?to=2030-01-01&from=2026-01-01")).json()["lateness"]
     assert (late["carrier"], late["scans"], late["p99_minutes"]) == ("ghn", 6, 1)
-    page = (await portal.client.get("/rates?lang=en")).text
-    assert "50.0 %" in page
-    assert "Thành phố Hà Nội" in page
+    assert total["net"] == {"at_least": 0.5, "at_most": 1.0, "of": 2, "few": True}
+    assert (total["gross"]["at_most"], total["declared_share"], total["standing"]) == (
+        0.666667,
+        1.0,
+        "known",
+    )
+    page = (await portal.client.get(f"/rates?lang=en&{DAYS}")).text
+    assert "50.0 – 100.0 %" in page
+    assert "fewer than 30 parcels" in page
+    assert "<span>Thành phố Hà Nội</span>" not in page, "a carrier's provinces come when it is chosen"
+    assert "<span>Thành phố Hà Nội</span>" in (await portal.client.get(f"/rates?carrier=ghn&{DAYS}")).text
     assert (await portal.client.get("/v1/rates?from=gestern")).status_code == 422
+
+
+async def test_rates_are_of_the_carrier_province_and_order_that_were_asked_for(
+    portal: Portal, settings: SharedSettings, pool: Any
+) -> None:
+    await track(settings, pool, [
+        registration(number="P1"), scan("accepted", 0, number="P1"), scan("accepted", 0, number="P2"),
+        scan("accepted", 0, number="P3", carrier="ghtk"), scan("accepted", 0, number="P4", carrier="ghtk"),
+        scan("accepted", 0, number="P5", carrier="ghtk"),
+    ])  # fmt: skip
+
+    async def asked(query: str) -> list[tuple[str, str | None]]:
+        rates = (await portal.client.get(f"/v1/rates?{DAYS}&{query}")).json()["rates"]
+        return [(rate["carrier"], rate["province"]) for rate in rates]
+
+    assert await asked("carrier=ghtk&province=&service=") == [("ghtk", None), ("ghtk", "unknown")]
+    assert await asked("province=01") == [("ghn", "01")]
+    assert await asked("carrier=ghtk&province=01") == []
+    answer = (await portal.client.get(f"/v1/rates?{DAYS}")).json()
+    assert (answer["total"]["accepted"], answer["total"]["carrier"], answer["total"]["province"]) == (
+        5,
+        None,
+        None,
+    )
+    assert (await portal.client.get("/v1/rates?carrier=nobody")).json()["total"] is None
+    assert "All carriers</th>" in (await portal.client.get(f"/rates?lang=en&{DAYS}")).text
+    table = (await portal.client.get(f"/v1/rates.csv?{DAYS}&province=unknown&sort=-accepted")).text
+    head, *lines = csv.reader(table.removeprefix("\ufeff").splitlines())
+    assert [dict(zip(head, line, strict=True))["accepted"] for line in lines] == ["3", "1"]
+    refused = await portal.client.get(f"/rates?{DAYS}&sort=colour")
+    assert refused.status_code == 400
+
+
+async def test_a_rate_that_nobody_knows_is_no_verdict_on_a_carrier(
+    portal: Portal, settings: SharedSettings, pool: Any
+) -> None:
+    """GHN says of no parcel how it was handed over: 0.0 % would be a verdict."""
+    ends = [scan("delivered", 1, number=f"P{each:03}") for each in range(40)]
+    await track(settings, pool, ends)
+    page = (await portal.client.get(f"/rates?lang=en&{DAYS}")).text
+    assert "Not enough known" in page
+    assert "All carriers</th>" not in page, "one carrier is no sum"
+    assert "0.0 – 100.0 %" in page
+    [rate] = (await portal.client.get(f"/v1/rates?{DAYS}&province=unknown")).json()["rates"]
+    assert (rate["standing"], rate["rate_net"], rate["net"]["at_most"]) == ("not_enough_known", 0.0, 1.0)
+
+
+async def test_the_page_of_rates_says_what_is_published_and_why_nothing_is(
+    portal: Portal, settings: SharedSettings, pool: Any
+) -> None:
+    assert "Nothing is published yet" in (await portal.client.get("/rates?lang=en")).text
+    await track(settings, pool, [scan("accepted", 0)])
+    async with pool.acquire() as con:
+        await publish(con, date(2026, 11, 24), date(2026, 11, 24), CountedBy("7"))
+    page = (await portal.client.get("/rates?lang=en&carrier=ghn")).text
+    assert "Published up to the acceptance day 24 Nov 2026" in page
+    assert "/v1/rates/published?carrier=ghn" in page
 
 
 async def test_published_figures_show_their_version_and_hide_cells_of_few(

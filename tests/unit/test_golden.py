@@ -9,7 +9,7 @@ from buuta.errors import BadItem
 from buuta.model.scan import Scan
 from services.ingest.carriers import FOLDER, RECIPES
 from services.ingest.domain.recipe import Receipt, Recipe, UnknownCode, to_scan
-from services.ingest.doors.webhooks import form_or_json
+from services.ingest.doors.sent import form_or_json
 from tests.golden import PAIRS, Pair, named
 
 

@@ -71,7 +71,7 @@ def test_a_period_that_is_too_long_or_upside_down_is_refused_with_the_limit(
 
 
 def test_without_dates_the_last_year_is_meant_and_of_published_figures_a_month() -> None:
-    assert period(None, None, TODAY) == (date(2025, 11, 25), date(2026, 11, 26))
+    assert period(None, None, TODAY) == (date(2025, 11, 24), date(2026, 11, 25))
     assert published_period(None, None, TODAY) == (date(2026, 10, 26), TODAY)
     assert published_period(date(2026, 1, 1), None, TODAY) == (date(2026, 1, 1), date(2026, 1, 31))
     assert published_period(None, date(2026, 1, 31), TODAY) == (date(2026, 1, 1), date(2026, 1, 31))

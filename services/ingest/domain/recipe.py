@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from buuta.errors import BadItem
@@ -13,8 +14,10 @@ from buuta.model.scan import Scan
 from buuta.model.statuses import CorrectionKind, DeliveryMode, Direction, Reason, Status
 from buuta.model.times import BusinessTime
 from services.ingest.domain.details import Details
-from services.ingest.domain.notes import Note
+from services.ingest.domain.origins import ANY
 from services.ingest.domain.polling import Polling
+from services.ingest.domain.unfolding import Chain, unfold
+from services.ingest.domain.vendor_signature import VendorSignature
 
 
 class Source(StrEnum):
@@ -46,7 +49,7 @@ class Report(NamedTuple):
 
     `place` is the carrier's text for where; it takes part in the event id and goes no further, since couriers
     type into it. `facility` is a code. `details` go to the vault. A `correction` without `corrects` is of what
-    the report itself says. `notes` tell what was left out of it.
+    the report itself says.
     """
 
     number: str
@@ -70,7 +73,6 @@ class Report(NamedTuple):
     direction: Direction | None = None
     partial_return: bool = False
     linked_number: str | None = None
-    notes: Sequence[Note] = ()
 
 
 def _natural_id(report: Report, _: str) -> str:
@@ -93,18 +95,33 @@ AS_WRITTEN: Final = {**IDENTITY, "place": lambda report, _: report.place.strip()
 
 
 @dataclass(frozen=True)
+class Reply:
+    """What a vendor wants to hear for what is kept: JSON `fields` or a `text`, with fields of the report in it."""
+
+    fields: Mapping[str, Any] | None = None
+    text: str | None = None
+    media_type: str = "application/json"
+    status: int = 200
+
+
+@dataclass(frozen=True)
 class Webhook:
     """How a vendor calls us.
 
-    `body` is `json`, or `form` where it may be a form as well. Of the request's headers those in `headers` are
-    fields of the payload, too. `reply` is what the vendor wants to hear for what is kept, `$name` standing
-    for a field; `never_refuse` for one that repeats for ever whatever is not answered 200.
+    `body` is `json`, `form` where it may be a form as well, or `xml`; of a GET the query is the payload. Of the
+    request's headers those in `headers`, and of its query those in `query`, are fields of the payload, too.
+    `json_in` are fields whose text is JSON. `never_refuse` is for one that repeats for ever whatever is not
+    answered 200. `signature` is how it proves that it is the vendor, beside the address that it knows.
     """
 
     body: str = "json"
+    methods: Sequence[str] = ("POST",)
     headers: Sequence[str] = ()
-    reply: Mapping[str, str] | None = None
+    query: Sequence[str] = ()
+    json_in: Sequence[str] = ()
+    reply: Reply | None = None
     never_refuse: bool = False
+    signature: VendorSignature | None = None
 
 
 @dataclass(frozen=True)
@@ -113,8 +130,9 @@ class Recipe:
 
     `columns` are those that a file of this format must have; without any, files have Buuta's own.
     `personal` are names of fields that are dropped before a payload is kept. `facts` reads what a payload says of
-    money (`domain/facts.py`). `polling` is how a carrier of this format is asked, if it can be. `sources` says what
-    the sources of the code tables are.
+    money (`domain/facts.py`). `polling` is how a carrier of this format is asked, if it can be. `chain` are the
+    lists that its fields go through, `joined_by` what stands between codes of several fields. Codes are compared
+    without regard to case unless `case_matters`. `sources` says what the sources of the code tables are.
     """
 
     format: str
@@ -130,6 +148,22 @@ class Recipe:
     facts: Callable[[Mapping[str, Any], "Receipt"], Sequence[Any]] | None = None
     polling: Polling | None = None
     sources: Mapping[Source, str] = field(default_factory=dict)
+    chain: Chain = ()
+    joined_by: str | None = None
+    case_matters: bool = False
+
+    def unfold(self, body: Any) -> list[Any]:
+        """The payloads of a body, one for each event.
+
+        Raises:
+            BadItem: there are too many.
+        """
+        return unfold(self.chain, body)
+
+    @cached_property
+    def spellings(self) -> Mapping[str, str]:
+        """How the table writes a code, by the code case-folded."""
+        return {} if self.case_matters else {code.casefold(): code for code in self.codes}
 
 
 PERSONAL: Final = re.compile(r"\d{7}|@", re.UNICODE)
@@ -177,9 +211,11 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
         BadItem: a number that cannot be one, or a scan that could not be stored, shown or told of.
     """
     number = normalise_number(report.number)
+    report = spelt(recipe, report)
     if report.correction is not None and report.corrects is None:
         report = taken_back(recipe, report, receipt)
-    row = recipe.codes.get(report.raw_code)
+    code = report.raw_code if report.raw_code in recipe.codes else code_of_any(recipe, report.raw_code)
+    row = recipe.codes.get(code)
     if row is None:
         # It is written down, so it must be writable.
         check_field("raw_code", report.raw_code)
@@ -193,7 +229,7 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
         report.provisional or row.provisional, report.corrects, _text(report.correction), report.time.ms,
         report.time.offset_minutes, report.time.source.value, receipt.received_at, report.facility,
         report.province, report.commune, report.attempt, report.distance_bucket,
-        report.proof_present, report.raw_code, receipt.door, f"{recipe.format}-{recipe.version}", reporter,
+        report.proof_present, code, receipt.door, f"{recipe.format}-{recipe.version}", reporter,
         report.time.day_only, report.time.zone, _text(report.direction), report.partial_return,
         None if report.linked_number is None else normalise_number(report.linked_number),
     )  # fmt: skip
@@ -208,8 +244,32 @@ def taken_back(recipe: Recipe, report: Report, receipt: Receipt) -> Report:
     Raises:
         BadItem: as `to_scan`.
     """
-    wrong = _own_id(recipe, report, normalise_number(report.number), receipt)
+    wrong = _own_id(recipe, spelt(recipe, report), normalise_number(report.number), receipt)
     return report._replace(corrects=wrong, correction=CorrectionKind.DID_NOT_OCCUR)
+
+
+def spelt(recipe: Recipe, report: Report) -> Report:
+    """The report with its code as the table writes it: `DELIVERED` and `delivered` are one event."""
+    if report.raw_code in recipe.codes:
+        return report
+    return report._replace(raw_code=recipe.spellings.get(report.raw_code.casefold(), report.raw_code))
+
+
+def code_of_any(recipe: Recipe, said: str) -> str:
+    """The code of a table that stands for this one: of `failure/lost` that is `failure/*`, else it itself.
+
+    Only what stands in the table goes on: the last field may be a text that somebody typed.
+    """
+    by, head = recipe.joined_by, said
+    while by:
+        code = f"{head}{by}{ANY}"
+        code = recipe.spellings.get(code.casefold(), code)
+        if code in recipe.codes:
+            return code
+        head, there, _ = head.rpartition(by)
+        if not there:
+            return said
+    return said
 
 
 def _own_id(recipe: Recipe, report: Report, number: str, receipt: Receipt) -> str:

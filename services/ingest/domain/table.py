@@ -1,14 +1,17 @@
-"""A carrier's format as a table: which path or column of its payload is which field of a report."""
+"""A carrier's format as a table: what of its payload is which field of a report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import nan
 from typing import Any, Final
 
 from buuta.errors import BadItem
+from buuta.model.statuses import Direction
 from buuta.model.times import VIETNAM_MINUTES, BusinessTime, parse_epoch, parse_iso, parse_pattern
 from services.ingest.domain.details import Details
-from services.ingest.domain.fields import LONGEST, at, code, text
+from services.ingest.domain.fields import LONGEST, code
+from services.ingest.domain.origins import Origin, Part, names_of
 from services.ingest.domain.recipe import Report
 
 REQUIRED: Final = ("number", "code", "time")
@@ -17,29 +20,46 @@ DETAILS: Final = ("digital_address", "latitude", "longitude", "plus_code", "note
 LONGEST_NOTE, KEPT_OF_NOTE = 100_000, 1_000
 """A courier's essay is no reason to refuse a report."""
 OPTIONAL: Final = (
-    "place", "reason", "facility", "province", "commune", "attempt", "natural_id", *DETAILS,
+    "place", "reason", "facility", "province", "commune", "attempt", "natural_id", "linked_number",
+    "returning", "partial_return", *DETAILS,
 )  # fmt: skip
+
+SAID: Final = frozenset({"true", "yes", "y", "1"})
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """Where `origin` says one of `values` (case-folded), the payload is known to be no movement."""
+
+    origin: Origin
+    values: frozenset[str]
+
+    def holds(self, payload: Any) -> bool:
+        """Whether the payload is one of these."""
+        return self.origin.read(payload, LONGEST_NOTE).casefold() in self.values
 
 
 @dataclass(frozen=True)
 class Table:
-    """Paths of each field, those of `REQUIRED` and some of `OPTIONAL`, and how times are written.
+    """Where each field comes from, those of `REQUIRED` and some of `OPTIONAL`, and how times are written.
 
-    A field may have several paths, since vendors misspell and rename: the first that holds something counts.
-    A path is a name, or names with dots (`DATA.ORDER_NUMBER`). `times` are tried in order: `iso`,
-    `epoch_s`, `epoch_ms` or a `strptime` pattern; a time without an offset has `assumed_minutes`.
+    `times` are tried in order: `iso`, `epoch_s`, `epoch_ms` or a `strptime` pattern; a time without an offset has
+    `assumed_minutes`.
     """
 
-    fields: Mapping[str, Sequence[str]]
+    fields: Mapping[str, Origin]
     times: Sequence[str] = ("iso",)
     assumed_minutes: int = VIETNAM_MINUTES
+    ignored: Sequence[Ignored] = ()
 
-    def parse(self, payload: Mapping[str, Any]) -> Report:
-        """Read a payload, or a line of a file by its columns.
+    def parse(self, payload: Any) -> Report | None:
+        """Read a payload of one event, or a line of a file by its columns; None where it is to be ignored.
 
         Raises:
             BadItem: a missing or malformed field, named as the carrier names it.
         """
+        if self.ignored and any(each.holds(payload) for each in self.ignored):
+            return None
         attempt = self._read(payload, "attempt")
         return Report(
             number=self._read(payload, "number"),
@@ -52,10 +72,17 @@ class Table:
             commune=self._code(payload, "commune"),
             attempt=self._attempt(attempt) if attempt else None,
             natural_id=self._read(payload, "natural_id"),
-            details=self._details(payload) if self.fields.keys() & set(DETAILS) else None,
+            direction=Direction.RETURN if self._flag(payload, "returning") else None,
+            partial_return=self._flag(payload, "partial_return"),
+            linked_number=self._read(payload, "linked_number") or None,
+            details=self._details(payload) if self._has_details else None,
         )
 
-    def _details(self, payload: Mapping[str, Any]) -> Details | None:
+    @cached_property
+    def _has_details(self) -> bool:
+        return not self.fields.keys().isdisjoint(DETAILS)
+
+    def _details(self, payload: Any) -> Details | None:
         proof = self._read(payload, "proof")
         said = Details(
             self._read(payload, "digital_address") or None, self._degrees(payload, "latitude", 90),
@@ -64,34 +91,42 @@ class Table:
         )  # fmt: skip
         return None if said == Details() else said
 
-    def _degrees(self, payload: Mapping[str, Any], field: str, most: int) -> float | None:
+    def _degrees(self, payload: Any, field: str, most: int) -> float | None:
         """Degrees as a number or as text."""
-        for path in self.fields.get(field, ()):
-            found = at(payload, path)
-            if found in (None, ""):
-                continue
-            try:
-                degrees = float(found)
-            except (TypeError, ValueError, OverflowError):
-                degrees = nan
-            if not -most <= degrees <= most:
-                raise BadItem(f"{field}_invalid", f"{path} must be degrees from -{most} to {most}", field)
-            return degrees
-        return None
+        origin = self.fields.get(field)
+        found = None if origin is None else origin.value(payload)
+        if origin is None or found in (None, ""):
+            return None
+        try:
+            degrees = float(found)
+        except (TypeError, ValueError, OverflowError):
+            degrees = nan
+        if not -most <= degrees <= most:
+            name = names_of(origin)
+            raise BadItem(f"{field}_invalid", f"{name} must be degrees from -{most} to {most}", field)
+        return degrees
 
-    def _read(self, payload: Mapping[str, Any], field: str, most: int = LONGEST) -> str:
-        paths = self.fields.get(field, ())
-        for path in paths:
-            found = text(_holder(payload, path), path.rpartition(".")[2], "", most)
-            if found:
-                return found
-        if field in REQUIRED:
-            raise BadItem("field_missing", f"{' or '.join(paths)} is missing", paths[0])
-        return ""
+    def _read(self, payload: Any, field: str, most: int = LONGEST) -> str:
+        origin = self.fields.get(field)
+        found = "" if origin is None else origin.read(payload, most)
+        if not found and origin is not None and field in REQUIRED:
+            name = names_of(origin)
+            raise BadItem("field_missing", f"{name} is missing", origin.paths[0].text)
+        return found
 
-    def _code(self, payload: Mapping[str, Any], field: str) -> str | None:
+    def _code(self, payload: Any, field: str) -> str | None:
         """A field that goes on as it is, so that it must be a code and no text that somebody typed."""
         return code(field, self._read(payload, field))
+
+    def _flag(self, payload: Any, field: str) -> bool:
+        """Whether the carrier says so: true, one of `SAID` in any case, or what a pattern looks for."""
+        origin = self.fields.get(field)
+        if origin is None:
+            return False
+        found = origin.value(payload)
+        if isinstance(origin, Part):
+            return found is not None
+        return found is True or (isinstance(found, str | int) and str(found).strip().casefold() in SAID)
 
     def _time(self, raw: str) -> BusinessTime:
         for way in self.times:
@@ -113,10 +148,3 @@ class Table:
         if raw.isascii() and raw.isdigit() and len(raw) <= 2 and int(raw) >= 1:
             return int(raw)
         raise BadItem("attempt_invalid", "an attempt is a number from 1 to 99", "attempt")
-
-
-def _holder(payload: Mapping[str, Any], path: str) -> Mapping[str, Any]:
-    """The object that holds the last name of a path; an empty one where the way ends before."""
-    parent, dot, _ = path.rpartition(".")
-    held = at(payload, parent) if dot else payload
-    return held if isinstance(held, Mapping) else {}

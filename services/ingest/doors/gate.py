@@ -227,6 +227,10 @@ class Gate:
         self._note_refusal(caller, code)
         return Problem(status, code, detail)
 
+    def forged(self, caller: Caller, why: str) -> Problem:
+        """What a request hears that has a webhook's token and not its vendor's signature."""
+        return self._refuse(caller, 401, "signature_invalid", why)
+
     def _note_refusal(self, caller: Caller, why: str) -> None:
         self._keyring.use(caller.key).refused += 1
         self._world(caller).intake.meter.refused(caller.carrier.code, why)

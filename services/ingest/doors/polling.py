@@ -5,13 +5,14 @@ nothing counts twice.
 """
 
 import asyncio
+import json
 import random
 import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import structlog
@@ -27,6 +28,7 @@ from buuta.web.packing import unpacked
 from buuta.web.problems import Problem
 from services.ingest.domain.addresses import SECRET, is_near, with_secret
 from services.ingest.domain.polling import Page, Polling, pause, read_page
+from services.ingest.domain.recipe import Receipt, Recipe
 from services.ingest.intake import Intake
 from services.ingest.registry import polls
 from services.ingest.registry.polls import Poll
@@ -130,10 +132,19 @@ class PollingDoor:
         if not page.items:
             return
         recipe, receipt = self._intake.recipes[poll.carrier.format], poll.carrier.receipt(DOOR, now_ms())
-        for first in range(0, len(page.items), AT_A_TIME):
-            part = page.items[first : first + AT_A_TIME]
+        items = [event for item in page.items for event in await self._events(recipe, receipt, item)]
+        for first in range(0, len(items), AT_A_TIME):
+            part = items[first : first + AT_A_TIME]
             answers = await self._intake.take(poll.carrier, receipt, part, recipe.parse)
             await self._intake.keep_rejected(poll.carrier, receipt, part, answers)
+
+    async def _events(self, recipe: Recipe, receipt: Receipt, item: Any) -> list[Any]:
+        """The events of an item; one that holds too many is kept, and holds up no other."""
+        try:
+            return recipe.unfold(item)
+        except BadItem as bad:
+            await self._intake.keep(receipt, bad.code, json.dumps(item).encode())
+            return []
 
 
 @dataclass(frozen=True, repr=False)

@@ -18,7 +18,6 @@ from buuta.web.bodies import parse_json
 from buuta.web.problems import Problem
 from services.ingest.domain.details import Details
 from services.ingest.domain.epcis import is_event
-from services.ingest.domain.fitting import fitted
 from services.ingest.domain.recipe import Recipe, to_scan
 from services.ingest.doors import file, kafka, records, webhooks
 from services.ingest.doors.batch import read_report
@@ -142,7 +141,7 @@ def _scan(
     read = (
         records.read(keys.codec, plain) if report.door == kafka.DOOR else _read(report.door, recipe, plain)
     )
-    return (None, None) if read is None else (to_scan(recipe, fitted(read), receipt), read.details)
+    return (None, None) if read is None else (to_scan(recipe, read, receipt), read.details)
 
 
 def _read(door: str, recipe: Recipe, plain: bytes) -> Any:
@@ -152,8 +151,22 @@ def _read(door: str, recipe: Recipe, plain: bytes) -> Any:
     except Problem as wrong:
         raise BadItem(wrong.code, f"{wrong.detail}, and no code makes it so") from None
     if door == webhooks.DOOR:
-        return recipe.parse(payload)
+        return recipe.parse(_only(recipe, payload))
     if door == file.DOOR and isinstance(payload, dict):
         return file.parse_of(recipe, list(payload))(payload)
     # The item of a batch, or an event of the EPCIS door, whose carriers have no other payloads.
     return recipe.parse(payload) if is_event(payload) else read_report(payload)
+
+
+def _only(recipe: Recipe, payload: Any) -> Any:
+    """The one event of what was kept: a body that could not be taken apart may hold several.
+
+    Raises:
+        BadItem: it does.
+    """
+    events = recipe.unfold(payload)
+    if len(events) != 1:
+        raise BadItem(
+            "several_reports", f"what was kept holds {len(events)} reports: ask the carrier for them again"
+        )
+    return events[0]

@@ -3,7 +3,7 @@
 import secrets
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -38,7 +38,8 @@ from key_changes c join carrier_keys k on k.id = c.key_id
 where $1::text is null or k.carrier = $1 order by c.id
 """
 OWN: Final = """
-select kind, scopes, addresses, sandbox, scans_per_second, scans_per_day from carrier_keys where id = $1
+select kind, scopes, addresses, sandbox, scans_per_second, scans_per_day, hash, sealed from carrier_keys
+where id = $1
 """
 PREFIXES: Final = {Kind.API: "bk", Kind.WEBHOOK: "bw", Kind.SIGNING: "bi"}
 
@@ -48,7 +49,10 @@ LIMITS: Final = Limits(50_000, 1_000_000_000)
 
 @dataclass(frozen=True)
 class Cut:
-    """What a new key opens: CIDR networks (none: from anywhere), limits, and until when."""
+    """What a new key opens: CIDR networks (none: from anywhere), limits, and until when.
+
+    `vendor_secret` is what a vendor signs the requests with that come by a webhook token; never printed.
+    """
 
     kind: Kind
     scopes: Sequence[Scope] = tuple(Scope)
@@ -56,6 +60,7 @@ class Cut:
     sandbox: bool = False
     limits: Limits = LIMITS
     expires_at: datetime | None = None
+    vendor_secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -90,16 +95,22 @@ class Locksmith:
 
     async def make(self, carrier: str, cut: Cut) -> Shown:
         """Make a key beside those that there are."""
-        key, secret, sealed = new_secret(PREFIXES[cut.kind]), None, None
+        key, secret = new_secret(PREFIXES[cut.kind]), None
         if cut.kind is Kind.SIGNING:
             secret = f"{PREFIX}{b64encode(secrets.token_bytes(32)).decode()}"
-            sealed = self._vault.seal_directly(signing_place(secret_hash(key)), secret.encode())
+        sealed = self._sealed(key, secret if cut.kind is Kind.SIGNING else cut.vendor_secret)
         limits = cut.limits
         key_id = await self._con.fetchval(
             INSERT, carrier, cut.kind, secret_hash(key), sealed, list(cut.scopes), list(cut.networks),
             cut.sandbox, limits.scans_per_second, limits.scans_per_day, cut.expires_at, self._by,
         )  # fmt: skip
         return Shown(key_id, cut.kind, key, secret)
+
+    def _sealed(self, key: str, secret: str | None) -> bytes | None:
+        """What a key signs with, ours or the vendor's."""
+        if secret is None:
+            return None
+        return self._vault.seal_directly(signing_place(secret_hash(key)), secret.encode())
 
     async def expire(self, carrier: str, key_id: int | None, seconds: int) -> list[int]:
         """Let a key, or all of a carrier's, end in so many seconds; returns those that it concerned."""
@@ -111,12 +122,21 @@ class Locksmith:
         until = {row["id"]: row["expires_at"] for row in await keys_of(self._con, carrier)}
         made = []
         for key_id in await self.expire(carrier, None, seconds):
-            kind, scopes, networks, sandbox, per_second, per_day = await self._con.fetchrow(OWN, key_id)
-            limits = Limits(per_second, per_day)
-            opens = [Scope(each) for each in scopes]
-            cut = Cut(Kind(kind), opens, networks, sandbox, limits, until[key_id])
-            made.append(await self.make(carrier, cut))
+            made.append(
+                await self.make(carrier, self._again(await self._con.fetchrow(OWN, key_id), until[key_id]))
+            )
         return made
+
+    def _again(self, row: Any, until: datetime | None) -> Cut:
+        """As a key was cut; of a webhook token with the vendor's secret, which only the vendor changes."""
+        own = row["kind"] == Kind.WEBHOOK and row["sealed"]
+        secret = (
+            self._vault.open_directly(signing_place(row["hash"]), row["sealed"]).decode() if own else None
+        )
+        return Cut(
+            Kind(row["kind"]), [Scope(each) for each in row["scopes"]], row["addresses"], row["sandbox"],
+            Limits(row["scans_per_second"], row["scans_per_day"]), until, secret,
+        )  # fmt: skip
 
 
 async def keys_of(con: Any, carrier: str | None) -> list[Any]:

@@ -28,6 +28,15 @@ class Period(NamedTuple):
         return max((self.last - self.first).days + 1, 0)
 
 
+class Asked(NamedTuple):
+    """Which figures are asked for: of a period, and of one service, carrier or province; of all with None."""
+
+    period: Period
+    service: str | None = None
+    carrier: str | None = None
+    province: str | None = None
+
+
 NEVER: Final = Period(LAST_DAY, FIRST_DAY)
 
 
@@ -40,12 +49,12 @@ class Parts(NamedTuple):
 
 
 def period(first: date | None, last: date | None, today: date) -> Period:
-    """What is asked for; without an end until tomorrow, without a beginning a year.
+    """What is asked for; without an end until today, without a beginning a year.
 
     Raises:
         BadItem: it has more days than may be asked for at once, or its end comes before its beginning.
     """
-    last = last or max(today, first or today) + DAY
+    last = last or max(today, first or today)
     return _checked(Period(first or max(last - USUAL_DAYS * DAY + DAY, FIRST_DAY), last), MOST_DAYS)
 
 
