@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from services.ingest.carriers.loading import golden
 from services.ingest.domain.document import document_of
-from services.ingest.domain.recipe import CodeRow, Recipe, Source, Webhook
+from services.ingest.domain.recipe import CodeRow, Recipe, Source
+from services.ingest.domain.webhook import Webhook
 from services.ingest.jobs import FORMAT, MOST_ERRORS, MOST_WARNINGS
 
 JOBS: Final = (

@@ -20,8 +20,9 @@ from buuta.web.bodies import parse_json
 from buuta.web.problems import Problem
 from services.ingest.domain.bodies import assembled
 from services.ingest.domain.document import read_document
-from services.ingest.domain.recipe import Receipt, Recipe, UnknownCode, Webhook, shown_code, to_scan
+from services.ingest.domain.recipe import Receipt, Recipe, UnknownCode, shown_code, to_scan
 from services.ingest.domain.single import apart
+from services.ingest.domain.webhook import Webhook
 from services.ingest.domain.xml import read_xml
 from services.ingest.doors.batch import read_line, read_report
 from services.ingest.doors.file import parse_of

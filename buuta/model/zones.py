@@ -4,15 +4,18 @@ An offset that a carrier states says how it wrote a time, and not where it was: 
 read the clock of the place: that of its facility's zone, else of its carrier's, None being Vietnam's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from buuta.model.times import VIETNAM, VIETNAM_MINUTES
+from buuta.model.statuses import OffsetSource
+from buuta.model.times import VIETNAM, VIETNAM_MINUTES, BusinessTime, LocalTime
 
 VIETNAM_ZONE: Final = "Asia/Ho_Chi_Minh"
+VIETNAMS: Final = frozenset({VIETNAM_ZONE, "Asia/Saigon"})
 LONGEST: Final = 64
 
 
@@ -36,7 +39,34 @@ def is_zone(name: str) -> bool:
 
 def named_unless_vietnam(name: str) -> str | None:
     """A zone as scans carry it: None where it is Vietnam's."""
-    return None if name == VIETNAM_ZONE else name
+    return None if name in VIETNAMS else name
+
+
+@dataclass(frozen=True)
+class Zones:
+    """Where a carrier's clocks are: its zone, None Vietnam's, and by code those of facilities that have another."""
+
+    own: str | None = None
+    facilities: Mapping[str, str] = field(default_factory=dict)
+
+    def settled(self, time: BusinessTime | LocalTime, facility: str | None) -> BusinessTime:
+        """When something happened, with the zone in which people read it.
+
+        That is the facility's, else the one that the report names, else the carrier's; in it a clock without an
+        offset is read, too.
+
+        Raises:
+            BadItem: `time_out_of_range`.
+        """
+        named = time.zone if isinstance(time, BusinessTime) else None
+        zone = named_unless_vietnam(
+            self.facilities.get(facility or "") or named or self.own or VIETNAM_ZONE
+        )
+        if isinstance(time, LocalTime):
+            return time.at(zone_of(zone) or UTC, zone)
+        if time.source is OffsetSource.ASSUMED and zone is not None:
+            return replace(time, offset_minutes=offset_at(time.ms, zone), zone=zone)
+        return time if time.zone == zone else replace(time, zone=zone)
 
 
 def one_zone(zones: Iterable[str | None]) -> str | None:
@@ -65,6 +95,11 @@ def offset_name(minutes: int) -> str:
         return "UTC"
     hours, rest = divmod(abs(minutes), 60)
     return f"UTC{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
+
+
+def offset_at(ms: int, zone: str | None) -> int:
+    """Minutes that the clocks of a zone are ahead of UTC at a UTC millisecond."""
+    return _minutes(datetime.fromtimestamp(ms / 1000, zone_of(zone) or UTC))
 
 
 def _minutes(moment: datetime) -> int:

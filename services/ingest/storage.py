@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 from buuta.errors import BadItem
+from buuta.model.zones import VIETNAM_ZONE, Zones, named_unless_vietnam
 from services.ingest.domain.entry import Standing
 from services.ingest.domain.facts import Fact
 from services.ingest.domain.recipe import Receipt
@@ -16,8 +17,11 @@ insert into files (carrier, content_hash) values ($1, $2)
 on conflict (carrier, content_hash) do update set lines_done = files.lines_done
 returning lines_done, report_bytes, counts, finished_at
 """
-COLUMNS: Final = "code, name, format, is_post, one_place_from"
-"""A carrier's, in the order of `Carrier`."""
+COLUMNS: Final = """code, name, format, is_post, one_place_from, time_zone, (
+  select json_object_agg(f.code, f.time_zone) from facilities f
+  where f.carrier = carriers.code and f.time_zone is not null
+) as zones"""
+"""A carrier's, as `carrier_from` reads them."""
 KEEP_FACT: Final = "insert into facts values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing"
 ADVANCE_FILE: Final = """
 update files set lines_done = $3, report_bytes = $4, counts = $5 where carrier = $1 and content_hash = $2
@@ -26,17 +30,24 @@ update files set lines_done = $3, report_bytes = $4, counts = $5 where carrier =
 
 @dataclass(frozen=True)
 class Carrier:
-    """A carrier that may report, and the format it speaks; `one_place_from` as in `Receipt`."""
+    """A carrier that may report, and the format it speaks; `one_place_from` and `zones` as in `Receipt`."""
 
     code: str
     name: str
     format: str
     is_post: bool = False
     one_place_from: int = 0
+    zones: Zones = field(default=Zones(), compare=False)
 
     def receipt(self, door: str, received_at: int) -> Receipt:
         """The receipt of a report of theirs by a door, at a UTC millisecond."""
-        return Receipt(self.code, door, received_at, self.is_post, self.one_place_from)
+        return Receipt(self.code, door, received_at, self.is_post, self.one_place_from, self.zones)
+
+
+def carrier_from(row: Mapping[str, Any]) -> Carrier:
+    """The carrier of a row that has `COLUMNS`."""
+    zones = Zones(named_unless_vietnam(row["time_zone"]), json.loads(row["zones"] or "{}"))
+    return Carrier(row["code"], row["name"], row["format"], row["is_post"], row["one_place_from"], zones)
 
 
 @dataclass(frozen=True)
@@ -87,11 +98,12 @@ async def keep_facts(con: Any, facts: Sequence[Fact]) -> None:
 async def add_carrier(con: Any, carrier: Carrier) -> None:
     """Add a carrier; it gets keys from the locksmith."""
     await con.execute(
-        "insert into carriers (code, name, format, is_post) values ($1, $2, $3, $4)",
+        "insert into carriers (code, name, format, is_post, time_zone) values ($1, $2, $3, $4, $5)",
         carrier.code,
         carrier.name,
         carrier.format,
         carrier.is_post,
+        carrier.zones.own or VIETNAM_ZONE,
     )
 
 
@@ -105,7 +117,7 @@ async def be_silent_until_now(con: Any, carrier: str) -> None:
 async def carriers_of(con: Any) -> dict[str, Carrier]:
     """All carriers by their codes."""
     rows = await con.fetch(f"select {COLUMNS} from carriers")  # noqa: S608 - names of our own
-    return {row["code"]: Carrier(*row) for row in rows}
+    return {row["code"]: carrier_from(row) for row in rows}
 
 
 async def reporting(con: Any, code: str) -> Carrier:
@@ -120,15 +132,15 @@ async def reporting(con: Any, code: str) -> Carrier:
     )
     if row is None:
         raise BadItem("carrier_unknown", "there is no carrier by the name of this folder or topic")
-    *carrier, status = row
-    if status != Standing.ACTIVE:
+    if row["status"] != Standing.ACTIVE:
         raise BadItem(
-            "carrier_not_active", f"the register says that this carrier is {status}, so it may not report"
+            "carrier_not_active",
+            f"the register says that this carrier is {row['status']}, so it may not report",
         )
-    return Carrier(*carrier)
+    return carrier_from(row)
 
 
 async def carrier_of(con: Any, code: str) -> Carrier | None:
     """The carrier of that code."""
     row = await con.fetchrow(f"select {COLUMNS} from carriers where code = $1", code)  # noqa: S608
-    return None if row is None else Carrier(*row)
+    return None if row is None else carrier_from(row)

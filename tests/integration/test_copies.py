@@ -136,7 +136,8 @@ def test_whatever_the_tracker_calls_a_difference_the_answer_names() -> None:
     first = scan("delivered", 1)
     changes: dict[str, Any] = {
         "reason": "weather", "delivery_mode": "point", "provisional": True, "occurred_at": 5, "offset_minutes": 0,
-        "facility": "BC1", "attempt": 2, "proof_present": True, "raw_code": "y",
+        "facility": "BC1", "attempt": 2, "proof_present": True, "raw_code": "y", "day_only": True,
+        "direction": "return", "partial_return": True, "linked_number": "Z82BS1",
     }  # fmt: skip
     own = set(changes) | {"status", "corrects_event_id", "correction_kind", "reporter"}
     assert own == {

@@ -25,11 +25,13 @@ from services.ingest.domain.facts import FactRule, Facts, facts_by
 from services.ingest.domain.origins import Joined
 from services.ingest.domain.paths import BadPath
 from services.ingest.domain.polling import Polling
-from services.ingest.domain.recipe import CodeRow, Recipe, Reply, Source, Webhook
+from services.ingest.domain.recipe import CodeRow, Recipe, Source
 from services.ingest.domain.replies import placeholders
 from services.ingest.domain.table import REQUIRED, Ignored, Table
+from services.ingest.domain.times import Times
 from services.ingest.domain.unfolding import chain_of
 from services.ingest.domain.vendor_signature import PLACES, Stamp, VendorSignature, Where, faults_of
+from services.ingest.domain.webhook import Reply, Webhook
 
 PACKAGE: Final = "services.ingest.carriers"
 Parse = Callable[[Any], Any]
@@ -247,7 +249,8 @@ def _by_table(table: RecipeTable) -> Parse:
     ignored = [
         Ignored(each.field.origin, frozenset(map(str.casefold, each.values))) for each in table.ignore
     ]
-    return Table(table.origins, forms, table.times.assumed_minutes, ignored).parse
+    times = Times(**table.times.model_dump() | {"forms": forms})
+    return Table(table.origins, times, ignored).parse
 
 
 def _facts(table: RecipeTable) -> Facts:

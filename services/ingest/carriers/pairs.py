@@ -15,7 +15,8 @@ from services.ingest.carriers.tables import Strict
 from services.ingest.domain import paths
 from services.ingest.domain.bodies import assembled
 from services.ingest.domain.origins import Origin
-from services.ingest.domain.recipe import Receipt, Recipe, UnknownCode, Webhook, to_scan
+from services.ingest.domain.recipe import Receipt, Recipe, UnknownCode, to_scan
+from services.ingest.domain.webhook import Webhook
 from services.ingest.domain.xml import read_xml
 
 RECEIVED: Final = Receipt("golden", "webhook", 1_795_000_000_000)

@@ -5,7 +5,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from buuta.model.statuses import DeliveryMode, Reason, Status
+from buuta.model.zones import is_zone
 from services.ingest.domain.facts import FactKind
+from services.ingest.domain.forms import ways_of
 from services.ingest.domain.origins import Constant, First, Found, Joined, Origin, Part
 from services.ingest.domain.paths import Path, read_path
 from services.ingest.domain.patterns import Pattern, read_pattern
@@ -70,11 +72,23 @@ class FieldTable(Strict):
 AnyField = Annotated[FieldTable, BeforeValidator(_as_table)]
 
 
-class Times(Strict):
-    """How times are written."""
+class TimesTable(Strict):
+    """As `Times`."""
 
-    forms: tuple[str, ...] = ("iso",)
-    assumed_minutes: Minutes = 420
+    forms: Annotated[tuple[str, ...], Field(min_length=1)] = ("iso",)
+    assumed_minutes: Minutes | None = None
+    zone: str | None = None
+    offset_unit: Literal["hours", "minutes"] = "hours"
+
+    @model_validator(mode="after")
+    def sound(self) -> "TimesTable":
+        """Forms read what was meant, and the zone is one."""
+        ways_of(self.forms)
+        if self.zone is not None and not is_zone(self.zone):
+            raise ValueError("the zone is no IANA name such as Asia/Tokyo")
+        if self.zone is not None and self.assumed_minutes is not None:
+            raise ValueError("say the zone or assumed_minutes, not both")
+        return self
 
 
 class PlaceTable(Strict):
@@ -177,7 +191,7 @@ class RecipeTable(Strict):
     version: Annotated[str, Field(min_length=1, max_length=40)]
     identity: tuple[str, ...]
     fields: dict[str, AnyField] = {}
-    times: Times = Times()
+    times: TimesTable = TimesTable()
     webhook: WebhookTable | None = None
     file: bool = False
     case_matters: bool = False

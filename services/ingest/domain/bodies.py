@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from buuta.errors import BadItem
-from services.ingest.domain.recipe import Webhook
+from services.ingest.domain.webhook import Webhook
 
 LONGEST: Final = 200
 """Of a header or a value of the query."""

@@ -13,7 +13,8 @@ from buuta.model.scan import Scan
 
 SAID: Final = {
     "raw_code": "code", "occurred_at": "occurred_at", "offset_minutes": "offset", "facility": "facility",
-    "attempt": "attempt", "proof_present": "proof_present",
+    "attempt": "attempt", "proof_present": "proof_present", "day_only": "occurred_at", "direction": "direction",
+    "partial_return": "partial_return", "linked_number": "linked_number",
 }  # fmt: skip
 """What a report itself says, by field, and the name of it that a sender knows."""
 MAPPED: Final = {"reason": "reason", "delivery_mode": "delivery_mode", "provisional": "provisional"}
@@ -33,6 +34,10 @@ class Said(NamedTuple):
     delivery_mode: str | None
     provisional: bool
     mapping_version: str
+    day_only: bool
+    direction: str | None
+    partial_return: bool
+    linked_number: str | None
 
 
 _of = attrgetter(*Said._fields)

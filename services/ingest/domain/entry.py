@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, FailFast, Field, ValidationError
 
@@ -12,6 +11,7 @@ from buuta.model.bounded import Bounded
 from buuta.model.identifiers import CARRIER, SHARED
 from buuta.model.shown import shown_place
 from buuta.model.statuses import Service
+from buuta.model.zones import is_zone
 
 
 class Standing(StrEnum):
@@ -22,11 +22,14 @@ class Standing(StrEnum):
     ENDED = "ended"
 
 
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ValueError, KeyError, OSError):
-        raise ValueError("is no time zone such as Asia/Ho_Chi_Minh") from None
+def zone(name: str) -> str:
+    """The same, if it is a time zone.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not is_zone(name):
+        raise ValueError("is no time zone such as Asia/Ho_Chi_Minh")
     return name
 
 
@@ -48,7 +51,7 @@ class Entry(Bounded):
     legal_name: Text = None
     licence: Text = None
     contact_role: Text = None
-    time_zone: Annotated[str, AfterValidator(_zone)] = "Asia/Ho_Chi_Minh"
+    time_zone: Annotated[str, AfterValidator(zone)] = "Asia/Ho_Chi_Minh"
     service_levels: Annotated[list[Service], FailFast(), BeforeValidator(_levels)] = Field([])
     is_post: bool = False
     status: Standing = Standing.ACTIVE

@@ -10,6 +10,8 @@ from buuta.errors import BadItem
 from buuta.model.bounded import Bounded
 from buuta.model.shapes import UNITS, WANTED, is_facility
 from buuta.model.shown import shown_place
+from buuta.model.zones import named_unless_vietnam
+from services.ingest.domain.entry import zone
 
 Empty = BeforeValidator(lambda raw: None if raw == "" else raw)
 Unit = Annotated[str, Field(pattern=f"^{UNITS['province'].pattern}$")]
@@ -32,7 +34,8 @@ def _code(raw: str) -> str:
 
 class Facility(Bounded):
     """A line of the registry; without a province that of the commune is taken, and without a commune what became
-    of `old_commune`, its code before 1 July 2025."""
+    of `old_commune`, its code before 1 July 2025. `time_zone` is that of its clocks where it is not its carrier's;
+    a facility abroad has no commune."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
@@ -46,6 +49,12 @@ class Facility(Bounded):
     longitude: Annotated[Degrees, Field(ge=-180, le=180)] = None
     connected: bool = True
     opening_hours: Annotated[str | None, Empty, Field(max_length=200)] = None
+    time_zone: Annotated[str | None, Empty, AfterValidator(zone)] = None
+
+    @property
+    def is_abroad(self) -> bool:
+        """Whether it lies in another time zone, where there are no communes."""
+        return self.time_zone is not None and named_unless_vietnam(self.time_zone) is not None
 
 
 COLUMNS = tuple(Facility.model_fields)
@@ -65,7 +74,10 @@ def read_facility(
     except ValidationError as wrong:
         first = wrong.errors(include_input=False, include_url=False)[0]
         column = shown_place(first["loc"])
-        raise BadItem("facility_invalid", f"{column}: {first['msg'].lower()}", column) from None
+        message = first["msg"].removeprefix("Value error, ").lower()
+        raise BadItem("facility_invalid", f"{column}: {message}", column) from None
+    if read.is_abroad and not (read.commune or read.old_commune or read.province):
+        return read
     commune = read.commune or since_2025(_old(read))
     province = provinces.get(commune)
     if province is None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from buuta.errors import BadItem
 from buuta.model.identifiers import event_id, normalise_number
 from services.ingest.domain.fields import text
-from services.ingest.domain.recipe import Receipt, Report
+from services.ingest.domain.recipe import Receipt, Report, settled, when
 
 
 class FactKind(StrEnum):
@@ -63,7 +63,8 @@ def _applies(rule: FactRule, payload: Mapping[str, Any]) -> bool:
 
 
 def _fact(rule: FactRule, payload: Mapping[str, Any], report: Report, receipt: Receipt) -> Fact:
-    amount, number, at = _amount(payload, rule.amount), normalise_number(report.number), report.time.ms
+    amount, number = _amount(payload, rule.amount), normalise_number(report.number)
+    at = when(settled(report, receipt)).ms
     own = bytes.fromhex(event_id(receipt.carrier, (number, rule.kind.value, str(at), str(amount))))
     return Fact(own, receipt.carrier, number, rule.kind.value, amount, at, receipt.received_at)
 

@@ -18,12 +18,13 @@ from buuta.errors import BadItem
 from buuta.model.shapes import UNITS
 from buuta.model.shown import shown_place
 from buuta.model.statuses import CorrectionKind, DeliveryMode, DistanceBucket, Reason
-from buuta.model.times import parse_iso
 from services.ingest.domain.details import Details
 from services.ingest.domain.recipe import Report
+from services.ingest.domain.times import Times
 
 MOST_FIELDS: Final = 100
 """More is no item: each field that does not belong is looked at before one is named."""
+TIMES: Final = Times()
 Code = Annotated[str, Field(min_length=1, max_length=40)]
 Unit = Annotated[str, Field(pattern=f"^{UNITS['province'].pattern}$")]
 
@@ -45,7 +46,8 @@ class ScanItem(BaseModel):
     code: Annotated[Code, Field(description="A code of your code table.", examples=["delivered"])]
     occurred_at: Annotated[
         str,
-        Field(max_length=40, description="ISO 8601; without an offset +07:00 is assumed.",
+        Field(max_length=60, description="ISO 8601, or a count of seconds or milliseconds since 1970. Without an "
+              "offset your time zone holds, or your facility's; a date alone is a day without a clock.",
               examples=["2026-11-24T09:30:00+07:00"]),
     ]  # fmt: skip
     place: Annotated[str, Field(max_length=300, description="Where, as you write it.")] = ""
@@ -133,7 +135,7 @@ def read_item(item: Any) -> Report:
     except ValidationError as wrong:
         raise _bad(wrong) from None
     return Report(
-        number=read.number, raw_code=read.code, time=parse_iso(read.occurred_at), place=read.place,
+        number=read.number, raw_code=read.code, time=TIMES.read(read.occurred_at), place=read.place,
         reason=read.reason, mode=read.delivery_mode, provisional=read.provisional,
         facility=read.facility, province=read.province, commune=read.commune, attempt=read.attempt,
         distance_bucket=read.distance_bucket, proof_present=read.proof_present,

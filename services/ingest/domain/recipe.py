@@ -12,12 +12,13 @@ from buuta.model.checked import check_field, checked
 from buuta.model.identifiers import event_id, normalise_number, one_place, owner_of
 from buuta.model.scan import Scan
 from buuta.model.statuses import CorrectionKind, DeliveryMode, Direction, Reason, Status
-from buuta.model.times import BusinessTime
+from buuta.model.times import BusinessTime, LocalTime
+from buuta.model.zones import Zones
 from services.ingest.domain.details import Details
 from services.ingest.domain.origins import ANY
 from services.ingest.domain.polling import Polling
 from services.ingest.domain.unfolding import Chain, unfold
-from services.ingest.domain.vendor_signature import VendorSignature
+from services.ingest.domain.webhook import Webhook
 
 
 class Source(StrEnum):
@@ -47,6 +48,7 @@ class CodeRow:
 class Report(NamedTuple):
     """A carrier's report after parsing and before mapping: raw code, times and places read.
 
+    A time without an offset is settled with the zone of the place (`settled`).
     `place` is the carrier's text for where; it takes part in the event id and goes no further, since couriers
     type into it. `facility` is a code. `details` go to the vault. A `correction` without `corrects` is of what
     the report itself says.
@@ -54,7 +56,7 @@ class Report(NamedTuple):
 
     number: str
     raw_code: str
-    time: BusinessTime
+    time: BusinessTime | LocalTime
     place: str = ""
     raw_reason: str = ""
     reason: Reason | None = None
@@ -84,7 +86,7 @@ def _natural_id(report: Report, _: str) -> str:
 IDENTITY: Final[Mapping[str, Callable[[Report, str], str]]] = {
     "number": lambda _, number: number,
     "code": lambda report, _: report.raw_code,
-    "time": lambda report, _: str(report.time.ms),
+    "time": lambda report, _: str(when(report).ms),
     "place": lambda report, _: one_place(report.place),
     "natural_id": _natural_id,
 }
@@ -92,36 +94,6 @@ IDENTITY: Final[Mapping[str, Callable[[Report, str], str]]] = {
 that was mapped or enriched."""
 AS_WRITTEN: Final = {**IDENTITY, "place": lambda report, _: report.place.strip()}
 """The same of what happened before places had one spelling: docs/decisions/0093."""
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What a vendor wants to hear for what is kept: JSON `fields` or a `text`, with fields of the report in it."""
-
-    fields: Mapping[str, Any] | None = None
-    text: str | None = None
-    media_type: str = "application/json"
-    status: int = 200
-
-
-@dataclass(frozen=True)
-class Webhook:
-    """How a vendor calls us.
-
-    `body` is `json`, `form` where it may be a form as well, or `xml`; of a GET the query is the payload. Of the
-    request's headers those in `headers`, and of its query those in `query`, are fields of the payload, too.
-    `json_in` are fields whose text is JSON. `never_refuse` is for one that repeats for ever whatever is not
-    answered 200. `signature` is how it proves that it is the vendor, beside the address that it knows.
-    """
-
-    body: str = "json"
-    methods: Sequence[str] = ("POST",)
-    headers: Sequence[str] = ()
-    query: Sequence[str] = ()
-    json_in: Sequence[str] = ()
-    reply: Reply | None = None
-    never_refuse: bool = False
-    signature: VendorSignature | None = None
 
 
 @dataclass(frozen=True)
@@ -193,7 +165,8 @@ class UnknownCode(BadItem):
 class Receipt:
     """Who sent a report, by which door, and when it reached us (UTC milliseconds); `is_post` as in the registry.
 
-    `one_place_from` is since when (UTC milliseconds of what happened) a place spelt otherwise is no other event.
+    `one_place_from` is since when (UTC milliseconds of what happened) a place spelt otherwise is no other event;
+    `zones` are those of the sender's places.
     """
 
     carrier: str
@@ -201,6 +174,22 @@ class Receipt:
     received_at: int
     is_post: bool = False
     one_place_from: int = 0
+    zones: Zones = field(default=Zones(), compare=False)
+
+
+def settled(report: Report, receipt: Receipt) -> Report:
+    """The report with its time in UTC and the zone of its place.
+
+    Raises:
+        BadItem: `time_out_of_range`.
+    """
+    return report._replace(time=receipt.zones.settled(report.time, report.facility))
+
+
+def when(report: Report) -> BusinessTime:
+    """The time of a report that was settled."""
+    assert isinstance(report.time, BusinessTime)
+    return report.time
 
 
 def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
@@ -210,8 +199,7 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
         UnknownCode: the code stands in no table.
         BadItem: a number that cannot be one, or a scan that could not be stored, shown or told of.
     """
-    number = normalise_number(report.number)
-    report = spelt(recipe, report)
+    report, number = spelt(recipe, settled(report, receipt)), normalise_number(report.number)
     if report.correction is not None and report.corrects is None:
         report = taken_back(recipe, report, receipt)
     code = report.raw_code if report.raw_code in recipe.codes else code_of_any(recipe, report.raw_code)
@@ -223,14 +211,15 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
     if row.status is None:
         return None
     owner, reporter = owner_of(receipt.carrier, number, is_post=receipt.is_post)
+    time = when(report)
     scan = Scan(
         _own_id(recipe, report, number, receipt), owner, number,
         row.status.value, _text(_reason(recipe, report, row)), _text(report.mode or row.mode),
-        report.provisional or row.provisional, report.corrects, _text(report.correction), report.time.ms,
-        report.time.offset_minutes, report.time.source.value, receipt.received_at, report.facility,
+        report.provisional or row.provisional, report.corrects, _text(report.correction), time.ms,
+        time.offset_minutes, time.source.value, receipt.received_at, report.facility,
         report.province, report.commune, report.attempt, report.distance_bucket,
         report.proof_present, code, receipt.door, f"{recipe.format}-{recipe.version}", reporter,
-        report.time.day_only, report.time.zone, _text(report.direction), report.partial_return,
+        time.day_only, time.zone, _text(report.direction), report.partial_return,
         None if report.linked_number is None else normalise_number(report.linked_number),
     )  # fmt: skip
     return checked(scan)
@@ -244,7 +233,8 @@ def taken_back(recipe: Recipe, report: Report, receipt: Receipt) -> Report:
     Raises:
         BadItem: as `to_scan`.
     """
-    wrong = _own_id(recipe, spelt(recipe, report), normalise_number(report.number), receipt)
+    report = spelt(recipe, settled(report, receipt))
+    wrong = _own_id(recipe, report, normalise_number(report.number), receipt)
     return report._replace(corrects=wrong, correction=CorrectionKind.DID_NOT_OCCUR)
 
 
@@ -278,7 +268,7 @@ def _own_id(recipe: Recipe, report: Report, number: str, receipt: Receipt) -> st
     What is stored keeps its id: what happened before `one_place_from` was known by its place as it was written.
     """
     columns: Mapping[str, Callable[[Report, str], str]] = IDENTITY
-    if report.time.ms < receipt.one_place_from:
+    if when(report).ms < receipt.one_place_from:
         columns = AS_WRITTEN
     identity = [columns[name](report, number) for name in recipe.identity]
     if report.corrects is not None and report.correction is not None:

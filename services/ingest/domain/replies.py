@@ -7,7 +7,7 @@ from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from services.ingest.domain.paths import Path, read_path
-from services.ingest.domain.recipe import Reply
+from services.ingest.domain.webhook import Reply
 
 PLACEHOLDER: Final = re.compile(r"\$\{([^{}]{1,300})\}")
 LONGEST: Final = 300

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from buuta.errors import BadItem
-from buuta.model.times import BusinessTime, parse_iso
+from buuta.model.times import BusinessTime, LocalTime
 from services.ingest.domain.document import Document
 from services.ingest.domain.effects import Change
 from services.ingest.domain.epcis import EXTENSION, Event, read_event
 from services.ingest.domain.gs1 import PARCEL, Thing, thing_of
+from services.ingest.domain.iso import at_offset, offset_of, read_iso
 from services.ingest.domain.packing import ALL, Packing
 
 DECLARED: Final = {"declarationTime": "1970-01-01T00:00:00Z"}
@@ -43,10 +44,11 @@ def time_of(event: Event) -> BusinessTime:
     Raises:
         BadItem: no time there is, or one out of range.
     """
-    sign = -1 if event.offset[0] == "-" else 1
-    minutes = sign * (int(event.offset[1:3]) * 60 + int(event.offset[4:]))
     try:
-        return replace(parse_iso(event.event_time), offset_minutes=minutes)
+        offset, said = offset_of(event.offset), read_iso(event.event_time)
+        if isinstance(said, LocalTime):
+            return at_offset(said, offset)
+        return replace(said, offset_minutes=int(offset.total_seconds()) // 60)
     except BadItem as bad:
         raise BadItem(bad.code, str(bad), "eventTime") from None
 

@@ -3,25 +3,27 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import nan
+from math import isfinite, nan
 from typing import Any, Final
 
 from buuta.errors import BadItem
 from buuta.model.statuses import Direction
-from buuta.model.times import VIETNAM_MINUTES, BusinessTime, parse_epoch, parse_iso, parse_pattern
 from services.ingest.domain.details import Details
 from services.ingest.domain.fields import LONGEST, code
 from services.ingest.domain.origins import Origin, Part, names_of
 from services.ingest.domain.recipe import Report
+from services.ingest.domain.times import NOTHING, Apart, Times
 
 REQUIRED: Final = ("number", "code", "time")
 DETAILS: Final = ("digital_address", "latitude", "longitude", "plus_code", "note", "proof")
 """What goes to the vault; a table that names one of these reads them all."""
+APART: Final = Apart._fields
+ISO: Final = Times()
 LONGEST_NOTE, KEPT_OF_NOTE = 100_000, 1_000
 """A courier's essay is no reason to refuse a report."""
 OPTIONAL: Final = (
     "place", "reason", "facility", "province", "commune", "attempt", "natural_id", "linked_number",
-    "returning", "partial_return", *DETAILS,
+    "returning", "partial_return", *APART, *DETAILS,
 )  # fmt: skip
 
 SAID: Final = frozenset({"true", "yes", "y", "1"})
@@ -43,13 +45,11 @@ class Ignored:
 class Table:
     """Where each field comes from, those of `REQUIRED` and some of `OPTIONAL`, and how times are written.
 
-    `times` are tried in order: `iso`, `epoch_s`, `epoch_ms` or a `strptime` pattern; a time without an offset has
-    `assumed_minutes`.
+    The clock of a time, its offset from UTC and the name of its zone may stand in fields of their own.
     """
 
     fields: Mapping[str, Origin]
-    times: Sequence[str] = ("iso",)
-    assumed_minutes: int = VIETNAM_MINUTES
+    times: Times = ISO
     ignored: Sequence[Ignored] = ()
 
     def parse(self, payload: Any) -> Report | None:
@@ -64,7 +64,7 @@ class Table:
         return Report(
             number=self._read(payload, "number"),
             raw_code=self._read(payload, "code"),
-            time=self._time(self._read(payload, "time")),
+            time=self.times.read(self._moment(payload, "time"), self._apart(payload)),
             place=self._read(payload, "place"),
             raw_reason=self._read(payload, "reason"),
             facility=self._code(payload, "facility"),
@@ -128,21 +128,19 @@ class Table:
             return found is not None
         return found is True or (isinstance(found, str | int) and str(found).strip().casefold() in SAID)
 
-    def _time(self, raw: str) -> BusinessTime:
-        for way in self.times:
-            try:
-                return self._by(way, raw)
-            except BadItem as bad:
-                if bad.code != "time_invalid":
-                    raise
-        raise BadItem("time_invalid", f"the time has none of the forms {', '.join(self.times)}", "time")
+    def _apart(self, payload: Any) -> Apart:
+        """What of the time stands in fields of its own."""
+        if self.fields.keys().isdisjoint(APART):
+            return NOTHING
+        return Apart(*(self._moment(payload, field) for field in APART))
 
-    def _by(self, way: str, raw: str) -> BusinessTime:
-        if way == "iso":
-            return parse_iso(raw, self.assumed_minutes)
-        if way in ("epoch_s", "epoch_ms"):
-            return parse_epoch(raw, 1000 if way == "epoch_s" else 1, self.assumed_minutes)
-        return parse_pattern(raw, way, self.assumed_minutes)
+    def _moment(self, payload: Any, field: str) -> str:
+        """A field of the time; a count since 1970 may be a number with a fraction."""
+        origin = self.fields.get(field)
+        found = None if origin is None else origin.value(payload)
+        if isinstance(found, float) and isfinite(found):
+            return repr(found)
+        return self._read(payload, field)
 
     def _attempt(self, raw: str) -> int:
         if raw.isascii() and raw.isdigit() and len(raw) <= 2 and int(raw) >= 1:

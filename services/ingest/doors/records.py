@@ -8,6 +8,7 @@ default. Anything else that does not resolve is this record's fault alone.
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
@@ -17,8 +18,9 @@ from buuta.contracts.codec import Codec, resolve_datum
 from buuta.contracts.extents import check_extent
 from buuta.contracts.schemas import schema
 from buuta.errors import BadItem, SchemaUnknown, Undecodable
-from buuta.model.statuses import CorrectionKind, DeliveryMode, OffsetSource, Reason
+from buuta.model.statuses import CorrectionKind, DeliveryMode, Direction, OffsetSource, Reason
 from buuta.model.times import BusinessTime
+from services.ingest.domain.iso import named, of_its_day
 from services.ingest.domain.recipe import Report
 
 NAME: Final = "ScanEvent"
@@ -75,13 +77,30 @@ def _report(said: Mapping[str, Any]) -> Report:
     reason, mode, kind = said["reason"], said["delivery_mode"], said["correction_kind"]
     return Report(
         number=said["number"], raw_code=said["raw_code"],
-        time=BusinessTime(said["occurred_at"], said["offset_minutes"], OffsetSource(said["offset_source"])),
+        time=_time(said),
         reason=Reason(reason) if reason else None, mode=DeliveryMode(mode) if mode else None,
         provisional=said["provisional"], facility=said["facility"] or None, province=said["province"] or None,
         commune=said["commune"] or None, attempt=said["attempt"], distance_bucket=said["distance_bucket"],
         proof_present=said["proof_present"], corrects=said["corrects_event_id"],
         correction=CorrectionKind(kind) if kind else None,
+        direction=Direction(said["direction"]) if said["direction"] else None,
+        partial_return=said["partial_return"], linked_number=said["linked_number"] or None,
     )  # fmt: skip
+
+
+def _time(said: Mapping[str, Any]) -> BusinessTime:
+    """When it happened; of a day alone its last millisecond, whichever the record names.
+
+    Raises:
+        BadItem: `time_out_of_range`, or a zone that is none.
+    """
+    source, minutes, zone = (
+        OffsetSource(said["offset_source"]),
+        said["offset_minutes"],
+        said["zone"] or None,
+    )
+    made = BusinessTime(said["occurred_at"], minutes, source, said["day_only"], zone and named(zone))
+    return replace(of_its_day(made), source=source) if made.day_only else made
 
 
 @cache

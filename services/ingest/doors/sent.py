@@ -13,8 +13,9 @@ from buuta.errors import BadItem
 from buuta.web.bodies import parse_json
 from buuta.web.problems import Problem
 from services.ingest.domain.bodies import assembled
-from services.ingest.domain.recipe import Recipe, Webhook
+from services.ingest.domain.recipe import Recipe
 from services.ingest.domain.vendor_signature import Seen, check_vendor
+from services.ingest.domain.webhook import Webhook
 from services.ingest.domain.xml import read_xml
 
 MOST_FIELDS: Final = 1_000

@@ -15,7 +15,8 @@ from buuta.telemetry.clock import now_ms
 from buuta.web.bodies import beside, read_body
 from buuta.web.problems import PROBLEM_RESPONSE, Problem
 from services.ingest.domain import replies
-from services.ingest.domain.recipe import Recipe, Reply, Webhook
+from services.ingest.domain.recipe import Recipe
+from services.ingest.domain.webhook import Reply, Webhook
 from services.ingest.doors.gate import Gate
 from services.ingest.doors.sent import Sent, kept_as, payloads_of, refusal, sent
 from services.ingest.intake import COPY_DIFFERS, Answer, Result

@@ -18,14 +18,14 @@ UPSERT: Final = """
 insert into facilities select * from staged on conflict (carrier, code) do update set kind = excluded.kind,
   name = excluded.name, province = excluded.province, commune = excluded.commune, latitude = excluded.latitude,
   longitude = excluded.longitude, connected = excluded.connected, opening_hours = excluded.opening_hours,
-  units = excluded.units, updated_at = now()
+  units = excluded.units, time_zone = excluded.time_zone, updated_at = now()
 """
 COLUMNS: Final = (
     "carrier", "code", "kind", "name", "province", "commune", "latitude", "longitude", "connected",
-    "opening_hours", "units",
+    "opening_hours", "units", "time_zone",
 )  # fmt: skip
-Place = tuple[str, str]
-"""Province and commune."""
+Place = tuple[str | None, str | None]
+"""Province and commune; of a facility abroad none."""
 
 
 @cache
@@ -39,7 +39,7 @@ async def register(con: Any, carrier: str, facilities: Sequence[Facility]) -> No
     rows = [
         (carrier, each.code, each.kind.value, each.name, each.province, each.commune, each.latitude,
          each.longitude, each.connected, each.opening_hours,
-         f"{SOURCE}, from {each.old_commune}" if each.old_commune else SOURCE)
+         f"{SOURCE}, from {each.old_commune}" if each.old_commune else SOURCE, each.time_zone)
         for each in {each.code: each for each in facilities}.values()
     ]  # fmt: skip
     await con.execute(STAGE)

@@ -25,20 +25,19 @@ from buuta.storage.vault import Vault
 from buuta.telemetry.clock import now_ms
 from services.ingest.domain.keys import Bucket, Key, Kind, Limits, Scope
 from services.ingest.registry.locksmith import signing_place
-from services.ingest.storage import Carrier
+from services.ingest.storage import COLUMNS, Carrier, carrier_from
 
 log = structlog.get_logger()
 REFRESH_SECONDS: Final = 4.0
 PAUSE_SECONDS: Final = 0.2
 """Between two looks at least."""
-SELECT: Final = """
+SELECT: Final = f"""
 select k.id, k.kind, k.hash, k.sealed, k.scopes, k.addresses, k.sandbox, k.scans_per_second, k.scans_per_day,
-  k.expires_at, c.code, c.name, c.format, c.is_post,
-  c.one_place_from, coalesce(u.scans, 0) as used
-from carrier_keys k join carriers c on c.code = k.carrier
+  k.expires_at, c.*, coalesce(u.scans, 0) as used
+from carrier_keys k join (select {COLUMNS}, status from carriers) as c on c.code = k.carrier
 left join key_usage u on u.key_id = k.id and u.day = $1
 where (k.expires_at is null or k.expires_at > now()) and c.status = 'active'
-"""
+"""  # noqa: S608 - names of our own
 USED: Final = """
 insert into key_usage as u (key_id, day, requests, scans, refused, last_at) values ($1, $2, $3, $4, $5, now())
 on conflict (key_id, day) do update set requests = u.requests + excluded.requests,
@@ -207,8 +206,7 @@ class Keyring:
             tuple(map(read_network, row["addresses"])), row["sandbox"],
             Limits(row["scans_per_second"], row["scans_per_day"]), row["expires_at"],
         )  # fmt: skip
-        of = ("code", "name", "format", "is_post", "one_place_from")
-        return Caller(Carrier(*(row[name] for name in of)), key, secret)
+        return Caller(carrier_from(row), key, secret)
 
     def _secret(self, row: Any) -> str:
         """What a signing key signs with; nothing for a key that signs nothing."""
