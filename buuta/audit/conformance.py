@@ -20,6 +20,8 @@ from buuta.web.bodies import parse_json
 from buuta.web.problems import Problem
 from services.ingest.domain.bodies import assembled
 from services.ingest.domain.document import read_document
+from services.ingest.domain.fitting import fitted
+from services.ingest.domain.notes import Note
 from services.ingest.domain.recipe import Receipt, Recipe, UnknownCode, shown_code, to_scan
 from services.ingest.domain.single import apart
 from services.ingest.domain.webhook import Webhook
@@ -54,6 +56,7 @@ class Verdict:
     scan: Scan | None = None
     code: str = ""
     says: str = ""
+    notes: Sequence[Note] = ()
 
 
 @dataclass(frozen=True)
@@ -141,14 +144,14 @@ def check(recipe: Recipe, carrier: str, samples: Iterable[Sample], now_ms: int) 
     for sample in samples:
         verdict = _verdict(recipe, carrier, sample, now_ms)
         if verdict.scan is not None and verdict.scan.event_id in scans:
-            verdict = Verdict(sample.place, "duplicate", verdict.scan)
+            verdict = Verdict(sample.place, "duplicate", verdict.scan, notes=verdict.notes)
         elif verdict.scan is not None:
             scans[verdict.scan.event_id] = verdict.scan
         if verdict.result == "quarantined":
             found.unmapped[verdict.code] += 1
         found.verdicts.append(verdict)
     found.missing = list(_missing(scans.values()))
-    found.notes = list(_notes(scans.values(), now_ms))
+    found.notes = [*_left_out(found.verdicts), *_notes(scans.values(), now_ms)]
     found.timelines = _timelines(scans.values())
     return found
 
@@ -156,12 +159,21 @@ def check(recipe: Recipe, carrier: str, samples: Iterable[Sample], now_ms: int) 
 def _verdict(recipe: Recipe, carrier: str, sample: Sample, now_ms: int) -> Verdict:
     try:
         report = sample.parse(sample.payload)
-        scan = None if report is None else to_scan(recipe, report, Receipt(carrier, "webhook", now_ms))
+        report = report and fitted(report)
+        scan = report and to_scan(recipe, report, Receipt(carrier, "webhook", now_ms))
     except UnknownCode as unknown:
         return Verdict(sample.place, "quarantined", None, shown_code(unknown.raw_code), str(unknown))
     except BadItem as bad:
         return Verdict(sample.place, "rejected", None, bad.code, str(bad))
-    return Verdict(sample.place, "ignored" if scan is None else "accepted", scan)
+    if report is None or scan is None:
+        return Verdict(sample.place, "ignored")
+    return Verdict(sample.place, "accepted", scan, notes=report.notes)
+
+
+def _left_out(verdicts: Iterable[Verdict]) -> Iterator[str]:
+    """What does not fit, and would be left out of reports that come in all the same."""
+    counts = Counter(note.message for verdict in verdicts for note in verdict.notes)
+    return (f"{count} reports: {message}" for message, count in counts.most_common())
 
 
 def _missing(scans: Iterable[Scan]) -> Iterator[str]:
@@ -217,6 +229,7 @@ def as_json(found: Conformance) -> str:
             "exit_code": found.exit_code,
             "samples": [
                 {"place": each.place, "result": each.result, "code": each.code, "says": each.says,
+                 "notes": [note._asdict() for note in each.notes],
                  "scan": None if each.scan is None else each.scan._asdict()}
                 for each in found.verdicts
             ],

@@ -31,6 +31,11 @@ INGEST_UNKNOWN_CODES = Counter(
     "Reports set aside for an unknown code, which is sealed: buuta quarantine list.",
     ["carrier"],
 )
+INGEST_NOTES = Counter(
+    "buuta_ingest_notes_total",
+    "Fields that did not fit and were left out of reports which came in all the same, by the code of the note.",
+    ["carrier", "note"],
+)
 INGEST_QUARANTINE = Gauge(
     "buuta_ingest_quarantine_records", "Reports that wait in quarantine.", ["carrier", "reason"]
 )

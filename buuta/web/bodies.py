@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn, ParamSpec, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
+from buuta.model.rounded import read_fraction
 from buuta.model.shown import shown_name
 from buuta.web.problems import Problem, body_too_large
 
@@ -92,7 +93,7 @@ def parse_json(
             413, "too_many_values", f"the body has more than {most} objects and arrays; send less at once"
         )
     try:
-        text = body.decode("utf-8-sig")
+        text = body.decode(json.detect_encoding(body))
         value = json.loads(text, parse_int=_integer, parse_float=_fraction, object_pairs_hook=held)
     except UnicodeDecodeError as wrong:
         raise Problem(400, "body_not_utf8", f"the body is not UTF-8 at byte {wrong.start}") from None
@@ -124,8 +125,8 @@ def _is_flat(value: Any) -> bool:
 
 
 def _fraction(digits: str) -> float:
-    """As the parser has it; asked for each, it lets other threads go on."""
-    return float(digits)
+    """As the model has it; asked for each, it lets other threads go on."""
+    return read_fraction(digits)
 
 
 def _integer(digits: str) -> int | float:

@@ -10,6 +10,7 @@ from services.ingest import epcis_rows
 from services.ingest.carriers.epcis.parser import code_of, parse
 from services.ingest.domain import repeats
 from services.ingest.domain.document import Document
+from services.ingest.domain.fitting import fitted
 from services.ingest.domain.recipe import Receipt, UnknownCode, to_scan
 from services.ingest.domain.single import Whole, of_one, read_whole
 from services.ingest.domain.skipping import skipped
@@ -42,7 +43,7 @@ def _try(intake: Intake, whole: Whole, receipt: Receipt) -> None:
         report = parse(of_one(whole.payload, uri))
         try:
             if report is not None:
-                to_scan(intake.recipes[FORMAT], report, receipt)
+                to_scan(intake.recipes[FORMAT], fitted(report), receipt)
         except UnknownCode:
             pass
 

@@ -22,6 +22,8 @@ from services.ingest.carriers import RECIPES
 from services.ingest.copies import Copies
 from services.ingest.domain import copy
 from services.ingest.domain.details import Details
+from services.ingest.domain.fitting import fitted
+from services.ingest.domain.notes import Note
 from services.ingest.domain.personal import kept
 from services.ingest.domain.recipe import Receipt, Recipe, Report, UnknownCode, to_scan
 from services.ingest.domain.texts import text_of
@@ -60,10 +62,12 @@ class Answer(NamedTuple):
     code: str | None = None
     field: str | None = None
     message: str | None = None
+    notes: Sequence[Note] = ()
 
-    def as_json(self) -> dict[str, str]:
+    def as_json(self) -> dict[str, Any]:
         """Only what there is to say."""
-        return {name: value for name, value in zip(self._fields, self, strict=True) if value}
+        said = {name: value for name, value in zip(self._fields, self, strict=True) if value}
+        return said | {"notes": [note._asdict() for note in self.notes]} if self.notes else said
 
 
 @dataclass
@@ -199,27 +203,31 @@ class Intake:
     def count(self, receipt: Receipt, reading: Reading) -> None:
         """Count what became of the payloads, once that is for good."""
         self.meter.items(receipt, Counter(answer.result.value for answer in reading.answers))
+        noted = Counter(note.code for answer in reading.answers for note in answer.notes)
+        if noted:
+            self.meter.noted(receipt, noted)
 
     def _one(
         self, recipe: Recipe, receipt: Receipt, payload: Any, parse: Parse, reading: Reading
     ) -> Answer:
         try:
             report = parse(payload)
-            scan = None if report is None else to_scan(recipe, report, receipt)
+            report = report and fitted(report)
+            scan = report and to_scan(recipe, report, receipt)
         except UnknownCode as unknown:
             stays = kept(recipe, payload)
             reading.held.append(self.sealed(receipt, stays, unknown.code, unknown.raw_code))
             return Answer(Result.QUARANTINED, None, unknown.code, unknown.field, str(unknown))
         except BadItem as bad:
             return Answer(Result.REJECTED, None, bad.code, bad.field, str(bad))
-        if scan is None:
+        if report is None or scan is None:
             return Answer(Result.IGNORED, message="known to be no movement")
         if scan.event_id in reading.scans:
-            return _again(reading, scan)
+            return _again(reading, scan)._replace(notes=report.notes)
         reading.scans[scan.event_id] = scan
-        if report is not None and report.details is not None:
+        if report.details is not None:
             reading.details[scan.event_id] = report.details
-        return Answer(Result.ACCEPTED, scan.event_id)
+        return Answer(Result.ACCEPTED, scan.event_id, notes=report.notes)
 
     def mark(self, text: str, purpose: str = "idempotency") -> str:
         """What is kept of a key or name that may be anything: found again by it, and not told.

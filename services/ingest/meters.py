@@ -19,6 +19,9 @@ class Meter(Protocol):
     def items(self, receipt: Receipt, results: Mapping[str, int]) -> None:
         """So many items came in for good, by what became of them."""
 
+    def noted(self, receipt: Receipt, notes: Mapping[str, int]) -> None:
+        """So many things were left out of items that came in all the same, by the codes of their notes."""
+
     def refused(self, carrier: str, why: str) -> None:
         """A request of a known carrier was refused."""
 
@@ -40,6 +43,11 @@ class RealMeter:
             metrics.INGEST_UNKNOWN_CODES.labels(receipt.carrier).inc(results[QUARANTINED])
         self._tally.note(receipt.carrier, receipt.received_at, results)
 
+    def noted(self, receipt: Receipt, notes: Mapping[str, int]) -> None:
+        """Count them."""
+        for code, count in notes.items():
+            metrics.INGEST_NOTES.labels(receipt.carrier, code).inc(count)
+
     def refused(self, carrier: str, why: str) -> None:
         """Count it."""
         metrics.INGEST_REFUSED.labels(carrier, why).inc()
@@ -56,6 +64,9 @@ class SandboxMeter:
         """Count them."""
         for result, count in results.items():
             metrics.INGEST_SANDBOX_ITEMS.labels(receipt.carrier, receipt.door, result).inc(count)
+
+    def noted(self, receipt: Receipt, notes: Mapping[str, int]) -> None:
+        """Leave them to the answers."""
 
     def refused(self, carrier: str, why: str) -> None:
         """Leave it to the use of the key."""

@@ -83,7 +83,7 @@ async def test_mapping_a_code_sends_on_what_waited_for_it_and_tells_nobody_what_
     events = await log(settings)
     assert {(event["status"], event["delivery_mode"]) for event in events} == {("delivered", "address")}
     assert all(datetime.now(UTC).timestamp() * 1000 - event["received_at"] > 1_700_000 for event in events)
-    assert all(event["mapping_version"].startswith("ghn-2.") for event in events)
+    assert all(event["mapping_version"].startswith("ghn-3.") for event in events)
     assert [state for [state] in await pool.fetch("select state from quarantine")] == ["replayed"] * 2
     again = await buuta(settings, "quarantine", "replay", "--carrier", "ghn")
     assert "0 sent on, 0 wait on." in again.said

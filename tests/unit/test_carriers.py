@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from buuta.errors import BadItem
+from buuta.model.rounded import Rounded
 from buuta.model.scan import Scan
 from services.ingest.carriers import RECIPES
 from services.ingest.domain.item import ScanItem, read_item
@@ -65,18 +66,17 @@ def test_the_same_event_through_another_door_has_the_same_id() -> None:
 @pytest.mark.parametrize(
     ("change", "code", "fix"),
     [
-        ({"number": None}, "number_invalid", "string"),
+        ({"number": None}, "field_missing", "required"),
+        ({"number": ["Z82BS"]}, "number_invalid", "string"),
+        ({"number": Rounded(1.68406e12)}, "field_lost_digits", "send it as text"),
+        ({"number": 1e22}, "field_lost_digits", "send it as text"),
         ({"occurred_at": "hôm qua"}, "time_invalid", "ISO 8601"),
         ({"occurred_at": "300000-01-01T00:00:00Z"}, "time_invalid", "ISO 8601"),
         ({"occurred_at": "1970-01-01T00:00:00Z"}, "time_out_of_range", "2000 to 2099"),
         ({"code": "x\x00y"}, "code_invalid", "NUL"),
-        ({"place": "\ud800"}, "place_invalid", "string"),
-        ({"attempt": 2**70}, "attempt_invalid", "less than or equal"),
-        ({"attempt": float("nan")}, "attempt_invalid", "finite"),
-        ({"delivery_mode": "drone"}, "delivery_mode_invalid", "address"),
-        ({"province": "HN"}, "province_invalid", "pattern"),
-        ({"adress": "12 Lê Lợi"}, "field_unknown", "the fields are"),
-        ({"place": "x" * 301}, "place_invalid", "300"),
+        ({"provisional": "perhaps"}, "provisional_invalid", "boolean"),
+        ({"correction": "did_not_occur"}, "item_invalid", "come together"),
+        ({"corrects": "zz", "correction": "did_not_occur"}, "corrects_invalid", "pattern"),
     ],
 )
 def test_a_bad_item_hears_what_to_fix_and_its_value_is_not_repeated(
@@ -87,7 +87,58 @@ def test_a_bad_item_hears_what_to_fix_and_its_value_is_not_repeated(
         mapped("buuta", item)
     assert refused.value.code == code
     assert fix in str(refused.value)
-    assert "Lê Lợi" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "fix"),
+    [
+        ({"place": "\ud800"}, "place_invalid", "string"),
+        ({"attempt": 2**70}, "attempt_invalid", "less than or equal"),
+        ({"attempt": float("nan")}, "attempt_invalid", "finite"),
+        ({"delivery_mode": "drone"}, "delivery_mode_invalid", "address"),
+        ({"reason": "no idea"}, "reason_invalid", "refused"),
+        ({"province": "HN"}, "province_invalid", "pattern"),
+        ({"adress": "12 Lê Lợi"}, "field_unknown", "no such field: adress"),
+        ({"Nguyễn Văn An 0912345678": 1}, "field_unknown", "no such field: (not shown)"),
+        ({"place": "x" * 301}, "place_cut", "300"),
+        ({"facility": 1.5e300}, "facility_invalid", "send it as text"),
+    ],
+)
+def test_what_need_not_be_there_costs_itself_and_a_note_and_not_the_report(
+    change: dict[str, Any], code: str, fix: str
+) -> None:
+    item = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30:00+07:00"}
+    read = read_item(item | change)
+    assert (read.number, read.raw_code) == ("Z82BS", "delivered")
+    [note] = read.notes
+    assert note.code == code
+    assert fix in note.message
+    assert "Lê Lợi" not in note.message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"place": None, "reason": None, "attempt": None, "proof_links": None, "provisional": None},
+        {"number": " Z82BS\ufeff", "code": "delivered\u200b"}, {"delivery_mode": None},
+        {"occurred_at": " 2026-11-24T09:30:00+07:00 "},
+    ],
+)  # fmt: skip
+def test_what_says_nothing_or_is_not_seen_costs_nothing(change: dict[str, Any]) -> None:
+    item = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30:00+07:00"}
+    assert read_item(item | change) == read_item(item)
+
+
+def test_words_of_an_item_are_read_in_any_case_and_codes_of_units_may_be_numbers() -> None:
+    read = read_item(
+        {"number": 862195772225, "code": 4.0, "occurred_at": "2026-11-24T09:30:00+07:00", "province": 1,
+         "commune": 70, "reason": " REFUSED", "delivery_mode": "Address", "attempt": "2", "facility": 129060,
+         "provisional": "yes"}
+    )  # fmt: skip
+    assert (read.number, read.raw_code, read.province, read.commune) == ("862195772225", "4", "01", "00070")
+    assert (read.reason, read.mode, read.attempt, read.facility) == ("refused", "address", 2, "129060")
+    assert read.provisional
+    assert not read.notes
 
 
 @pytest.mark.parametrize("item", [None, 1, "x", [], {}, {"number": "Z82BS"}])

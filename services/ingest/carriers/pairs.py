@@ -14,6 +14,7 @@ from services.ingest.carriers.faults import sentences
 from services.ingest.carriers.tables import Strict
 from services.ingest.domain import paths
 from services.ingest.domain.bodies import assembled
+from services.ingest.domain.fitting import fitted
 from services.ingest.domain.origins import Origin
 from services.ingest.domain.recipe import Receipt, Recipe, UnknownCode, to_scan
 from services.ingest.domain.webhook import Webhook
@@ -103,7 +104,7 @@ def became(recipe: Recipe, payload: Any) -> Became:
     """What becomes of one event."""
     try:
         report = recipe.parse(payload)
-        scan = None if report is None else to_scan(recipe, report, RECEIVED)
+        scan = None if report is None else to_scan(recipe, fitted(report), RECEIVED)
     except UnknownCode as unknown:
         return Became("quarantined", None, unknown.code)
     except BadItem as bad:

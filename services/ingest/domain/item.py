@@ -1,6 +1,7 @@
 """Buuta's own item: what `POST /v1/scans` takes and the columns of a CSV file."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Final, Self
 
 from pydantic import (
@@ -15,10 +16,13 @@ from pydantic import (
 )
 
 from buuta.errors import BadItem
+from buuta.model.rounded import Rounded
 from buuta.model.shapes import UNITS
 from buuta.model.shown import shown_place
 from buuta.model.statuses import CorrectionKind, DeliveryMode, DistanceBucket, Reason
 from services.ingest.domain.details import Details
+from services.ingest.domain.fields import LONGEST, UNSEEN, text
+from services.ingest.domain.notes import LEFT_OUT, Note, Notes
 from services.ingest.domain.recipe import Report
 from services.ingest.domain.times import Times
 
@@ -26,9 +30,21 @@ MOST_FIELDS: Final = 100
 """More is no item: each field that does not belong is looked at before one is named."""
 TIMES: Final = Times()
 Code = Annotated[str, Field(min_length=1, max_length=40)]
+LONGEST_NOTE: Final = 1_000
+
+
+def _word(raw: Any) -> Any:
+    """A word of a list, in any case and with space around."""
+    return raw.strip().lower() if isinstance(raw, str) else raw
+
+
+def _unit(digits: int) -> BeforeValidator:
+    """A code of a unit that came as a number has lost its zeros."""
+    return BeforeValidator(lambda raw: f"{raw:0{digits}}" if type(raw) is int and raw > 0 else raw)
+
+
 Unit = Annotated[str, Field(pattern=f"^{UNITS['province'].pattern}$")]
-
-
+Word = BeforeValidator(_word)
 Link = Annotated[str, Field(max_length=500, pattern=r"^https?://[!-~]+$")]
 
 
@@ -51,16 +67,16 @@ class ScanItem(BaseModel):
               examples=["2026-11-24T09:30:00+07:00"]),
     ]  # fmt: skip
     place: Annotated[str, Field(max_length=300, description="Where, as you write it.")] = ""
-    reason: Annotated[Reason | None, Field(description="Why, where it did not go well.")] = None
+    reason: Annotated[Reason | None, Word, Field(description="Why, where it did not go well.")] = None
     delivery_mode: Annotated[
-        DeliveryMode | None, Field(description="How it was handed over (Postal Law Art. 11(3)).")
+        DeliveryMode | None, Word, Field(description="How it was handed over (Postal Law Art. 11(3)).")
     ] = None
     provisional: Annotated[bool, Field(description="Reported, not yet confirmed.")] = False
     facility: Annotated[str | None, Field(max_length=40, pattern="^[A-Za-z0-9_./-]+$")] = None
-    province: Annotated[Unit | None, Field(description="Province code since 1 July 2025.")] = None
-    commune: Annotated[Unit | None, Field(description="Commune code since 1 July 2025.")] = None
+    province: Annotated[Unit | None, _unit(2), Field(description="Province code since 1 July 2025.")] = None
+    commune: Annotated[Unit | None, _unit(5), Field(description="Commune code since 1 July 2025.")] = None
     attempt: Annotated[int | None, Field(ge=1, le=99)] = None
-    distance_bucket: DistanceBucket | None = None
+    distance_bucket: Annotated[DistanceBucket | None, Word] = None
     proof_present: bool | None = None
     natural_id: Annotated[
         str | None,
@@ -83,6 +99,7 @@ class ScanItem(BaseModel):
     ] = None
     correction: Annotated[
         CorrectionKind | None,
+        Word,
         Field(description="did_not_occur takes it back; incorrect_data: this item stands instead."),
     ] = None
 
@@ -119,8 +136,22 @@ class ScanItem(BaseModel):
         return None if said == Details() else said
 
 
+UNKNOWN: Final = "extra_forbidden"
+"""Pydantic's word for a field that there is not."""
+NEEDED: Final = ("number", "code", "occurred_at")
+"""Fields without which nothing is reported."""
+KEPT: Final = frozenset({*NEEDED, "provisional", "corrects", "correction"})
+"""Fields that are never left out: without them the item would say another thing."""
+NUMBERS: Final = (*NEEDED, "natural_id", "facility", "digital_address")
+"""Texts that may come as numbers: `4.0` is `4`."""
+CUT: Final = {"place": LONGEST, "note": LONGEST_NOTE}
+"""Fields of which the first so many characters are read."""
+MOST_NAMES: Final = 5
+"""So many fields that there are not are named in a note."""
+
+
 def read_item(item: Any) -> Report:
-    """Check one item and read it.
+    """Check one item and read it; what need not be there and does not fit is left out, with a note.
 
     Raises:
         BadItem: names the field and says what to fix; the value itself is not repeated, since it
@@ -130,26 +161,66 @@ def read_item(item: Any) -> Report:
         raise BadItem("item_not_object", "an item is a JSON object with number, code, occurred_at")
     if len(item) > MOST_FIELDS:
         raise BadItem("too_many_fields", f"an item has at most {len(ScanItem.model_fields)} fields")
-    try:
-        read = ScanItem.model_validate(item)
-    except ValidationError as wrong:
-        raise _bad(wrong) from None
+    notes = Notes()
+    read = _read(_said(item, notes), notes)
     return Report(
         number=read.number, raw_code=read.code, time=TIMES.read(read.occurred_at), place=read.place,
         reason=read.reason, mode=read.delivery_mode, provisional=read.provisional,
         facility=read.facility, province=read.province, commune=read.commune, attempt=read.attempt,
         distance_bucket=read.distance_bucket, proof_present=read.proof_present,
         corrects=read.corrects, correction=read.correction, natural_id=read.natural_id or "",
-        details=read.details,
+        details=read.details, notes=tuple(notes),
     )  # fmt: skip
 
 
-def _bad(wrong: ValidationError) -> BadItem:
-    first = wrong.errors(include_input=False, include_url=False)[0]
-    field = shown_place(first["loc"])
-    if first["type"] == "extra_forbidden":
-        allowed = ", ".join(ScanItem.model_fields)
-        return BadItem("field_unknown", f"no such field; the fields are {allowed}", field)
-    code = "field_missing" if first["type"] == "missing" else f"{field or 'item'}_invalid"
-    message = first["msg"][0].lower() + first["msg"][1:]
+def _said(item: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
+    """What the item says: null says nothing, numbers are texts, and texts end somewhere."""
+    said = {name: value for name, value in item.items() if value is not None}
+    for name in NUMBERS:
+        if type(said.get(name)) in (int, float, Rounded):
+            read = partial(text, said, name)
+            said[name] = read() if name in NEEDED else notes.optional(name, read, None)
+    for name in NEEDED:
+        if isinstance(said.get(name), str):
+            said[name] = said[name].strip(UNSEEN)
+    for name, most in CUT.items():
+        if isinstance(said.get(name), str):
+            said[name] = notes.cut(name, said[name], most)
+    return said
+
+
+def _read(said: dict[str, Any], notes: Notes) -> ScanItem:
+    """The item; where something does not fit that need not be there, once more without it."""
+    try:
+        return ScanItem.model_validate(said)
+    except ValidationError as wrong:
+        errors = wrong.errors(include_input=False, include_url=False)
+    for error in errors:
+        if _is_kept(error):
+            raise _bad(error)
+    for error in errors:
+        for name in error["loc"][:1] or ("latitude", "longitude"):
+            said.pop(str(name), None)
+    unknown = [shown_place(error["loc"]) for error in errors if error["type"] == UNKNOWN]
+    notes.extend(_note(error) for error in errors if error["type"] != UNKNOWN)
+    if unknown:
+        named = ", ".join(unknown[:MOST_NAMES]) + (" and more" if unknown[MOST_NAMES:] else "")
+        notes.append(Note(unknown[0], "field_unknown", f"no such field: {named}; {LEFT_OUT}"))
+    return _read(said, notes)
+
+
+def _is_kept(error: Any) -> bool:
+    """Whether the item would say another thing without what is wrong; of a whole item only its position may go."""
+    return error["loc"][0] in KEPT if error["loc"] else "latitude" not in error["msg"]
+
+
+def _note(error: Any) -> Note:
+    bad = _bad(error)
+    return Note(bad.field or "latitude", bad.code, f"{bad}; {LEFT_OUT}")
+
+
+def _bad(error: Any) -> BadItem:
+    field = shown_place(error["loc"])
+    code = "field_missing" if error["type"] == "missing" else f"{field or 'item'}_invalid"
+    message = error["msg"][0].lower() + error["msg"][1:]
     return BadItem(code, message.replace("value error, ", ""), field)

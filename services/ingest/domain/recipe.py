@@ -15,6 +15,7 @@ from buuta.model.statuses import CorrectionKind, DeliveryMode, Direction, Reason
 from buuta.model.times import BusinessTime, LocalTime
 from buuta.model.zones import Zones
 from services.ingest.domain.details import Details
+from services.ingest.domain.notes import Note
 from services.ingest.domain.origins import ANY
 from services.ingest.domain.polling import Polling
 from services.ingest.domain.unfolding import Chain, unfold
@@ -51,7 +52,7 @@ class Report(NamedTuple):
     A time without an offset is settled with the zone of the place (`settled`).
     `place` is the carrier's text for where; it takes part in the event id and goes no further, since couriers
     type into it. `facility` is a code. `details` go to the vault. A `correction` without `corrects` is of what
-    the report itself says.
+    the report itself says. `notes` tell what was left out of it.
     """
 
     number: str
@@ -75,6 +76,7 @@ class Report(NamedTuple):
     direction: Direction | None = None
     partial_return: bool = False
     linked_number: str | None = None
+    notes: Sequence[Note] = ()
 
 
 def _natural_id(report: Report, _: str) -> str:

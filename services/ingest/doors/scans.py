@@ -27,6 +27,14 @@ DOOR: Final = "api"
 _as_json: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
+class ItemNote(BaseModel):
+    """What was left out of an item that came in all the same."""
+
+    field: Annotated[str, Field(description="The field as you name it.")]
+    code: Annotated[str, Field(description="Stable code of what does not fit.")]
+    message: Annotated[str, Field(description="What to fix.")]
+
+
 class ItemAnswer(BaseModel):
     """What became of the item at the same place of the request."""
 
@@ -35,6 +43,9 @@ class ItemAnswer(BaseModel):
     code: Annotated[str | None, Field(description="Stable code of what is wrong.")] = None
     field: Annotated[str | None, Field(description="Where it is wrong.")] = None
     message: Annotated[str | None, Field(description="What to fix.")] = None
+    notes: Annotated[
+        list[ItemNote] | None, Field(description="What does not fit and was left out; the item came in.")
+    ] = None
 
 
 def _content() -> dict[str, Any]:

@@ -18,6 +18,7 @@ from buuta.web.bodies import parse_json
 from buuta.web.problems import Problem
 from services.ingest.domain.details import Details
 from services.ingest.domain.epcis import is_event
+from services.ingest.domain.fitting import fitted
 from services.ingest.domain.recipe import Recipe, to_scan
 from services.ingest.doors import file, kafka, records, webhooks
 from services.ingest.doors.batch import read_report
@@ -141,7 +142,7 @@ def _scan(
     read = (
         records.read(keys.codec, plain) if report.door == kafka.DOOR else _read(report.door, recipe, plain)
     )
-    return (None, None) if read is None else (to_scan(recipe, read, receipt), read.details)
+    return (None, None) if read is None else (to_scan(recipe, fitted(read), receipt), read.details)
 
 
 def _read(door: str, recipe: Recipe, plain: bytes) -> Any:
