@@ -1,7 +1,9 @@
 """Carriers that are asked, since they only answer questions."""
 
+import socket
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
@@ -12,7 +14,7 @@ from buuta.errors import BadItem
 from buuta.settings import load
 from buuta.storage.vault import Vault
 from services.ingest.carriers import all_recipes
-from services.ingest.domain.addresses import checked, shown
+from services.ingest.domain.addresses import NEAR, checked, is_near, shown
 from services.ingest.registry import polls
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import carrier_of
@@ -39,6 +41,8 @@ def poll(
     """Ask a carrier for what is new, from now on; its format says how (a section [polling] of the recipe)."""
     settings = load(IngestSettings)
     checked(url)
+    if not settings.ingest_poll_near:
+        _check_far(url)
     secret = None if secret_file is None else secret_file.read_text(encoding="utf-8").strip()
     recipes = all_recipes(settings.ingest_recipes)
 
@@ -54,6 +58,25 @@ def poll(
 
     with_vault(work)
     console.print(f"{code} is asked every {every} s.")
+
+
+def _check_far(url: str) -> None:
+    """Say at once what the door would say at its first turn.
+
+    Raises:
+        BadItem: the address leads to this machine or its networks.
+    """
+    parts = urlsplit(url)
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
+    except OSError:
+        host = parts.hostname
+        console.print(
+            f"{host} is not found from here; where ingest runs it may be.", markup=False, highlight=False
+        )
+        return
+    if any(is_near(str(each[4][0])) for each in found):
+        raise BadItem("url_near", NEAR, "url")
 
 
 def list_(as_json: Json = False) -> None:

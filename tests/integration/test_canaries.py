@@ -204,7 +204,8 @@ async def through_polling(settings: SharedSettings, pool: Any, folder: Path, avi
     ):
         where = f"http://127.0.0.1:{port}/events"
         arguments = ("--url", where, "--every", "3600", "--secret-file", str(folder / "key"))
-        made = await buuta(settings, "carrier", "poll", "quiet", *arguments)
+        near = IngestSettings(**settings.model_dump() | {"ingest_poll_near": True})
+        made = await buuta(near, "carrier", "poll", "quiet", *arguments)
         assert made.code == 0, made.said
         vault = Vault(read_master_key(settings.master_key))
         door = PollingDoor(intake_on(settings, producer, pool), vault)

@@ -32,14 +32,16 @@ class Answering:
         self.events: list[dict[str, Any]] = []
         self.asked: list[tuple[float, str, str]] = []
         self.instead: list[Response] = []
+        self.most = 5_000
+        self.runs_on = 0
 
     async def answer(self, request: Request) -> Response:
         after = int(request.query_params.get("after", "0"))
         self.asked.append((time.monotonic(), str(after), request.headers.get("authorization", "")))
         if self.instead:
             return self.instead.pop(0)
-        page = self.events[after : after + int(request.query_params["limit"])]
-        return JSONResponse({"items": page, "next": str(after + len(page))})
+        page = self.events[after : after + min(int(request.query_params["limit"]), self.most)]
+        return JSONResponse({"items": page, "next": str(after + (len(page) or self.runs_on))})
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ async def asker(
     secret = tmp_path / "key"
     secret.write_text("their-key-of-ours\n")
     arguments = ("carrier", "poll", "quiet", "--url", url, "--every", "3600", "--secret-file", str(secret))
-    made = await buuta(settings, *arguments)
+    made = await buuta(IngestSettings(**settings.model_dump() | {"ingest_poll_near": True}), *arguments)
     assert made.code == 0, made.said
     async with producer_on(settings) as producer, httpx.AsyncClient() as client:
         yield (
@@ -86,12 +88,36 @@ async def test_pages_are_taken_one_after_another_and_asked_for_with_the_carriers
     server.events = events(PAGE + 3)
     assert await door.turn(client) is True
     assert len(await log(settings)) == PAGE + 3
-    assert [after for _, after, _ in server.asked] == ["0", str(PAGE)]
+    assert [after for _, after, _ in server.asked] == ["0", str(PAGE), str(PAGE + 3)], (
+        "until it stands still"
+    )
     assert {key for _, _, key in server.asked} == {"Bearer their-key-of-ours"}
     assert server.asked[1][0] - server.asked[0][0] >= 1, "no faster than the recipe allows"
     assert await pool.fetchval("select position from polls") == str(PAGE + 3)
     assert "their-key" not in repr([dict(row) for row in await pool.fetch("select * from polls")])
     assert await door.turn(client) is False, "its turn comes again in an hour"
+
+
+async def test_a_carrier_that_caps_its_pages_is_read_until_the_position_stands_still(
+    asker: tuple[PollingDoor, httpx.AsyncClient], server: Answering, settings: SharedSettings, pool: Any
+) -> None:
+    """However many were asked for, it gives two at once."""
+    door, client = asker
+    server.events, server.most = events(3), 2
+    await door.turn(client)
+    assert len(await log(settings)) == 3
+    assert [after for _, after, _ in server.asked] == ["0", "2", "3"]
+
+
+async def test_a_position_that_never_stands_still_ends_a_turn_after_some_empty_pages(
+    asker: tuple[PollingDoor, httpx.AsyncClient], server: Answering, settings: SharedSettings, pool: Any
+) -> None:
+    """The position of some carriers is their clock."""
+    door, client = asker
+    server.events, server.runs_on = events(1), 10
+    await door.turn(client)
+    assert [after for _, after, _ in server.asked] == ["0", "1", "11", "21", "31"]
+    assert await pool.fetchval("select position from polls") == "41"
 
 
 async def test_what_is_new_since_then_is_asked_for_alone(
@@ -103,7 +129,7 @@ async def test_what_is_new_since_then_is_asked_for_alone(
     server.events += events(2, first=3)
     await due(pool)
     await door.turn(client)
-    assert [after for _, after, _ in server.asked] == ["0", "3"]
+    assert [after for _, after, _ in server.asked] == ["0", "3", "3", "5"]
     assert len(await log(settings)) == 5
 
 
@@ -173,9 +199,12 @@ async def test_what_cannot_be_read_is_set_aside_and_does_not_hold_up_the_rest(
 async def test_only_who_can_be_asked_is_asked(settings: SharedSettings, pool: Any) -> None:
     await add_carrier(pool, Carrier("ghn", "GHN", "ghn"))
     for arguments, says in (
-        (("ghn", "--url", "http://127.0.0.1:1/"), "no section [polling]"),
-        (("nobody", "--url", "http://127.0.0.1:1/"), "no carrier"),
+        (("ghn", "--url", "http://9.9.9.9:1/"), "no section [polling]"),
+        (("nobody", "--url", "http://9.9.9.9:1/"), "no carrier"),
         (("ghn", "--url", "file:///etc/passwd"), "http://"),
+        (("buuta", "--url", "http://127.0.0.1:1/"), "leads to this machine or its own networks"),
+        (("buuta", "--url", "http://10.0.0.7/"), "BUUTA_INGEST_POLL_NEAR"),
+        (("buuta", "--url", "http://[::1]/"), "leads to this machine"),
     ):  # fmt: skip
         ran = await buuta(settings, "carrier", "poll", *arguments)
         assert ran.code != 0

@@ -15,6 +15,7 @@ SECRET_NAMES: Final = re.compile(
 )
 TRANSLATED: Final = IPv6Network("64:ff9b::/96")
 LONGEST: Final = 2_000
+NEAR: Final = "the address leads to this machine or its own networks; BUUTA_INGEST_POLL_NEAR allows that"
 
 
 def checked(url: str) -> str:

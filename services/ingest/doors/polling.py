@@ -26,7 +26,7 @@ from buuta.telemetry.clock import now_ms
 from buuta.web.bodies import parse_json
 from buuta.web.packing import unpacked
 from buuta.web.problems import Problem
-from services.ingest.domain.addresses import SECRET, is_near, with_secret
+from services.ingest.domain.addresses import NEAR, SECRET, is_near, with_secret
 from services.ingest.domain.polling import Page, Polling, pause, read_page
 from services.ingest.domain.recipe import Receipt, Recipe
 from services.ingest.intake import Intake
@@ -39,6 +39,8 @@ DOOR: Final = "api"
 IDLE_SECONDS: Final = 1.0
 MOST_BYTES: Final = 10_000_000
 MOST_PAGES: Final = 100
+MOST_EMPTY: Final = 3
+"""Pages in a row without an item: the position of some is the clock, and never stands still."""
 TIMEOUT_SECONDS: Final = 30.0
 WHOLE_SECONDS: Final = 60.0
 """The longest that an answer may take, however it trickles; less than the lease of a turn."""
@@ -102,21 +104,25 @@ class PollingDoor:
         return True
 
     async def _ask(self, client: httpx.AsyncClient, poll: Poll) -> None:
-        """Page after page until there is no more, as fast as the carrier allows."""
+        """Page after page until the position stands still, as fast as the carrier allows.
+
+        How many a page holds says nothing: a carrier may give fewer than were asked for, and have more.
+        """
         recipe = self._intake.recipes[poll.carrier.format]
         if recipe.polling is None:
             raise NoAnswer(f"format {recipe.format} has no section [polling]")
         position, ends = poll.position, time.monotonic() + TURN_SECONDS
-        question = self._question(poll)
+        question, empty = self._question(poll), 0
         for _ in range(MOST_PAGES):
             page = await _page(client, question, recipe.polling, position)
             await self._take(poll, page)
+            empty = 0 if page.items else empty + 1
             if page.position is None or page.position == position:
                 return
             if not await polls.advance(self._intake.pool, poll.carrier.code, position, page.position):
                 return
             position = page.position
-            if len(page.items) < recipe.polling.page or time.monotonic() > ends:
+            if empty > MOST_EMPTY or time.monotonic() > ends:
                 return
             await asyncio.sleep(1 / recipe.polling.per_second)
 
@@ -188,9 +194,7 @@ async def _request(
     found = await asyncio.get_running_loop().getaddrinfo(url.host, url.port or 443, type=socket.SOCK_STREAM)
     addresses = [str(each[4][0]) for each in found]
     if not question.near and any(map(is_near, addresses)):
-        raise NoAnswer(
-            "the address leads to this machine or its own networks; BUUTA_INGEST_POLL_NEAR allows that"
-        )
+        raise NoAnswer(NEAR)
     headers = {**question.headers, "Host": url.netloc.decode("ascii"), "Accept-Encoding": "gzip"}
     return client.build_request(
         "GET", url.copy_with(host=addresses[0]), headers=headers, extensions={"sni_hostname": url.host}
