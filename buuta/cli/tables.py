@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from buuta.errors import BadItem
+from services.ingest.doors.cells import known_as
 from services.ingest.doors.report import Report
 from services.ingest.doors.sheets import check_header, opened
 
@@ -29,9 +30,10 @@ def read_table(
     good: list[Line] = []
     with opened(path) as sheet, Report(path, sheet.columns, 0) as report:
         check_header(sheet.columns, required, known)
+        names = known_as(sheet.columns, known)
         for number, cells, surplus in sheet.rows:
             try:
-                good.append(read(cells))
+                good.append(read({names.get(name, name): cell for name, cell in cells.items()}))
             except BadItem as bad:
                 report.write(number, (bad.code, str(bad)), [*cells.values(), *surplus])
         return good, report.path

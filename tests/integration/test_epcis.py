@@ -293,12 +293,11 @@ async def test_a_file_of_events_is_captured_what_is_wrong_is_reported_and_the_sa
     assert "accepted  4" in ran.said
     assert "rejected  1" in ran.said
     [header, refused] = (folder / "events.jsonld.rejected.csv").read_text().splitlines()
-    assert header == "line,code,message,event"
+    assert header == "rejected_line,rejected_code,rejected_message,event"
     assert refused.startswith("2,event_invalid,")
     assert len(await told(settings, pool)) == 4
     assert (
-        "taken in already"
-        in (await buuta(settings, "ingest", "file", str(path), "--carrier", "gs1post")).said
+        "already read" in (await buuta(settings, "ingest", "file", str(path), "--carrier", "gs1post")).said
     )
 
 

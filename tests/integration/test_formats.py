@@ -153,7 +153,7 @@ async def test_a_file_has_the_columns_of_its_carrier_and_may_have_others(
     assert summary.report is not None
     assert (
         summary.report.read_text().splitlines()[0]
-        == "line,code,message,stt,waybill,scanType,scanTime,staffName"
+        == "rejected_line,rejected_code,rejected_message,stt,waybill,scanType,scanTime,staffName"
     )
     [event] = await log(settings)
     assert (event["number"], event["status"], event["door"]) == ("862195772225", "delivered", "file")

@@ -111,7 +111,7 @@ def test_the_process_that_reads_knows_none_of_our_secrets(
     telling.chmod(0o755)
     monkeypatch.setenv("BUUTA_MASTER_KEY", "11" * 32)
     monkeypatch.setattr(sys, "executable", str(telling))
-    with workbook.as_lines(made(tmp_path / "a.xlsx", ("A1", "number"))) as told:
+    with workbook.as_lines(made(tmp_path / "a.xlsx", ("A1", "number"))) as (told, _):
         said = told.read()
     assert "PYTHONPATH" in said
     assert "BUUTA" not in said

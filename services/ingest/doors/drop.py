@@ -27,12 +27,12 @@ from services.ingest.doors import events
 from services.ingest.doors.file import Summary, take_file
 from services.ingest.doors.plain import beside, marked, nameless, without_names, write_plain
 from services.ingest.doors.report import SUFFIX
-from services.ingest.doors.sheets import TABLES
+from services.ingest.doors.sheets import NOT_READ, TABLES
 from services.ingest.intake import Intake
 from services.ingest.storage import Carrier, reporting
 
 log = structlog.get_logger()
-ENDINGS: Final = (*TABLES, ".txt", *events.ENDINGS)
+ENDINGS: Final = (*TABLES, *NOT_READ, ".txt", *events.ENDINGS)
 LOOK_SECONDS: Final = 2.0
 TRIES: Final = 5
 """So many looks may fail at a file before it is refused."""

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from buuta.errors import BadItem
+from buuta.model.shown import shown_name
 from buuta.telemetry.clock import now_ms
 from services.ingest import storage
 from services.ingest.domain.item import ScanItem, read_item
 from services.ingest.domain.recipe import Recipe, taken_back
 from services.ingest.domain.recipe import Report as Reported
+from services.ingest.doors.cells import Line, folded, known_as, whole_digits
 from services.ingest.doors.plain import read_plain
 from services.ingest.doors.report import Report
-from services.ingest.doors.sheets import BROKEN, Row, check_header, opened
+from services.ingest.doors.sheets import BROKEN, OURS, Row, check_required, opened
 from services.ingest.intake import Intake, Parse, Result
 from services.ingest.storage import Carrier, FileProgress
 
@@ -27,16 +29,25 @@ BATCH: Final = 2000
 BATCH_CHARACTERS: Final = 4_000_000
 COLUMNS: Final = tuple(ScanItem.model_fields)
 REQUIRED: Final = ("number", "code", "occurred_at")
-BOOLEANS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+IDENTIFYING: Final = ("number", "code", "natural_id")
+"""Columns in which a number that has lost digits is another one."""
+BOOLEANS: Final = {
+    **dict.fromkeys(("true", "yes", "1", "có"), True),
+    **dict.fromkeys(("false", "no", "0", "không"), False),
+}
 FLAGS: Final = {"provisional", "proof_present"}
 REFUSED: Final = (Result.REJECTED, Result.QUARANTINED)
 
 
 @dataclass
 class Summary:
-    """How many lines came to what end, in this run and the ones before it that were cut short."""
+    """How many lines came to what end, in this run and the ones before it that were cut short.
+
+    `notes` are what the sender should know of how the whole file was read.
+    """
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(map(str, Result), 0))
+    notes: list[str] = field(default_factory=list)
     report: Path | None = None
     taken_in_at: datetime | None = None
     """When the same content was taken in before, to its end."""
@@ -85,7 +96,9 @@ async def take_file(
     summary.counts.update(begun.counts)
     with contextlib.ExitStack() as closing:
         sheet = await asyncio.to_thread(closing.enter_context, opened(path))
-        parse = way(parse_of(intake.recipes[carrier.format], sheet.columns))
+        recipe = intake.recipes[carrier.format]
+        parse = way(parse_of(recipe, sheet.columns))
+        summary.notes += [*sheet.notes, *_ignored(recipe, sheet.columns)]
         if begun.finished_at is not None:
             summary.taken_in_at = begun.finished_at
             return summary
@@ -142,35 +155,56 @@ def _whole(row: Row) -> dict[str, Any]:
 
 
 def parse_of(recipe: Recipe, columns: Sequence[str]) -> Parse:
-    """How the lines are read: by Buuta's own columns, or else by those of the recipe.
+    """How the lines are read: by Buuta's own columns, or by those of the recipe, however their names are written.
 
     Raises:
-        BadItem: neither are all there; the message says which are missing.
+        BadItem: neither are all there, or a name is nearly that of another column; the message says which.
     """
-    if all(any(name in columns for name in names) for names in recipe.columns) and recipe.columns:
-        return lambda line: recipe.parse(_checked(line))
+    if _is_own_form(recipe, columns):
+        names = [name for each in recipe.columns[:2] for name in each]
+        return lambda line: recipe.parse(_checked(Line(line), names))
     own = f"; or those of {recipe.title}: {_names(recipe)}" if recipe.columns else ""
-    check_header(columns, REQUIRED, COLUMNS, own)
+    check_required(columns, REQUIRED, COLUMNS, own)
     return _read
+
+
+def _is_own_form(recipe: Recipe, columns: Sequence[str]) -> bool:
+    """Whether a file has the columns of the carrier's own form."""
+    there = {folded(name) for name in columns}
+    return bool(recipe.columns) and all(
+        any(folded(name) in there for name in names) for names in recipe.columns
+    )
+
+
+def _ignored(recipe: Recipe, columns: Sequence[str]) -> Iterator[str]:
+    """What is said of columns that are not read; of a carrier's own form its recipe alone knows."""
+    known = known_as(columns, COLUMNS)
+    unknown = [shown_name(name) for name in columns if name not in known and not name.startswith(OURS)]
+    if unknown and not _is_own_form(recipe, columns):
+        yield f"columns that are not known were not read: {', '.join(unknown)}"
 
 
 def _names(recipe: Recipe) -> str:
     return ", ".join(" or ".join(names) for names in recipe.columns)
 
 
-def _checked(line: Mapping[str, Any]) -> Mapping[str, Any]:
+def _checked(line: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, Any]:
+    """The same, if it can be read; `names` are the columns of numbers and codes."""
     if BROKEN in line:
         raise BadItem("line_unreadable", line[BROKEN])
     if SURPLUS in line:
         raise BadItem("line_invalid", "the line has more cells than the header")
+    for name in names:
+        whole_digits(name, line.get(name) or "")
     return line
 
 
 def _read(line: Mapping[str, Any]) -> Reported:
-    """A line as an item: empty cells are left out, truth is read."""
+    """A line as an item: empty cells are left out, truth is read, and columns that are not ours are not."""
+    names = known_as(line, COLUMNS)
     item: dict[str, Any] = {}
-    for name, value in _checked(line).items():
-        text = value.strip()
-        if text:
-            item[name] = BOOLEANS.get(text.lower(), text) if name in FLAGS else text
+    for name, value in _checked(Line(line), IDENTIFYING).items():
+        text, field_name = str(value or "").strip(), names.get(name)
+        if text and field_name:
+            item[field_name] = BOOLEANS.get(text.lower(), text) if field_name in FLAGS else text
     return read_item(item)

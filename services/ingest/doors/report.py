@@ -11,6 +11,8 @@ from services.ingest.doors.plain import beside, write_plain
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What spreadsheets take for the beginning of a formula."""
 SUFFIX: Final = ".rejected.csv"
+OURS: Final = ("rejected_line", "rejected_code", "rejected_message")
+"""Columns before the sender's own."""
 
 
 class Report:
@@ -51,13 +53,16 @@ class Report:
             self._file.close()
 
     def write(self, line: int, why: tuple[str, str], cells: Sequence[str]) -> None:
-        """A refused line: its number, code and message, and the line itself."""
+        """A refused line: its number, code and message, and the line itself.
+
+        The names of our columns are no sender's, so that the lines can be put right and taken in as they are.
+        """
         if self._file is None:
             found = write_plain(self.target, os.O_APPEND if self._kept else os.O_TRUNC)
             self._file = os.fdopen(found, "a", encoding="utf-8", newline="", errors="surrogateescape")
             self._writer = csv.writer(self._file)
             if not self._kept:
-                self._writer.writerow(["line", "code", "message", *map(harmless, self._columns)])
+                self._writer.writerow([*OURS, *map(harmless, self._columns)])
         self._writer.writerow([line, *why, *map(harmless, cells)])
 
     def committed(self) -> int:
