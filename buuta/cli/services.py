@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -15,9 +15,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from buuta.cli import surroundings
 from buuta.cli.admin import with_database
 from buuta.cli.connect import connected, producing
-from buuta.cli.tables import REFUSED_LINES
+from buuta.cli.tables import NOTED, REFUSED_LINES
 from buuta.contracts import registry
 from buuta.errors import Forbidden
+from buuta.model.zones import told_time
 from buuta.settings import load
 from buuta.storage.background import run_forever, running
 from buuta.storage.unlocking import open_vault
@@ -29,7 +30,7 @@ from services.ingest.doors.drop import DropFolder, take_any
 from services.ingest.doors.events import ENDINGS, read_events
 from services.ingest.doors.file import Summary, withdraw_file
 from services.ingest.doors.sheets import opened
-from services.ingest.intake import Intake, RecipeBook
+from services.ingest.intake import Intake, RecipeBook, Result
 from services.ingest.quarantine.held import hold
 from services.ingest.settings import IngestSettings
 from services.ingest.spool import Spool
@@ -80,13 +81,36 @@ def file(
     if in_flight:
         with_database(lambda pool: be_silent_until_now(pool, carrier))
     summary = asyncio.run(_take(path, carrier, withdraw_file if withdraw else take_any))
-    if summary.taken_in_at is not None:
-        console.print(f"This content was taken in already, at {summary.taken_in_at:%Y-%m-%d %H:%M:%S %Z}.")
-    for result, count in summary.counts.items():
-        console.print(f"{result:>12}  {count}")
+    for line in _told(summary):
+        console.print(line, highlight=False, markup=False)
     if summary.report is not None:
         console.print(REFUSED_LINES)
         sys.exit(1)
+
+
+WORDS: Final = {
+    Result.ACCEPTED: ("accepted", ""),
+    Result.DUPLICATE: ("copies", "came before; nothing counts twice"),
+    Result.IGNORED: ("no movement", ""),
+    Result.QUARANTINED: ("waiting", "for their code to be mapped: buuta quarantine list"),
+    Result.REJECTED: ("rejected", ""),
+}
+MOST_NOTES: Final = 10
+
+
+def _told(summary: Summary) -> Iterator[str]:
+    """What became of a file: numbers with their words, and the first notes."""
+    if summary.taken_in_at is not None:
+        at = told_time(round(summary.taken_in_at.timestamp() * 1000))
+        yield f"This content was already read, at {at}: nothing was taken in again. What became of it then:"
+    for result, (word, hint) in WORDS.items():
+        count = summary.counts.get(result, 0)
+        yield f"{word:>12}  {count}" + (f"  {hint}" if hint and count else "")
+    if summary.notes:
+        yield f"{'notes':>12}  {len(summary.notes) + summary.more_notes}"
+        yield from (f"{'':>12}  {note}" for note in summary.notes[:MOST_NOTES])
+    if summary.noted is not None:
+        yield NOTED
 
 
 @ingest.command("watch")

@@ -16,6 +16,9 @@ Line = TypeVar("Line")
 REFUSED_LINES: Final = (
     "The refused lines and their reasons are beside the file, under its name and .rejected.csv."
 )
+NOTED: Final = (
+    "What should be known of lines that were taken is beside the file, under its name and .notes.txt."
+)
 """The name of the file is not said: where this runs by itself, what it prints is a log."""
 
 

@@ -26,7 +26,7 @@ from buuta.telemetry import metrics
 from services.ingest.doors import events
 from services.ingest.doors.file import Summary, take_file
 from services.ingest.doors.plain import beside, marked, nameless, without_names, write_plain
-from services.ingest.doors.report import SUFFIX
+from services.ingest.doors.report import NOTES, SUFFIX
 from services.ingest.doors.sheets import NOT_READ, TABLES
 from services.ingest.intake import Intake
 from services.ingest.storage import Carrier, reporting
@@ -166,8 +166,9 @@ class DropFolder:
             raise StillGrows
         counts = {name: count for name, count in summary.counts.items() if count}
         log.info("file_taken", carrier=carrier.code, file=marked(dropped.path), **counts)
-        if summary.report is not None:
-            _moved(summary.report, "done")
+        for beside_it in (summary.report, summary.noted):
+            if beside_it is not None:
+                _moved(beside_it, "done")
         _moved(dropped.path, "done")
 
     def _some_time(self) -> Callable[[int], None]:
@@ -199,7 +200,7 @@ def _is_away(why: Exception) -> bool:
 def _wanted(own: Path) -> Iterator[tuple[Path, Look]]:
     for path in sorted(own.iterdir()):
         name = path.name.lower()
-        if name.endswith(ENDINGS) and not name.endswith(SUFFIX) and not name.startswith("."):
+        if name.endswith(ENDINGS) and not name.endswith((SUFFIX, NOTES)) and not name.startswith("."):
             # It may be gone since: somebody took it away, or has given it its final name.
             with suppress(FileNotFoundError):
                 found = path.lstat()

@@ -6,7 +6,7 @@ alone is what is wrong, and no other.
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,7 +21,7 @@ from services.ingest.domain.document import Document, read_document
 from services.ingest.domain.packing import TooMuch
 from services.ingest.doors.file import DOOR, Summary, content_hash
 from services.ingest.doors.plain import read_plain
-from services.ingest.doors.report import Report
+from services.ingest.doors.report import Report, write_notes
 from services.ingest.intake import Intake, Result
 from services.ingest.jobs import Behaviour, Job
 from services.ingest.spool import enqueue
@@ -60,7 +60,7 @@ async def take_events(
     document = await asyncio.to_thread(read_events, path)
     content = await asyncio.to_thread(content_hash, path, "events")
     begun = await storage.begin_file(intake.pool, carrier.code, content)
-    summary = Summary()
+    summary = Summary(notes=list(document.notes))
     summary.counts.update(begun.counts)
     if begun.finished_at is not None:
         summary.taken_in_at = begun.finished_at
@@ -70,12 +70,13 @@ async def take_events(
         first, most = begun.lines_done, BATCH
         while first < len(document.events):
             part = document._replace(events=document.events[first : first + most])
-            done = await _take_part(run, first, part)
+            done = await _take_part(run, first, part._replace(notes=()))
             most = min(done * 2, BATCH) if done else len(part.events) // 2
             first += done
             if done:
                 advance(done)
         summary.report = report.path
+    summary.noted = await asyncio.to_thread(write_notes, path, summary.notes, summary.more_notes)
     await storage.finish_file(intake.pool, carrier.code, begun.content_hash)
     return summary
 
@@ -102,6 +103,7 @@ async def _take_part(run: _Run, first: int, part: Document) -> int:
     run.summary.counts[Result.REJECTED] += len(job.wrong)
     run.summary.counts[Result.IGNORED] += len(job.skipped)
     _report(job, first, part, run.report)
+    run.summary.note(_notes(job, first))
     done = FileProgress(first + len(part.events), run.report.committed(), run.summary.counts)
     await storage.advance_file(run.intake.pool, run.carrier.code, run.begun.content_hash, done)
     return len(part.events)
@@ -124,6 +126,14 @@ async def _captured(run: _Run, part: Document) -> Job:
             "event_too_large", f"this event alone asks for more than {why.limit}: make several of it"
         )
         return await set_aside(parts, run.carrier, receipt, part, alone)
+
+
+def _notes(job: Job, first: int) -> Iterator[str]:
+    """What is said of events that were taken, by their numbers in the file, the first being 1."""
+    for place, why in job.skipped.items():
+        yield f"event {first + place + 1}: {why.code}: {why.why}"
+    for each in job.warnings:
+        yield f"event {first + (each.place or 0) + 1}: {each.code}: {each.message}"
 
 
 def _report(job: Job, first: int, document: Document, report: Report) -> None:

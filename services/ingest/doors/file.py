@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import dropwhile, islice
@@ -19,7 +19,7 @@ from services.ingest.domain.recipe import Recipe, taken_back
 from services.ingest.domain.recipe import Report as Reported
 from services.ingest.doors.cells import Line, folded, known_as, whole_digits
 from services.ingest.doors.plain import read_plain
-from services.ingest.doors.report import Report
+from services.ingest.doors.report import Report, write_notes
 from services.ingest.doors.sheets import BROKEN, OURS, Row, check_required, opened
 from services.ingest.intake import Intake, Parse, Result
 from services.ingest.storage import Carrier, FileProgress
@@ -35,6 +35,7 @@ BOOLEANS: Final = {
     **dict.fromkeys(("true", "yes", "1", "có"), True),
     **dict.fromkeys(("false", "no", "0", "không"), False),
 }
+MOST_NOTES: Final = 1_000
 FLAGS: Final = {"provisional", "proof_present"}
 REFUSED: Final = (Result.REJECTED, Result.QUARANTINED)
 
@@ -43,14 +44,25 @@ REFUSED: Final = (Result.REJECTED, Result.QUARANTINED)
 class Summary:
     """How many lines came to what end, in this run and the ones before it that were cut short.
 
-    `notes` are what the sender should know of how the whole file was read.
+    `notes` are what the sender should know of what was taken in, `more_notes` how many are not among them, and
+    `noted` is where they are written.
     """
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(map(str, Result), 0))
     notes: list[str] = field(default_factory=list)
+    more_notes: int = 0
+    noted: Path | None = None
     report: Path | None = None
     taken_in_at: datetime | None = None
     """When the same content was taken in before, to its end."""
+
+    def note(self, notes: Iterable[str]) -> None:
+        """Keep the first notes, and count the others."""
+        for each in notes:
+            if len(self.notes) < MOST_NOTES:
+                self.notes.append(each)
+            else:
+                self.more_notes += 1
 
 
 async def withdraw_file(
@@ -98,7 +110,7 @@ async def take_file(
         sheet = await asyncio.to_thread(closing.enter_context, opened(path))
         recipe = intake.recipes[carrier.format]
         parse = way(parse_of(recipe, sheet.columns))
-        summary.notes += [*sheet.notes, *_ignored(recipe, sheet.columns)]
+        summary.note((*sheet.notes, *_ignored(recipe, sheet.columns)))
         if begun.finished_at is not None:
             summary.taken_in_at = begun.finished_at
             return summary
@@ -111,6 +123,7 @@ async def take_file(
                 await storage.advance_file(intake.pool, carrier.code, content, done)
                 advance(len(batch))
             summary.report = report.path
+    summary.noted = await asyncio.to_thread(write_notes, path, summary.notes, summary.more_notes)
     await storage.finish_file(intake.pool, carrier.code, content)
     return summary
 
@@ -179,7 +192,11 @@ def _is_own_form(recipe: Recipe, columns: Sequence[str]) -> bool:
 def _ignored(recipe: Recipe, columns: Sequence[str]) -> Iterator[str]:
     """What is said of columns that are not read; of a carrier's own form its recipe alone knows."""
     known = known_as(columns, COLUMNS)
-    unknown = [shown_name(name) for name in columns if name not in known and not name.startswith(OURS)]
+    unknown = [
+        f"{place} ({shown_name(name)})"
+        for place, name in enumerate(columns, 1)
+        if name not in known and not name.startswith(OURS)
+    ]
     if unknown and not _is_own_form(recipe, columns):
         yield f"columns that are not known were not read: {', '.join(unknown)}"
 

@@ -11,6 +11,7 @@ from services.ingest.doors.plain import beside, write_plain
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What spreadsheets take for the beginning of a formula."""
 SUFFIX: Final = ".rejected.csv"
+NOTES: Final = ".notes.txt"
 OURS: Final = ("rejected_line", "rejected_code", "rejected_message")
 """Columns before the sender's own."""
 
@@ -77,3 +78,17 @@ class Report:
 def harmless(cell: str) -> str:
     """A cell of the sender's as a spreadsheet shows it, and never reckons it."""
     return f"'{cell}" if cell.lstrip(" ").startswith(FORMULA) else cell
+
+
+def write_notes(source: Path, notes: Sequence[str], more: int) -> Path | None:
+    """Write `FILE.notes.txt`: what was taken in and should be known, a line each; None where there is nothing.
+
+    Raises:
+        OSError: the disk is full, or a link lies there.
+    """
+    if not notes:
+        return None
+    target = beside(source, NOTES)
+    with os.fdopen(write_plain(target), "w", encoding="utf-8", errors="replace") as file:
+        file.writelines(f"{note}\n" for note in [*notes, *([f"and {more} more"] if more else [])])
+    return target
