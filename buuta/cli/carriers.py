@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from buuta.audit.carrier_page import page
-from buuta.cli import polls, register
+from buuta.cli import polls, recipes, register
 from buuta.cli.access import overlap
 from buuta.cli.admin import with_database
 from buuta.cli.conformance import carrier_check
@@ -247,4 +247,5 @@ def add_to(app: typer.Typer) -> None:
     carrier.command("check")(carrier_check)
     register.add_to(carrier)
     polls.add_to(carrier)
+    recipes.add_to(carrier)
     app.add_typer(carrier, name="carrier")

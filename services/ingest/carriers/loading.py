@@ -34,6 +34,7 @@ from services.ingest.domain.vendor_signature import PLACES, Stamp, VendorSignatu
 from services.ingest.domain.webhook import Reply, Webhook
 
 PACKAGE: Final = "services.ingest.carriers"
+REPLIES: Final = frozenset({"reply", "reply_text", "reply_status", "reply_headers"})
 Parse = Callable[[Any], Any]
 
 
@@ -200,9 +201,12 @@ def _webhook(table: WebhookTable) -> Webhook:
 
 
 def _reply(table: WebhookTable) -> Reply | None:
-    if table.reply is None and table.reply_text is None and table.reply_status == 200:
+    if not table.model_fields_set & REPLIES:
         return None
-    return Reply(table.reply, table.reply_text, table.reply_type or "application/json", table.reply_status)
+    return Reply(
+        table.reply, table.reply_text, table.reply_type or "application/json", table.reply_status,
+        table.reply_headers,
+    )  # fmt: skip
 
 
 def _signature(table: SignatureTable) -> VendorSignature:

@@ -82,9 +82,8 @@ def faults_of_pairs(
     except ValueError as wrong:
         return [f"{path}: it is no JSON in UTF-8: {wrong}"]
     faults = [f"{path}: {pair.name}: {fault}" for pair in pairs for fault in _faults(recipe, pair, pairs)]
-    if pairs and not faults:
-        faults = [f"{path}: {fault}" for fault in _unseen(recipe, pairs, origins, known)]
-    return faults
+    unseen = _unseen(recipe, pairs, origins, known) if pairs else ()
+    return [*(f"{path}: {fault}" for fault in unseen), *faults]
 
 
 def payloads_of(recipe: Recipe, pair: Pair) -> list[Any]:

@@ -19,6 +19,8 @@ Minutes = Annotated[int, Field(ge=-720, le=840)]
 Text = Annotated[str, Field(min_length=1, max_length=300)]
 PathText = Annotated[str, AfterValidator(lambda text: read_path(text).text)]
 PatternText = Annotated[str, AfterValidator(lambda text: read_pattern(text).text)]
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,80}$")]
+HeaderText = Annotated[str, Field(pattern=r"^[ -~]{1,300}$")]
 WAYS: Final = ("path", "first", "join", "constant")
 
 
@@ -32,7 +34,11 @@ def _as_table(raw: Any) -> Any:
     """A path, and a list of which the first counts, may be written without a table."""
     if isinstance(raw, str):
         return {"path": raw}
-    return {"first": raw} if isinstance(raw, list | tuple) else raw
+    if isinstance(raw, list | tuple):
+        return {"first": raw}
+    if not isinstance(raw, dict | FieldTable):
+        raise ValueError("write a path, a list of which the first that says something counts, or a table")
+    return raw
 
 
 class FieldTable(Strict):
@@ -144,6 +150,7 @@ class WebhookTable(Strict):
         None
     )
     reply_status: Annotated[int, Field(ge=200, le=299)] = 200
+    reply_headers: dict[HeaderName, HeaderText] = {}
     never_refuse: bool = False
     signature: SignatureTable | None = None
 

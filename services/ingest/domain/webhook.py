@@ -1,7 +1,7 @@
 """How a vendor calls us, and what it wants to hear."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.ingest.domain.vendor_signature import VendorSignature
@@ -15,6 +15,7 @@ class Reply:
     text: str | None = None
     media_type: str = "application/json"
     status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

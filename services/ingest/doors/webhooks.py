@@ -137,7 +137,9 @@ def _reply(reply: Reply, payload: Any, answer: Answer) -> Response:
     """What the vendor wants to hear, and what we found that it should know."""
     found = {"finding": answer.code, "message": answer.message} if answer.code == COPY_DIFFERS else {}
     more = {name: text for name, text in found.items() if text}
-    return Response(replies.written(reply, payload, more), reply.status, media_type=reply.media_type)
+    return Response(
+        replies.written(reply, payload, more), reply.status, dict(reply.headers), reply.media_type
+    )
 
 
 def _refused(webhook: Webhook, problem: Problem, **more: Any) -> Response:
