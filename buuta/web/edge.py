@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 from buuta import __version__
 from buuta.web import problems
 from buuta.web.headers import WithHeaders
+from buuta.web.heading import AnswersHead
 from buuta.web.limits import HttpLimits, Limited
 
 
@@ -16,11 +17,14 @@ class _Edge(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """The app with all of its middleware, and ours outermost."""
-        return WithHeaders(super().build_middleware_stack())
+        return WithHeaders(AnswersHead(super().build_middleware_stack()))
 
 
 def edge_app(title: str, summary: str, limits: HttpLimits, **more: Any) -> FastAPI:
-    """An app that describes itself to nobody by itself, answers errors as problems, and is limited as a whole."""
+    """An app that describes itself to nobody by itself, answers errors as problems, and is limited as a whole.
+
+    Errors are problem documents, and pages for browsers; HEAD is answered wherever GET is.
+    """
     app = _Edge(
         title=title,
         version=__version__,

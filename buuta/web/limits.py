@@ -8,9 +8,11 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
 
+from starlette.requests import Request
+
 from buuta.telemetry import metrics
 from buuta.web.heads import wrong_in
-from buuta.web.problems import Problem, body_too_large
+from buuta.web.problems import Problem, answered, body_too_large
 
 BODY_SECONDS: Final = 15.0
 """From the moment it is asked for until all of a body is there."""
@@ -42,7 +44,7 @@ class Limited:
         refusal = self._refusal(scope)
         if refusal is not None:
             metrics.HTTP_REFUSED.labels(refusal.code).inc()
-            await refusal.response()(scope, receive, send)
+            await answered(Request(scope), refusal)(scope, receive, send)
             return
         body = _Body(self, receive)
         self._requests += 1

@@ -1,29 +1,40 @@
 """Errors as RFC 9457 problem documents."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from buuta.errors import BadItem, DatabaseAway, Forbidden, KafkaAway
 from buuta.model.shown import shown_place
 from buuta.storage.faults import is_away
+from buuta.web.browsers import language_of, page_text, wants_page
 
 MEDIA_TYPE = "application/problem+json"
+MOST_FAULTS: Final = 20
+"""So many faults of a request are named at once."""
 
 
 class Problem(Exception):
     """An answer that is an error: status, machine code, and a sentence that says what to fix."""
 
     def __init__(
-        self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        faults: Sequence[Mapping[str, str]] = (),
     ) -> None:
+        """`faults` are all that is wrong with a request, each with its place."""
         super().__init__(detail)
+        self.faults = faults
         self.status = status
         self.code = code
         self.detail = detail
@@ -31,9 +42,20 @@ class Problem(Exception):
 
     def response(self, **more: Any) -> JSONResponse:
         """The problem as an HTTP answer; `more` are extension members."""
+        faults = {"faults": list(self.faults)} if self.faults else {}
         body = {"type": "about:blank", "title": self.code.replace("_", " "), "status": self.status,
-                "code": self.code, "detail": self.detail, **more}  # fmt: skip
+                "code": self.code, "detail": self.detail, **faults, **more}  # fmt: skip
         return JSONResponse(body, self.status, dict(self.headers or {}), MEDIA_TYPE)
+
+
+ProblemPage = Callable[[Request, Problem], Response]
+
+
+def plain_page(request: Request, problem: Problem) -> Response:
+    """The page of a problem where an app has none of its own."""
+    headers = {**(problem.headers or {}), "Content-Language": (language := language_of(request))}
+    text = page_text(language, str(problem.status), problem.detail)
+    return Response(text, problem.status, headers, "text/html")
 
 
 def _away(part: str) -> Problem:
@@ -64,7 +86,7 @@ def as_problem(error: Exception) -> Problem:
         case DatabaseAway():
             return _away("database")
         case RequestValidationError():
-            return Problem(422, "request_invalid", _sentence(error))
+            return _faulty(error)
         case HTTPException():
             return Problem(error.status_code, _slug(error.detail), error.detail, error.headers)
     if is_away(error):
@@ -72,12 +94,19 @@ def as_problem(error: Exception) -> Problem:
     return Problem(500, "internal_error", "an error of ours; it was logged and will be looked at")
 
 
-def _sentence(error: RequestValidationError) -> str:
-    """Where it is wrong and what is wanted; never the value itself, which may be personal."""
-    first = error.errors()[0]
-    if first["type"] == "json_invalid":
-        return f"the body is not JSON: {first['ctx']['error']} at character {first['loc'][-1]}"
-    return f"{shown_place(first['loc'])}: {first['msg'].removeprefix('Value error, ')}"
+def _faulty(error: RequestValidationError) -> Problem:
+    """Each place that is wrong and what is wanted there; never the value itself, which may be personal."""
+    found = error.errors()
+    if found[0]["type"] == "json_invalid":
+        why, at = found[0]["ctx"]["error"], found[0]["loc"][-1]
+        return Problem(422, "request_invalid", f"the body is not JSON: {why} at character {at}")
+    faults = [
+        {"place": shown_place(each["loc"]), "detail": each["msg"].removeprefix("Value error, ")}
+        for each in found[:MOST_FAULTS]
+    ]
+    said = "; ".join(f"{each['place']}: {each['detail']}" for each in faults)
+    more = f"; and {len(found) - MOST_FAULTS} more" if len(found) > MOST_FAULTS else ""
+    return Problem(422, "request_invalid", said + more, faults=faults)
 
 
 def _slug(text: str) -> str:
@@ -120,16 +149,28 @@ class AnswerWhenStopped:
             await self._app(scope, receive, noted)
         except asyncio.CancelledError:
             if not begun and scope["type"] == "http":
-                await STOPPING.response()(scope, receive, send)
+                await answered(Request(scope), STOPPING)(scope, receive, send)
             raise
 
 
+def answered(request: Request, problem: Problem) -> Response:
+    """A problem as this client reads it: a page for a browser, else the problem document.
+
+    The app's `state.problem_page` makes the page.
+    """
+    page: ProblemPage = request.app.state.problem_page
+    answer = page(request, problem) if wants_page(request) else problem.response()
+    answer.headers["Vary"] = "Accept, Accept-Language"
+    return answer
+
+
 def install(app: FastAPI) -> None:
-    """Answer every error of the app with a problem document."""
+    """Answer every error of the app with a problem document, or a page to who reads pages."""
+    app.state.problem_page = plain_page
     app.add_middleware(AnswerWhenStopped)
 
-    async def answer(_: Request, error: Exception) -> JSONResponse:
-        return as_problem(error).response()
+    async def answer(request: Request, error: Exception) -> Response:
+        return answered(request, as_problem(error))
 
     for kind in KINDS:
         app.add_exception_handler(kind, answer)
@@ -148,6 +189,15 @@ PROBLEM_RESPONSE: dict[str, Any] = {
                     "status": {"type": "integer"},
                     "code": {"type": "string"},
                     "detail": {"type": "string"},
+                    "faults": {
+                        "description": "All that is wrong with a request, where that is more than a sentence.",
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["place", "detail"],
+                            "properties": {"place": {"type": "string"}, "detail": {"type": "string"}},
+                        },
+                    },
                 },
             }
         }

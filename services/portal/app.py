@@ -56,6 +56,7 @@ async def wire(settings: PortalSettings) -> AsyncIterator[tuple[Any, "asyncio.Fu
         reader = RateReader(reading, transit, settings)
         app.include_router(rates.router(reader, reading, settings))
         app.include_router(rates_page.router(reader))
+        app.state.problem_page = pages.problem_page
         app.mount("/static", pages.static())
         with_operations(app, "portal", readiness, docs=settings.public_docs)
         try:

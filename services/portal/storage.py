@@ -1,6 +1,6 @@
 """What the portal reads and writes in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,13 +8,20 @@ from buuta.model.identifiers import owner_of, parcel_key
 from buuta.model.steering import Facts, steering
 from buuta.model.times import VIETNAM_MINUTES
 from buuta.storage.access import AccessKeys, Holder, holder_of
+from services.portal.domain.view import Place, in_order, place_of, state_scan
 from services.portal.timelines import LongTimelines, timeline
 
 PARCEL: Final = """
 select parcel_key, status, reason, reported_status, attempts, delivery_mode, outcome, last_at,
   next_expected_at, dest_province, dest_commune, promised_at, mode_evidence, overdue, epoch_from, full_at,
-  xmin::text as written
-from parcels where parcel_key = any($1)
+  direction, partial_return, linked_number, registration_id, invited_at, invited_twice, scans, xmin::text as written
+from parcels where parcel_key = $1
+"""
+VERSIONS: Final = "select parcel_key, xmin::text as written from parcels where parcel_key = any($1)"
+FACILITIES: Final = """
+select facilities.carrier, code, name, opening_hours, holds_days from facilities
+join unnest($1::text[], $2::text[]) as wanted (carrier, facility)
+  on facilities.carrier = wanted.carrier and code = wanted.facility
 """
 SHIPPERS: Final = """
 select code, name, max(last_used_at) as last_used_at,
@@ -27,24 +34,23 @@ from shippers left join access_keys on kind = 'shipper' and holder = code group 
 class Tracked:
     """A parcel and its timeline, newest first, as rows: the scans that steer its state.
 
-    Of a number that was used before, only what is of the parcel that has it now.
+    Of a number that was used before, only what is of the parcel that has it now. `name` is what the operator
+    calls the carrier; `facilities` are those of the timeline that the directory has.
     """
 
     carrier: str
+    name: str | None
     number: str
     key: str
     parcel: Any
     timeline: Sequence[Any]
-
-    @property
-    def newest(self) -> Any | None:
-        """The newest confirmed scan; None before the first."""
-        return next((scan for scan in self.timeline if not scan["provisional"]), None)
+    facilities: Mapping[Place, Any]
 
     @property
     def offset_minutes(self) -> int:
-        """The local time's distance from UTC at the newest scan."""
-        return VIETNAM_MINUTES if self.newest is None else int(self.newest["offset_minutes"])
+        """The offset from UTC that was given with the scan that gave the state."""
+        scan = state_scan(self.parcel, self.timeline)
+        return VIETNAM_MINUTES if scan is None else int(scan["offset_minutes"])
 
 
 async def find(con: Any, carrier: str, number: str, long: LongTimelines) -> Tracked | None:
@@ -54,12 +60,22 @@ async def find(con: Any, carrier: str, number: str, long: LongTimelines) -> Trac
         Problem: there are very many scans of it, and it is not its turn to be read.
     """
     async with con.transaction(isolation="repeatable_read", readonly=True):
-        key = parcel_key(await owner(con, carrier, number) or carrier, number)
-        rows = await con.fetch(PARCEL, [key])
-        if not rows:
+        known = await con.fetchrow("select name, is_post from carriers where code = $1", carrier)
+        key = parcel_key(_owner(known, carrier, number) or carrier, number)
+        parcel = await con.fetchrow(PARCEL, key)
+        if parcel is None:
             return None
-        scans = await timeline(con, rows[0], long)
-        return Tracked(carrier, number, key, rows[0], _steering(scans))
+        scans = in_order(_steering(await timeline(con, parcel, long)))
+        name = None if known is None else known["name"]
+        facilities = await _facilities(con, {place_of(scan, carrier) for scan in scans if scan["facility"]})
+        return Tracked(carrier, name, number, key, parcel, scans, facilities)
+
+
+async def _facilities(con: Any, places: Collection[Place]) -> dict[Place, Any]:
+    if not places:
+        return {}
+    rows = await con.fetch(FACILITIES, *map(list, zip(*places, strict=True)))
+    return {Place(row["carrier"], row["code"]): row for row in rows}
 
 
 def _steering(scans: Sequence[Any]) -> list[Any]:
@@ -70,8 +86,13 @@ def _steering(scans: Sequence[Any]) -> list[Any]:
 
 async def owner(con: Any, carrier: str, number: str) -> str | None:
     """Under whose name a carrier's parcel is kept: posts share theirs. None for a carrier that we do not know."""
-    is_post = await con.fetchval("select is_post from carriers where code = $1", carrier)
-    return None if is_post is None else owner_of(carrier, number, is_post=is_post)[0]
+    return _owner(
+        await con.fetchrow("select is_post from carriers where code = $1", carrier), carrier, number
+    )
+
+
+def _owner(known: Any, carrier: str, number: str) -> str | None:
+    return None if known is None else owner_of(carrier, number, is_post=known["is_post"])[0]
 
 
 async def carriers(con: Any) -> list[str]:
@@ -79,9 +100,10 @@ async def carriers(con: Any) -> list[str]:
     return [row["code"] for row in await con.fetch("select code from carriers order by code")]
 
 
-async def carriers_with(con: Any, number: str) -> list[str]:
-    """The carriers that have a parcel of this number."""
-    posts = dict(await con.fetch("select code, is_post from carriers order by code desc"))
+async def carriers_with(con: Any, number: str) -> dict[str, str]:
+    """The carriers that have a parcel of this number, by code, with what operators call them."""
+    known = await con.fetch("select code, is_post, name from carriers order by code desc")
+    posts, names = ({row["code"]: row[name] for row in known} for name in ("is_post", "name"))
     keys = {
         parcel_key(owner_of(code, number, is_post=is_post)[0], number): code
         for code, is_post in posts.items()
@@ -89,7 +111,8 @@ async def carriers_with(con: Any, number: str) -> list[str]:
     rows = await con.fetch(
         "select parcel_key, credited from parcels where parcel_key = any($1)", list(keys)
     )
-    return sorted(row["credited"] or keys[row["parcel_key"]] for row in rows)
+    codes = sorted(row["credited"] or keys[row["parcel_key"]] for row in rows)
+    return {code: names.get(code, code) for code in codes}
 
 
 def version(parcel: Any) -> str:
@@ -99,7 +122,7 @@ def version(parcel: Any) -> str:
 
 async def versions(con: Any, keys: Sequence[str]) -> dict[str, str]:
     """The versions of many parcels at once."""
-    return {row["parcel_key"]: version(row) for row in await con.fetch(PARCEL, list(keys))}
+    return {row["parcel_key"]: version(row) for row in await con.fetch(VERSIONS, list(keys))}
 
 
 async def shipper_of(con: Any, key: str) -> str | None:

@@ -16,7 +16,8 @@ KEPT_SECONDS: Final = 60.0
 MOST_KEPT: Final = 16
 """So many timelines of 2,000 scans are some 40 MB."""
 COLUMNS: Final = """status, reason, delivery_mode, provisional, occurred_at, offset_minutes, facility, province,
-  commune, encode(event_id, 'hex') as event_id, encode(corrects_event_id, 'hex') as corrects_event_id,
+  commune, day_only, zone, direction, partial_return, linked_number, encode(event_id, 'hex') as event_id,
+  encode(corrects_event_id, 'hex') as corrects_event_id,
   correction_kind, received_at, reporter"""
 ALL: Final = f"""
 select {COLUMNS} from scans where parcel_key = $1 and occurred_at >= $2 order by occurred_at desc, event_id

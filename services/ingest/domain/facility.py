@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -15,6 +15,8 @@ from services.ingest.domain.entry import zone
 
 Empty = BeforeValidator(lambda raw: None if raw == "" else raw)
 Unit = Annotated[str, Field(pattern=f"^{UNITS['province'].pattern}$")]
+MOST_DAYS: Final = 180
+"""So long a point may keep a parcel: then it is unclaimed (Circular 18/2015/TTLT-BTTTT-BTC, Art. 3: 6 months)."""
 Degrees = Annotated[float | None, Empty]
 
 
@@ -35,7 +37,8 @@ def _code(raw: str) -> str:
 class Facility(Bounded):
     """A line of the registry; without a province that of the commune is taken, and without a commune what became
     of `old_commune`, its code before 1 July 2025. `time_zone` is that of its clocks where it is not its carrier's;
-    a facility abroad has no commune."""
+    a facility abroad has no commune. `holds_days` is for how many days after a parcel has come the point keeps it
+    for its recipient."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
@@ -50,6 +53,7 @@ class Facility(Bounded):
     connected: bool = True
     opening_hours: Annotated[str | None, Empty, Field(max_length=200)] = None
     time_zone: Annotated[str | None, Empty, AfterValidator(zone)] = None
+    holds_days: Annotated[int | None, Empty, Field(ge=1, le=MOST_DAYS)] = None
 
     @property
     def is_abroad(self) -> bool:

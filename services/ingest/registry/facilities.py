@@ -18,11 +18,12 @@ UPSERT: Final = """
 insert into facilities select * from staged on conflict (carrier, code) do update set kind = excluded.kind,
   name = excluded.name, province = excluded.province, commune = excluded.commune, latitude = excluded.latitude,
   longitude = excluded.longitude, connected = excluded.connected, opening_hours = excluded.opening_hours,
-  units = excluded.units, time_zone = excluded.time_zone, updated_at = now()
+  units = excluded.units, time_zone = excluded.time_zone,
+  holds_days = excluded.holds_days, updated_at = now()
 """
 COLUMNS: Final = (
     "carrier", "code", "kind", "name", "province", "commune", "latitude", "longitude", "connected",
-    "opening_hours", "units", "time_zone",
+    "opening_hours", "units", "time_zone", "holds_days",
 )  # fmt: skip
 Place = tuple[str | None, str | None]
 """Province and commune; of a facility abroad none."""
@@ -39,7 +40,8 @@ async def register(con: Any, carrier: str, facilities: Sequence[Facility]) -> No
     rows = [
         (carrier, each.code, each.kind.value, each.name, each.province, each.commune, each.latitude,
          each.longitude, each.connected, each.opening_hours,
-         f"{SOURCE}, from {each.old_commune}" if each.old_commune else SOURCE, each.time_zone)
+         f"{SOURCE}, from {each.old_commune}" if each.old_commune else SOURCE, each.time_zone,
+         each.holds_days)
         for each in {each.code: each for each in facilities}.values()
     ]  # fmt: skip
     await con.execute(STAGE)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
@@ -10,18 +11,23 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from buuta.model.times import local_text
 from buuta.telemetry import metrics
+from buuta.web.browsers import error_key, language_of
+from buuta.web.problems import Problem
 from buuta.wording import words
-from buuta.wording.words import Language
 from services.portal.places import place_name, unit_name
 
+FILES: Final = Path(__file__).parents[1]
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "Vary": "Accept-Language",
+    "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Vary": "Accept, Accept-Language",
 }
+EXPLAINED: Final = frozenset({400, 422})
+"""Statuses whose page repeats what exactly is wrong: who typed an address can mend it."""
+FILE_SECONDS: Final = 3600
 
 _environment = Environment(
-    loader=FileSystemLoader(Path(__file__).parents[1] / "templates"),
+    loader=FileSystemLoader(FILES / "templates"),
     autoescape=select_autoescape(),
     undefined=StrictUndefined,
     trim_blocks=True,
@@ -38,19 +44,13 @@ class _Static(StaticFiles):
 
     def file_response(self, *arguments: Any, **named: Any) -> Response:
         answer = super().file_response(*arguments, **named)
-        answer.headers["Cache-Control"] = "public, max-age=3600"
+        answer.headers["Cache-Control"] = f"public, max-age={FILE_SECONDS}"
         return answer
 
 
 def static() -> StaticFiles:
     """The style and the script of the pages."""
-    return _Static(directory=Path(__file__).parents[1] / "static")
-
-
-def language_of(request: Request) -> Language:
-    """The language of this request: `?lang=`, else `Accept-Language`."""
-    asked = request.query_params.get("lang")
-    return words.choose(asked, request.headers.get("accept-language", ""))
+    return _Static(directory=FILES / "static")
 
 
 def page(request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
@@ -62,7 +62,22 @@ def page(request: Request, name: str, status: int = 200, **values: Any) -> HTMLR
 
     other = "en" if language == "vi" else "vi"
     text = _environment.get_template(f"{name}.html").render(
-        word=word, language=language, other=other, path=request.url.path, **values
+        {"number": "", **values}, word=word, language=language, other=other, elsewhere=_same(request, other)
     )
     metrics.PORTAL_REQUESTS.labels(name, str(status)).inc()
     return HTMLResponse(text, status, {**HEADERS, "Content-Language": language})
+
+
+def problem_page(request: Request, problem: Problem) -> HTMLResponse:
+    """The page of what went wrong, with a way back and the search."""
+    detail = problem.detail if problem.status in EXPLAINED else ""
+    key = error_key(problem.status)
+    answer = page(request, "problem", problem.status, key=key, detail=detail)
+    answer.headers.update(problem.headers or {})
+    return answer
+
+
+def _same(request: Request, language: str) -> str:
+    """A link to this very page in another language: its query, and nothing of its path."""
+    query = [pair for pair in request.query_params.multi_items() if pair[0] != "lang"]
+    return "?" + urlencode([*query, ("lang", language)])

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from buuta.model.units import units
+from buuta.web.browsers import language_of
 from buuta.web.problems import problems
 from buuta.wording.carriers import known_carrier
 from buuta.wording.words import Language
 from services.portal.domain.periods import Asked
 from services.portal.domain.spoken import Spoken
-from services.portal.doors.pages import language_of, page
+from services.portal.doors.pages import page
 from services.portal.doors.rates import AskedFor
 from services.portal.places import unit_name
 from services.portal.rate_answers import Rates

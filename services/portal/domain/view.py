@@ -1,0 +1,310 @@
+"""What a parcel's page says: its head, what comes next, and its journey, in words. Pure: rows and a language in.
+
+Page and fold have one order: the effective time of a scan, the rank of its status, its event id. The head tells
+place and time of the scan that gave the state, not of a newer one that changed nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, Final, NamedTuple
+
+from buuta.model.statuses import DEADLINE_LETTER, RANK, Deadline, Direction, Reason, Status
+from buuta.model.steering import FUTURE_MS
+from buuta.model.times import iso_text
+from buuta.model.zones import offset_name, one_zone, told_time, zone_of
+from buuta.wording.carriers import KnownCarrier
+from buuta.wording.words import Language, next_step, word
+from services.portal.places import place_name
+
+BACK: Final = frozenset({Status.RETURN_PENDING, Status.RETURNING, Status.RETURNED})
+OVER: Final = frozenset({
+    Status.DELIVERED, Status.RETURNED, Status.CANCELLED, Status.DAMAGED, Status.LOST, Status.COMPENSATED,
+    Status.EXPIRED,
+})  # fmt: skip
+"""After these nothing is promised or late any more; nor is it on the way back."""
+BAD: Final = BACK | {
+    Status.ATTEMPT_FAILED, Status.HELD, Status.CANCELLED, Status.DAMAGED, Status.LOST, Status.PICKUP_FAILED,
+}  # fmt: skip
+INVITED: Final = frozenset({Status.ATTEMPT_FAILED, Status.READY_AT_POINT, Status.HELD})
+NO_INVITATION: Final = frozenset({
+    Reason.ADDRESS_INCOMPLETE_OR_WRONG, Reason.ADDRESSEE_MOVED, Reason.ADDRESSEE_UNKNOWN, Reason.REFUSED,
+    Reason.PARTNER_CANCELLED, Reason.NOT_ACCEPTED_GOODS, Reason.OUT_OF_AREA, Reason.CUSTOMS, Reason.SECURITY,
+    Reason.DAMAGED, Reason.LOST, Reason.MISSORTED,
+})  # fmt: skip
+"""Reasons for which a parcel does not wait for anybody who is invited (Postal Law 49/2010/QH12, Art. 17(1))."""
+END_OF_DAY: Final = time(23, 59)
+
+
+class Place(NamedTuple):
+    """Who reported a facility, and its code."""
+
+    carrier: str
+    facility: str
+
+
+class Point(NamedTuple):
+    """A place where a parcel waits: its name, its hours, and the last day on which it is kept."""
+
+    name: str
+    hours: str | None
+    last_day: str | None
+
+
+class Line(NamedTuple):
+    """A scan on the page."""
+
+    label: str
+    reason: str | None
+    when: str
+    moment: str
+    place: str
+    provisional: bool
+    current: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that a parcel's page says, in words; None is not said."""
+
+    carrier: KnownCarrier
+    heading: str
+    help: str | None
+    tone: str
+    reason: str | None
+    when: str | None
+    moment: str | None
+    place: str
+    reported: str | None
+    attempts: int
+    invitations: str | None
+    point: Point | None
+    late: str | None
+    promise: str | None
+    partial: str | None
+    linked: tuple[str, str] | None
+    zone: str | None
+    lines: Sequence[Line]
+
+
+class Known(NamedTuple):
+    """What is known of a parcel: its row, the scans that steer it, its carrier, and facilities by their place."""
+
+    parcel: Mapping[str, Any]
+    scans: Sequence[Mapping[str, Any]]
+    carrier: KnownCarrier
+    code: str
+    facilities: Mapping[Place, Mapping[str, Any]]
+
+
+def effective(scan: Mapping[str, Any]) -> int:
+    """The time by which a scan steers, UTC milliseconds: one that is ahead of the clock steers by its receipt."""
+    occurred_at, received_at = int(scan["occurred_at"]), int(scan["received_at"])
+    return received_at if occurred_at > received_at + FUTURE_MS else occurred_at
+
+
+def in_order(scans: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The scans of a parcel, the newest first, in the order in which they are folded."""
+    return sorted(
+        scans,
+        key=lambda scan: (effective(scan), RANK[scan["status"]], scan["event_id"]),
+        reverse=True,
+    )
+
+
+def state_scan(parcel: Mapping[str, Any], scans: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Of scans in order, the one that gave the state; None before the first that is confirmed."""
+    if parcel["status"] is None:
+        return None
+    confirmed = [scan for scan in scans if not scan["provisional"]]
+    at = [scan for scan in confirmed if effective(scan) == parcel["last_at"]]
+    same = [scan for scan in at or confirmed if scan["status"] == parcel["status"]]
+    return next(iter(same or at or confirmed), None)
+
+
+def page_of(known: Known, language: Language) -> Page:
+    """A parcel's page in a language."""
+    scans = in_order(known.scans)
+    return _Teller(known, scans, state_scan(known.parcel, scans), language).page()
+
+
+class _Teller:
+    """One page, made."""
+
+    def __init__(
+        self,
+        known: Known,
+        scans: Sequence[Mapping[str, Any]],
+        state: Mapping[str, Any] | None,
+        language: Language,
+    ) -> None:
+        self._known = known
+        self._parcel = known.parcel
+        self._scans = scans
+        self._state = state
+        self._language = language
+        self._zone = one_zone(scan["zone"] for scan in scans) if scans else None
+        self._status: str | None = known.parcel["status"]
+
+    def page(self) -> Page:
+        """The page."""
+        parcel, state = self._parcel, self._state
+        heading, help_ = self._heading()
+        return Page(
+            carrier=self._known.carrier,
+            heading=heading,
+            help=help_,
+            tone=self._tone(),
+            reason=None if parcel["reason"] is None else self._word("reason", parcel["reason"]),
+            when=None if state is None else self._when(state),
+            moment=None if state is None else _moment(state),
+            place="" if state is None else self._place(state),
+            reported=self._reported(),
+            attempts=parcel["attempts"],
+            invitations=self._invitations(),
+            point=self._point(),
+            late=self._late(),
+            promise=self._promise(),
+            partial=self._page_word("partial_return") if parcel["partial_return"] else None,
+            linked=self._linked(),
+            zone=self._zone_note(),
+            lines=[self._line(scan) for scan in self._scans],
+        )
+
+    def _word(self, table: str, key: str) -> str:
+        return word(table, key, self._language)
+
+    def _page_word(self, key: str) -> str:
+        return self._word("page", key)
+
+    def _heading(self) -> tuple[str, str | None]:
+        """What is said first, and what follows from it."""
+        parcel = self._parcel
+        if self._status is not None:
+            said = self._label(self._status, parcel["delivery_mode"])
+            return said, next_step(self._status, parcel["reason"], self._language)
+        if parcel["reported_status"] is not None:
+            return self._page_word("unconfirmed"), self._page_word("reported_help")
+        if parcel["scans"]:
+            return self._page_word("unconfirmed"), self._page_word("unconfirmed_help")
+        return self._page_word("waiting" if parcel["registration_id"] else "nothing"), None
+
+    def _label(self, status: str, mode: str | None) -> str:
+        """A status as people read it; a delivery with how it was handed over."""
+        said = self._word("status", status)
+        how = self._word("mode", mode) if status == Status.DELIVERED and mode else ""
+        return f"{said} {how}".strip()
+
+    def _tone(self) -> str:
+        if self._status == Status.DELIVERED and self._parcel["direction"] != Direction.RETURN:
+            return "good"
+        return "bad" if self._status in BAD else ""
+
+    def _reported(self) -> str | None:
+        status = self._parcel["reported_status"]
+        return None if status is None else self._word("status", status)
+
+    def _invitations(self) -> str | None:
+        """How often the recipient must still be invited before the parcel counts as undeliverable (Art. 17(1))."""
+        parcel = self._parcel
+        if self._status not in INVITED or parcel["reason"] in NO_INVITATION or parcel["invited_at"] is None:
+            return None
+        return self._page_word("invited_twice" if parcel["invited_twice"] else "invited_once")
+
+    def _point(self) -> Point | None:
+        state = self._state
+        if state is None or self._status != Status.READY_AT_POINT:
+            return None
+        row = self._facility(state)
+        if row is None:
+            return None
+        return Point(row["name"], row["opening_hours"], self._last_day(state, row["holds_days"]))
+
+    def _last_day(self, state: Mapping[str, Any], days: int | None) -> str | None:
+        if days is None:
+            return None
+        zone = state["zone"]
+        first = datetime.fromtimestamp(state["occurred_at"] / 1000, zone_of(zone) or UTC)
+        return f"{first + timedelta(days=days):%d/%m/%Y}"
+
+    def _late(self) -> str | None:
+        if self._status is None or self._status in OVER:
+            return None
+        passed = self._parcel["overdue"]
+        if DEADLINE_LETTER[Deadline.DELAYED] in passed and self._status not in BACK:
+            return self._page_word("delayed")
+        waits = DEADLINE_LETTER[Deadline.STUCK], DEADLINE_LETTER[Deadline.STALE]
+        return self._page_word("stuck") if any(letter in passed for letter in waits) else None
+
+    def _promise(self) -> str | None:
+        """By when, as a day or as a clock on a day; nothing once it is over or goes back."""
+        at = self._parcel["promised_at"]
+        if at is None or self._status in OVER or self._status in BACK:
+            return None
+        if self._parcel["direction"] == Direction.RETURN:
+            return None
+        # A promise is made for the address, which lies in Vietnam.
+        due = datetime.fromtimestamp(at / 1000, zone_of(None))
+        if due.time() == time():
+            due -= timedelta(minutes=1)
+        if due.time() >= END_OF_DAY:
+            return self._page_word("promised_day").format(day=f"{due:%d/%m/%Y}")
+        day, _, clock = told_time(at, self._zone).partition(" ")
+        return self._page_word("promised_by").format(time=clock, day=day)
+
+    def _linked(self) -> tuple[str, str] | None:
+        number = self._parcel["linked_number"]
+        if number is None:
+            return None
+        return self._page_word("linked" if self._parcel["partial_return"] else "linked_whole"), number
+
+    def _zone_note(self) -> str | None:
+        """Which zone the page's clocks are in, where that is not Vietnam's."""
+        zone = self._zone
+        if zone is None or not self._scans:
+            return None
+        moment = datetime.fromtimestamp(self._scans[0]["occurred_at"] / 1000, zone_of(zone) or UTC)
+        minutes = round((moment.utcoffset() or timedelta()).total_seconds() / 60)
+        city = zone.rpartition("/")[2].replace("_", " ")
+        return self._page_word("zone").format(zone=f"{city} ({offset_name(minutes)})")
+
+    def _line(self, scan: Mapping[str, Any]) -> Line:
+        current = scan is self._state
+        status = self._status if current and self._status is not None else scan["status"]
+        return Line(
+            label=self._label(status, scan["delivery_mode"]),
+            reason=None if scan["reason"] is None else self._word("reason", scan["reason"]),
+            when=self._when(scan),
+            moment=_moment(scan),
+            place=self._place(scan),
+            provisional=scan["provisional"],
+            current=current,
+        )
+
+    def _when(self, scan: Mapping[str, Any]) -> str:
+        """The clock of the page's zone; a day is the place's own."""
+        if scan["day_only"]:
+            return told_time(scan["occurred_at"], scan["zone"], day_only=True)
+        return told_time(scan["occurred_at"], self._zone)
+
+    def _place(self, scan: Mapping[str, Any]) -> str:
+        row = self._facility(scan)
+        parts = [None if row is None else row["name"], place_name(scan["commune"], scan["province"])]
+        return ", ".join(part for part in parts if part)
+
+    def _facility(self, scan: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return self._known.facilities.get(place_of(scan, self._known.code))
+
+
+def place_of(scan: Mapping[str, Any], carrier: str) -> Place:
+    """Where the directory has a scan's facility: at who reported it."""
+    return Place(scan["reporter"] or carrier, scan["facility"] or "")
+
+
+def _moment(scan: Mapping[str, Any]) -> str:
+    """A scan's time for machines, as HTML's `time` has it."""
+    if scan["day_only"]:
+        return (
+            f"{datetime.fromtimestamp(scan['occurred_at'] / 1000, zone_of(scan['zone']) or UTC):%Y-%m-%d}"
+        )
+    return iso_text(scan["occurred_at"], scan["offset_minutes"])
