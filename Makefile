@@ -3,9 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	@echo "Installing into .venv: about 240 MB to download and 830 MB on disk, a minute or two on a fast line ..."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@du -sm .venv | awk '{print "Installed: .venv has " $$1 " MB."}'
 	touch .venv/ready
 
 .PHONY: help setup run test test-all test-long check docs bench bench-peers bench-growth bench-latency bench-ingest chaos outage communes lock

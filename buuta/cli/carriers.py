@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from buuta.audit.carrier_page import page
+from buuta.audit.samples import MINUTE_MS, Wanted, sample
 from buuta.cli import polls, recipes, register
 from buuta.cli.access import overlap
 from buuta.cli.admin import with_database
@@ -22,8 +23,10 @@ from buuta.cli.names import Named, must_exist
 from buuta.errors import BadItem
 from buuta.model.identifiers import CARRIER, SHARED
 from buuta.model.networks import read_network
+from buuta.model.statuses import Status
 from buuta.settings import load
 from buuta.storage.unlocking import open_vault
+from buuta.telemetry.clock import now_ms
 from services.ingest.carriers import RECIPES, all_recipes
 from services.ingest.domain.keys import Kind, Limits, Scope
 from services.ingest.registry.locksmith import Cut, Locksmith, Shown, changes_of, keys_of
@@ -94,6 +97,25 @@ def carrier_doc(format_name: Annotated[str, typer.Argument(metavar="FORMAT")]) -
     if format_name not in RECIPES:
         raise BadItem("format_unknown", f"no such format; there are {', '.join(RECIPES)}")
     typer.echo(page(RECIPES[format_name]), nl=False)
+
+
+@carrier.command("sample")
+def carrier_sample(
+    format_name: Annotated[
+        str, typer.Argument(metavar="FORMAT", help="`buuta carrier formats` lists them.")
+    ],
+    number: Annotated[str | None, typer.Option(help="Of this number.")] = None,
+    status: Annotated[Status | None, typer.Option(help="With a code that says this.")] = None,
+    minutes_ago: Annotated[int, typer.Option(min=0, help="Of so long ago.")] = 0,
+) -> None:
+    """Print a report as its carrier sends it, at a time of now: for a first `curl`, and for trying things.
+
+    It is made from the format's own samples; a vendor's signature, where there is one, does not fit any more.
+    """
+    if format_name not in RECIPES:
+        raise BadItem("format_unknown", f"no such format; there are {', '.join(RECIPES)}")
+    wanted = Wanted(now_ms() - minutes_ago * MINUTE_MS, number, status)
+    typer.echo(sample(RECIPES[format_name], wanted))
 
 
 @carrier.command("list")

@@ -2,8 +2,12 @@
 
 import asyncio
 import json
+import shlex
 import signal
 import time
+from collections.abc import Coroutine, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
@@ -13,56 +17,120 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 
+from buuta.demo.inbox import app_of
 from buuta.demo.journeys import Day
 from buuta.demo.play import Ledger, Play
 from buuta.demo.reconcile import COUNTS, Reconciliation, reconcile, settle
 from buuta.demo.stack import Stack, running
+from buuta.demo.surface import EnvFile, export_lines, inbox_url, where
+from buuta.demo.watch import Watch
+from buuta.settings import SharedSettings
 from buuta.telemetry.ending import end
+from buuta.telemetry.service import http
 
 console: Final = Console(stderr=True)
 
 
-async def demo(duration: float | None, rate: float, seed: int, as_json: bool) -> int:  # noqa: FBT001
-    """Run the demo; returns the exit code, 0 only if nothing was lost or doubled."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
-    console.print("Starting the broker, the database, the sinks and four services …")
-    async with (
-        running() as stack,
-        asyncpg.create_pool(stack.database.url, min_size=1, max_size=4) as pool,
-        httpx.AsyncClient(timeout=30) as client,
-    ):
-        play = Play(stack, Day(seed), pool, client)
-        console.print(_where(stack))
-        if duration is not None:
-            loop.call_later(duration, stop.set)
-        showing = asyncio.create_task(_show(stack, play.ledger))
-        await play.run(rate, stop)
-        console.print("Waiting until all is told …")
-        under_way = await settle(stack, play.ledger)
-        await end(showing)
-        result = await reconcile(stack, play.ledger, under_way)
+PAUSE: Final = 2
+"""A second Ctrl-C ends the demo at once; one that bounces within so many seconds does not."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was asked for: for how long (seconds; None until Ctrl-C), how many parcels a second, and which day."""
+
+    duration: float | None
+    rate: float
+    seed: int
+    env_file: Path
+
+
+async def demo(wish: Wish, *, as_json: bool) -> int:
+    """Run the demo; returns the exit code, 0 only if nothing was lost or doubled.
+
+    Raises:
+        Stop: something of it ended, and could not be started again.
+    """
+    stop = _stopping()
+    console.print("Starting a Kafka broker, PostgreSQL, a mail server, an SMSC and four services …")
+    try:
+        async with (
+            running() as stack,
+            asyncpg.create_pool(stack.database.url, min_size=1, max_size=4) as pool,
+            httpx.AsyncClient(timeout=30) as client,
+            http(app_of(stack.inbox), SharedSettings(operations_port=stack.inbox_port)),
+        ):
+            with EnvFile(wish.env_file, export_lines(stack)) as written:
+                _print_surface(stack, written.path)
+                watch = Watch(stack, _warn)
+                play = Play(stack, Day(wish.seed), pool, client)
+                result = await _beside(watch.run(), _played(stack, play, wish, stop))
+    except asyncio.CancelledError:
+        console.print("Ended at once; nothing was reconciled.")
+        return 130
+    result.figures["services started again"] = dict(watch.restarts)
     _report(result, as_json)
     return 0 if result.balanced else 1
 
 
-def _where(stack: Stack) -> Panel:
-    key, token = stack.keys["vnp"][0], stack.keys["ghn"][1]
-    lines = [
-        f"Tracking page   {stack.url('portal')}/",
-        f"Rates           {stack.url('portal')}/rates",
-        f"Shippers' API   {stack.operations('portal')}/docs",
-        f"Carriers' API   {stack.operations('ingest')}/docs",
-        f"Metrics         {stack.operations('tracker')}/metrics",
-        "",
-        f"VNPost's API key      {key}",
-        f"GHN's webhook token   {token}",
-        f"GHTK's webhook token  {stack.keys['ghtk'][1]}",
-        f"Shop's API key        {stack.shipper_key}",
-    ]
-    return Panel("\n".join(lines), title="Bưu tá is running; Ctrl-C ends it", expand=False)
+def _warn(said: str) -> None:
+    console.print(f"\n{said}\n", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def _stopping() -> asyncio.Event:
+    """An event that the first Ctrl-C sets; the next one ends everything at once."""
+    stop, loop, heard = asyncio.Event(), asyncio.get_running_loop(), [0.0]
+    task = asyncio.current_task()
+
+    def hear() -> None:
+        if not stop.is_set():
+            heard[0] = time.monotonic()
+            stop.set()
+        elif time.monotonic() - heard[0] > PAUSE and task is not None:
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, hear)
+    return stop
+
+
+async def _beside(
+    watch: Coroutine[Any, Any, None], work: Coroutine[Any, Any, Reconciliation]
+) -> Reconciliation:
+    """Work while somebody watches; what the watch raises ends the work."""
+    watching, working = asyncio.ensure_future(watch), asyncio.ensure_future(work)
+    try:
+        await asyncio.wait((watching, working), return_when=asyncio.FIRST_COMPLETED)
+        if watching.done():
+            watching.result()
+        return await working
+    finally:
+        await end(watching, working)
+
+
+async def _played(stack: Stack, play: Play, wish: Wish, stop: asyncio.Event) -> Reconciliation:
+    if wish.duration is not None:
+        asyncio.get_running_loop().call_later(wish.duration, stop.set)
+    showing = asyncio.create_task(_show(stack, play.ledger))
+    try:
+        await play.run(wish.rate, stop)
+        console.print("Waiting until all is told; Ctrl-C again ends it at once …")
+        under_way = await settle(stack, play.ledger)
+    finally:
+        await end(showing)
+    return await reconcile(stack, play.ledger, under_way)
+
+
+def _print_surface(stack: Stack, written: Path) -> None:
+    """Say where everything is; the `export` lines stand alone, so that they can be copied."""
+    console.print(Panel("\n".join(where(stack)), title="Bưu tá is running; Ctrl-C ends it", expand=False))
+    console.print("For a second terminal, these lines, or just this one:\n", soft_wrap=True)
+    console.print(
+        f". {shlex.quote(str(written.resolve()))}\n", markup=False, highlight=False, soft_wrap=True
+    )
+    for line in export_lines(stack):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print()
 
 
 async def _show(stack: Stack, ledger: Ledger) -> None:
@@ -104,7 +172,7 @@ def _picture(stack: Stack, ledger: Ledger, counts: dict[str, Any], rate: Any, sp
     ):
         table.add_row(name, value)
     look = "" if newest is None else f"{stack.url('portal')}/t/{newest.carrier}/{newest.number}"
-    return Group(table, f"  look at  {look}")
+    return Group(table, f"  look at  {look}", f"  inbox    {inbox_url(stack)}")
 
 
 def _report(result: Reconciliation, as_json: bool) -> None:  # noqa: FBT001
@@ -113,9 +181,20 @@ def _report(result: Reconciliation, as_json: bool) -> None:  # noqa: FBT001
         print(json.dumps(outcome, indent=2, ensure_ascii=False))  # noqa: T201 - the command's output
         return
     table = Table(title="Reconciliation", show_header=False)
-    for name, value in outcome.items():
-        table.add_row(name, str(value))
+    for name, value in _flat(result.figures):
+        table.add_row(name, value)
     console.print(table)
-    console.print(
-        "Nothing was lost or doubled." if result.balanced else "[red]Something does not balance.[/]"
-    )
+    for difference in result.differences:
+        console.print(f"differs: {difference}", style="red", markup=False)
+    said = "Nothing was lost or doubled." if result.balanced else "[red]Something does not balance.[/]"
+    console.print(said)
+
+
+def _flat(figures: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    """Figures with their names, those of a group under the group's name."""
+    for name, value in figures.items():
+        full = f"{before}{name}".replace("_", " ")
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{full}: ")
+        else:
+            yield full, str(value)

@@ -7,6 +7,7 @@ import secrets
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +16,12 @@ from typing import Any, Final, Protocol
 import asyncpg
 import httpx
 
+from buuta.demo.inbox import Inbox
 from buuta.demo.sinks import MailSink, SmsSink
 from buuta.embedded.broker import EmbeddedBroker
 from buuta.embedded.database import EmbeddedDatabase
 from buuta.embedded.processes import Child, free_port
+from buuta.errors import Stop
 from buuta.settings import SharedSettings
 from buuta.storage.migrate import migrate
 from buuta.storage.vault import Vault
@@ -28,7 +31,10 @@ from services.ingest.storage import Carrier
 from services.portal.storage import add_shipper
 
 SERVICES: Final = ("ingest", "tracker", "notifier", "portal")
+BROKER: Final = "broker"
+DATABASE: Final = "database"
 PREFERRED: Final = {"ingest": 8081, "portal": 8082}
+INBOX_PORT: Final = 8083
 INSIDE: Final = {"ingest": 9081, "portal": 9082, "tracker": 9083, "notifier": 9084}
 """Public ports, and those of operations, where they are free."""
 LAST_LINES: Final = 120
@@ -66,6 +72,8 @@ class Stack:
     shipper_key: str = ""
     children: dict[str, Child] = field(default_factory=dict)
     inside: dict[str, int] = field(default_factory=dict)
+    inbox: Inbox = field(default_factory=Inbox)
+    inbox_port: int = 0
 
     def url(self, service: str) -> str:
         """Where a service listens to the public."""
@@ -90,22 +98,28 @@ class Stack:
         """Wait until a service can do its job.
 
         Raises:
-            RuntimeError: it ended, or is not ready in time; the message holds its last log lines.
+            Stop: it ended, or is not ready in time; the message holds its last log lines.
         """
-        async with httpx.AsyncClient() as client, asyncio.timeout(READY_SECONDS):
-            while True:
+        deadline = time.monotonic() + READY_SECONDS
+        async with httpx.AsyncClient() as client:
+            while not await self._is_ready(client, service):
                 if not self.children[service].alive:
-                    raise RuntimeError(f"{service} ended:\n{self.tail(service)}")
-                with contextlib.suppress(httpx.HTTPError):
-                    answer = await client.get(f"{self.operations(service)}/health/ready")
-                    if answer.status_code == 200:
-                        return
+                    raise Stop(f"{service} ended:\n{self.tail(service)}")
+                if time.monotonic() > deadline:
+                    raise Stop(f"{service} is not ready after {READY_SECONDS} s:\n{self.tail(service)}")
                 await asyncio.sleep(0.1)
 
-    def tail(self, service: str) -> str:
+    async def _is_ready(self, client: httpx.AsyncClient, service: str) -> bool:
+        try:
+            answer = await client.get(f"{self.operations(service)}/health/ready")
+        except httpx.HTTPError:
+            return False
+        return answer.status_code == httpx.codes.OK
+
+    def tail(self, service: str, lines: int = LAST_LINES) -> str:
         """The last lines of a service's log."""
-        text = (self.folder / f"{service}.log").read_text(encoding="utf-8", errors="replace")
-        return "\n".join(text.splitlines()[-LAST_LINES:])
+        log = self.database.log if service == DATABASE else self.folder / f"{service}.log"
+        return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
 
 @contextlib.asynccontextmanager
@@ -124,13 +138,15 @@ async def running(
         ends.callback(broker.stop)
         database = EmbeddedDatabase(durable=durable)
         ends.callback(database.close)
-        mail, sms = MailSink(), SmsSink()
+        inbox = Inbox()
+        mail, sms = MailSink(inbox), SmsSink(inbox)
         mail.start()
         ends.callback(mail.stop)
         await sms.start()
         ports = {service: _port(preferred.get(service)) for service in SERVICES}
         inside = {service: _port(INSIDE[service] if preferred else None) for service in SERVICES}
-        stack = Stack({}, database, broker, mail, sms, ports, folder, inside=inside)
+        stack = Stack({}, database, broker, mail, sms, ports, folder, inside=inside, inbox=inbox)
+        stack.inbox_port = _port(INBOX_PORT if preferred else None)
         stack.env = {**os.environ, **_variables(stack), **(more or {})}
         try:
             await _prepare(stack)

@@ -33,10 +33,10 @@ class EmbeddedDatabase:
         self._data = self._home / "data"
         self._user, self._bin = _whose_and_where(self._home)
         self._data.mkdir()
-        self._log = self._home / "server.log"
-        self._log.touch()
+        self.log = self._home / "server.log"
+        self.log.touch()
         if self._user is not None:
-            for path in (self._data, self._log):
+            for path in (self._data, self.log):
                 shutil.chown(path, self._user)
         self._run("initdb", "--auth=trust", "--encoding=UTF8", "--no-locale", "-U", "postgres")
         self.port = free_port()
@@ -48,7 +48,7 @@ class EmbeddedDatabase:
         """Start the server, or start it again."""
         options = [f"-c {name}={value}" for name, value in self._settings.items()]
         options += [f"-p {self.port}", "-h 127.0.0.1", f"-k {self._data}"]
-        self._run("pg_ctl", "start", "-w", "-l", str(self._log), "-o", " ".join(options))
+        self._run("pg_ctl", "start", "-w", "-l", str(self.log), "-o", " ".join(options))
         wait_until(lambda: accepts(self.port), f"PostgreSQL on port {self.port}")
 
     def stop(self, mode: str = "immediate") -> None:

@@ -37,7 +37,7 @@ def test_ctrl_c_ends_the_demo_cleanly() -> None:
     )
     assert process.stderr is not None
     for line in process.stderr:
-        if "Shop's API key" in line:
+        if "export SHOP=" in line:
             break
     os.killpg(process.pid, signal.SIGINT)
     _, rest = process.communicate(timeout=200)
