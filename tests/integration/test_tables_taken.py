@@ -105,3 +105,16 @@ async def test_the_drop_folder_refuses_what_it_cannot_read_with_what_to_do_and_k
     assert "not UTF-8" in (inbox / "refused" / "odd.csv.error.txt").read_text()
     assert (inbox / "done" / "scans.csv.notes.txt").exists()
     assert [each["number"] for each in await log(settings)] == ["Z82BS"]
+
+
+async def test_a_cell_that_need_not_be_there_and_does_not_fit_costs_itself_and_a_note_with_its_line(
+    settings: SharedSettings, carrier: str, folder: Path
+) -> None:
+    path = folder / "scans.csv"
+    path.write_text("number,code,occurred_at,facility\nZ82BS,delivered,2026-11-24T09:30:00Z,BC 129060\n")
+    ran = await ingest(settings, path)
+    assert ran.code == 0, ran.said
+    assert "accepted  1" in ran.said
+    assert "line 2: facility: " in (folder / "scans.csv.notes.txt").read_text()
+    [event] = await log(settings)
+    assert event["facility"] is None

@@ -138,7 +138,6 @@ def test_a_document_that_is_none_says_what_to_fix(change: dict[str, Any], says: 
         (EVENT, {"action": ...}, "action is missing"),
         (EVENT, {"epcList": ...}, "epcList is missing"),
         (EVENT, {"epcList": ["no uri"]}, "epcList.0"),
-        (EVENT, {"bizStep": "urn:epcglobal:cbv:bizstep:driving"}, "no value of the CBV"),
         (EVENT, {"bizStep": "driving"}, "no value of the CBV"),
         (EVENT, {"disposition": "delivered"}, "no value of the CBV"),
         (EVENT, {"ilmd": {"shop:x": 1}}, "only for the action ADD"),

@@ -57,7 +57,7 @@ class Vocabulary:
         self._words = words
 
     def word(self, value: str) -> str:
-        """The bare word of a value of the CBV, however it is written; a URI of the sender's own as it is.
+        """The bare word of a value of the CBV, however it is written; any other URI as it is, for a person to map.
 
         Raises:
             ValueError: it is neither; says which word may be meant.
@@ -66,7 +66,7 @@ class Vocabulary:
         word = value if uri is None else uri["word"]
         if word in self._words and (uri is None or (uri["kind"] or self._tag).lower() == self._tag):
             return word
-        if uri is None and ":" in value:
+        if ":" in value:
             return value
         near = get_close_matches(word[:LONGEST_WORD].lower(), sorted(self._words), n=1)
         meant = f"; {near[0]} may be meant" if near else ""

@@ -21,7 +21,7 @@ from services.ingest.doors.cells import Line, folded, known_as, whole_digits
 from services.ingest.doors.plain import read_plain
 from services.ingest.doors.report import Report, write_notes
 from services.ingest.doors.sheets import BROKEN, OURS, Row, check_required, opened
-from services.ingest.intake import Intake, Parse, Result
+from services.ingest.intake import Answer, Intake, Parse, Result
 from services.ingest.storage import Carrier, FileProgress
 
 DOOR: Final = "file"
@@ -153,9 +153,18 @@ async def _take_batch(  # noqa: PLR0913 - one batch and where it goes
     answers = await intake.take(carrier, receipt, [_whole(row) for row in batch], parse)
     for (line, cells, surplus), answer in zip(batch, answers, strict=True):
         summary.counts[answer.result] += 1
+        summary.note(_noted(line, answer))
         if answer.result in REFUSED:
             own = [cell for name, cell in cells.items() if name != BROKEN]
             report.write(line, (answer.code or "", answer.message or ""), [*own, *surplus])
+
+
+def _noted(line: int, answer: Answer) -> Iterator[str]:
+    """What is said of a line that was taken in."""
+    if answer.result not in REFUSED and answer.code:
+        yield f"line {line}: {answer.code}: {answer.message}"
+    for note in answer.notes:
+        yield f"line {line}: {note.field}: {note.message}"
 
 
 SURPLUS: Final = "\x00surplus"
@@ -193,7 +202,7 @@ def _ignored(recipe: Recipe, columns: Sequence[str]) -> Iterator[str]:
     """What is said of columns that are not read; of a carrier's own form its recipe alone knows."""
     known = known_as(columns, COLUMNS)
     unknown = [
-        f"{place} ({shown_name(name)})"
+        f"{place} {shown_name(name)}"
         for place, name in enumerate(columns, 1)
         if name not in known and not name.startswith(OURS)
     ]
