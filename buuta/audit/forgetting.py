@@ -46,6 +46,7 @@ BY_NUMBER: Final = {
 }
 """What is kept of a parcel by carriers and number; a thing that holds other parcels stays for their sake."""
 BY_KEY: Final = {
+    "lanes of messages": "delete from message_lanes where parcel_key = $1",
     "messages": "delete from messages where parcel_key = $1 and state <> 'submitting'",
     "answers to carriers": """
         delete from answered a where exists (select from scans s where s.parcel_key = $1

@@ -109,6 +109,23 @@ def messages_failed(as_json: Json = False) -> None:
     show(Listing(columns, cells), as_json)
 
 
+@messages.command("unsent")
+def messages_unsent(
+    days: Annotated[int, typer.Option(help="Of so many days.", min=1, max=180)] = 7,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Count messages that were not sent, or not again, since they were of no use any more; by day and reason.
+
+    overtaken: a later state was known. expired: no news any more. withdrawn: taken back, or nobody names the
+    recipient any more.
+    """
+    rows = with_database(lambda pool: storage.unsent(pool, days))
+    columns = ("day", "channel", "told", "why", "messages")
+    cells = [(str(row["day"]), row["channel"], row["kind"], row["state"], row["messages"]) for row in rows]
+    show(Listing(columns, cells), as_json)
+
+
 @messages.command("held")
 def messages_held(as_json: Json = False) -> None:
     """List messages that are held back, and which cap they were too many for; the oldest first."""
@@ -124,10 +141,15 @@ def messages_release(
     *,
     all_: Annotated[bool, typer.Option("--all", help="Let all of them go.")] = False,
 ) -> None:
-    """Let messages go that are held back; what happened long ago is told all the same."""
+    """Let messages go that are held back; those that are overtaken or no news any more end as such."""
     if bool(ids) == all_:
         raise BadItem("nothing_named", "name messages, or say --all: buuta messages held lists them")
-    released = with_database(lambda pool: storage.release(pool, ids or None))
+
+    async def release(pool: Any) -> int:
+        async with pool.acquire() as con, con.transaction():
+            return await storage.release(con, ids or None)
+
+    released = with_database(release)
     if released < len(ids or ()):
         raise BadItem(
             "message_unknown",

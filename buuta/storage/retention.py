@@ -145,6 +145,7 @@ RULES: Final = (
     Rule("outbox", "portal, notifier", "until it is sent"),
     Rule("messages", "notifier", "180 days in which somebody may ask what was sent", 180,
          "created_at < $1 and coalesce(decided_at, created_at) < $1"),
+    Rule("message_lanes", "notifier", "while a message of it waits"),
     Rule("switches", "notifier", "for good: a row a switch"),
     Rule("vault_keys", "all", "for good: a row a purpose"),
     Rule("set_aside", "all", "until it goes well or is dropped, or was not found again for a day; 10,000 a loop at"

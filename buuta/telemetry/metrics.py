@@ -124,6 +124,11 @@ TRACKER_DEADLINES = Counter("buuta_tracker_deadlines_total", "Deadlines that wer
 NOTIFIER_MESSAGES = Counter(
     "buuta_notifier_messages_total", "Messages by what became of them.", ["channel", "state"]
 )
+NOTIFIER_AWAY = Gauge(
+    "buuta_notifier_channel_waiting",
+    "1 while a channel does not reach its provider: nothing is claimed, and no message loses an attempt.",
+    ["channel"],
+)
 NOTIFIER_TOO_OLD = Counter(
     "buuta_notifier_too_old_total", "Milestones that came too late after the event to become messages."
 )

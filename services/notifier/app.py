@@ -18,7 +18,8 @@ from services.notifier.channels.email import EmailChannel
 from services.notifier.channels.sms import SmsChannel
 from services.notifier.chunks import EXPECTED, ChunkPlan
 from services.notifier.domain.rules import VERSION
-from services.notifier.sender import Office, Sender
+from services.notifier.office import Office
+from services.notifier.sender import Sender, draining
 from services.notifier.settings import NotifierSettings
 
 CONSUMER = "notifier"
@@ -46,6 +47,8 @@ async def wire(settings: NotifierSettings) -> AsyncIterator[tuple[Any, "asyncio.
             async with (
                 running(*work, Relay(parts.pool, parts.producer).run(), watch),
                 stream.running(settings, worker),
+                # Innermost: at the end senders stop first, while all that they stand on is there.
+                draining(senders),
             ):
                 yield app, failed
         finally:

@@ -30,7 +30,9 @@ class NotifierSettings(SharedSettings):
     sms_accents: bool = Field(False, description="Vietnamese with accents: three pieces, not one.")
     provider_timeout: float = Field(20.0, gt=0, le=50, description="Seconds until an answer is missed.")
     tell_within_hours: int = Field(
-        48, ge=1, description="Hours after an event in which people are still told of it."
+        48,
+        ge=1,
+        description="Most hours after an event in which people are told of it; of some kinds fewer.",
     )
     recipient_messages_per_hour: int = Field(
         30, ge=1, description="Messages to one phone or e-mail in an hour; more are held back."

@@ -53,7 +53,8 @@ from services.ingest.registry.tally import Tally
 from services.ingest.settings import IngestSettings
 from services.ingest.spool import Spool
 from services.ingest.storage import Carrier
-from services.notifier.sender import Office, Sender
+from services.notifier.office import Office
+from services.notifier.sender import Sender
 from services.notifier.settings import NotifierSettings
 from services.portal.live import LiveBoard
 from services.portal.registrations import Registrar
@@ -405,7 +406,7 @@ async def of_sender(on: Ground, *, contact: bool) -> None:
         Codec(),
         NotifierSettings(**on.settings.model_dump()),
     )
-    on.patch.setattr("services.notifier.sender.words", partial(worded, "" if contact else f"N{on.bad}"))
+    on.patch.setattr("services.notifier.trying.words", partial(worded, "" if contact else f"N{on.bad}"))
 
     async def sent() -> bool:
         states = await on.pool.fetch(
@@ -446,7 +447,7 @@ async def of_doubtful(on: Ground) -> None:
     await on.pool.execute(
         "update messages set state = 'submitting', lease_until = now() - interval '1 hour'"
     )
-    on.patch.setattr("services.notifier.sender.split_key", partial(split, on))
+    on.patch.setattr("services.notifier.office.split_key", partial(split, on))
     office = Office(on.pool, on.vault, Codec(), NotifierSettings(**on.settings.model_dump()))
 
     async def listed() -> bool:
@@ -691,7 +692,7 @@ ALONE = {
     ("services/ingest/registry/manifests.py", "check"): "manifests: one fails",
     ("services/ingest/registry/tally.py", "write_down"): "tally",
     ("services/notifier/sender.py", "_contacts"): "contacts",
-    ("services/notifier/sender.py", "_list_doubtful"): "doubtful",
+    ("services/notifier/sender.py", "look"): "doubtful",
     ("services/portal/live.py", "_look"): "live board",
     ("services/portal/registrations.py", "follow_namings"): "namings",
     ("services/tracker/deadlines.py", "_tell"): "deadlines",

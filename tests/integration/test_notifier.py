@@ -24,14 +24,16 @@ from buuta.storage.contacts import Contact
 from buuta.storage.faults import is_bad_data
 from buuta.storage.vault import Vault, read_master_key
 from buuta.streaming.chunk import Chunk
+from buuta.telemetry.clock import now_ms
 from buuta.wording.messages import Words
-from services.notifier import storage
+from services.notifier import lanes, storage, tries
 from services.notifier.channels.channel import Letter, Submission
 from services.notifier.channels.email import EmailChannel
 from services.notifier.channels.sms import SmsChannel
 from services.notifier.chunks import ChunkPlan
 from services.notifier.domain.states import Fate
-from services.notifier.sender import Office, Sender
+from services.notifier.office import Office
+from services.notifier.sender import Sender
 from services.notifier.settings import NotifierSettings
 from services.portal.storage import add_shipper
 from tests.integration.command import buuta
@@ -40,6 +42,8 @@ from tests.waiting import until
 
 LAN = Contact("+84912345678", "lan@example.vn", "vi")
 REGISTRATION = uuid.uuid4()
+HAPPENED = now_ms() - 60_000
+"""A minute ago: long enough for the state to be known, and news."""
 RTHROTTLED, RINVDSTADR = 0x58, 0x0B
 """SMPP 3.4, 5.1.3."""
 
@@ -48,7 +52,7 @@ def milestone(kind: str = "delivered", **more: Any) -> ParcelMilestone:
     fields: dict[str, Any] = {
         "milestone_id": "ghn:Z82BS#1", "carrier": "ghn", "number": "Z82BS", "sequence": 1, "action": "joined",
         "kind": kind, "ordinal": 1, "status": kind, "reason": None, "delivery_mode": None,
-        "occurred_at": 1795480000000, "offset_minutes": 420, "facility": None, "province": None, "commune": None,
+        "occurred_at": HAPPENED, "offset_minutes": 420, "facility": None, "province": None, "commune": None,
         "event_id": "e", "epoch": 1, "registration_id": str(REGISTRATION), "promised_at": None,
     }  # fmt: skip
     return ParcelMilestone(**fields | more)
@@ -89,7 +93,12 @@ FAR = 4_102_444_800_000
 
 
 async def plan(
-    pool: Any, vault: Vault, *records: ParcelMilestone, told_at: int = 0, now: int = FAR, **limits: Any
+    pool: Any,
+    vault: Vault,
+    *records: ParcelMilestone,
+    told_at: int = HAPPENED,
+    now: int = FAR,
+    **limits: Any,
 ) -> None:
     values = [Codec().encode("ParcelMilestone", record._asdict()) for record in records]
     chunk = Chunk(
@@ -109,6 +118,12 @@ async def plan(
 def sender(pool: Any, vault: Vault, channel: Any, settings: SharedSettings) -> Sender:
     own = NotifierSettings(**settings.model_dump())
     return Sender(Office(pool, vault, Codec(), own), channel)
+
+
+async def due_now(pool: Any) -> None:
+    """Let every pause be over."""
+    await pool.execute("update messages set due_at = now() where state = 'queued'")
+    await pool.execute("update message_lanes set due_at = now(), lease = null")
 
 
 async def states(pool: Any, channel: str = "sms") -> list[str]:
@@ -318,7 +333,7 @@ async def test_what_joins_in_a_message_that_is_held_for_its_recipient_is_held_un
     await plan(pool, vault, joins[0], recipient_messages_per_hour=2)
     assert [state for _, state in await told(pool)] == ["queued"] * 2 + ["held"] * 3
     for each in [joins[0], *joins]:
-        await plan(pool, vault, each, told_at=3_600_000, recipient_messages_per_hour=2)
+        await plan(pool, vault, each, told_at=HAPPENED + 3_600_000, recipient_messages_per_hour=2)
     assert [state for _, state in await told(pool)] == ["queued"] * 2 + ["held", "queued", "queued"]
     said = (await buuta(settings, "messages", "held")).said
     assert "attempt_failed 3" in said
@@ -339,12 +354,11 @@ async def test_what_somebody_is_told_of_a_parcel_leaves_in_the_order_of_its_mile
     assert "6" in (await buuta(settings, "messages", "release", "--all")).said, (
         "three by SMS, three by e-mail"
     )
-    first = await storage.claim(pool, "one", "sms", 16)
+    claimed = await lanes.claim(pool, "sms", 16)
+    first = await lanes.heads(pool, claimed)
     assert sorted((each.parcel_key, each.ordinal) for each in first) == [("ghn:OTHER", 1), ("ghn:Z82BS", 1)]
-    assert await storage.claim(pool, "other", "sms", 16) == []
-    await pool.execute(
-        "update messages set state = 'queued', due_at = now() - interval '1 s' where ordinal = 1"
-    )
+    assert await lanes.claim(pool, "sms", 16) == []
+    await due_now(pool)
     channel = FakeChannel()
     for _ in range(4):
         await sender(pool, vault, channel, settings).once()
@@ -355,13 +369,18 @@ async def test_what_somebody_is_told_of_a_parcel_leaves_in_the_order_of_its_mile
     assert order == [row["message_id"] for row in rows]
 
 
-async def test_behind_what_is_tried_again_later_nothing_waits(
+async def test_behind_what_is_tried_again_later_waits_what_does_not_overtake_it(
     settings: SharedSettings, pool: Any, vault: Vault
 ) -> None:
-    await plan(pool, vault, *news(2))
+    await plan(pool, vault, milestone(), milestone("damaged", sequence=2))
     channel = FakeChannel(Submission(Fate.TRY_AGAIN, "busy"))
+    assert [await sender(pool, vault, channel, settings).once() for _ in range(2)] == [1, 0]
+    await plan(pool, vault, milestone("held", number="OTHER"))
+    assert await sender(pool, vault, channel, settings).once() == 1, "what is of another parcel goes"
+    await due_now(pool)
     assert [await sender(pool, vault, channel, settings).once() for _ in range(3)] == [1, 1, 0]
-    assert await told(pool) == [(1, "queued"), (2, "sent")]
+    kinds = await pool.fetch("select kind from messages where channel = 'sms' order by decided_at")
+    assert [row["kind"] for row in kinds] == ["held", "delivered", "damaged"]
 
 
 async def test_what_was_taken_back_before_it_left_does_not_leave(
@@ -378,7 +397,7 @@ async def test_what_holds_again_after_it_was_taken_back_is_told(
     told, taken_back = milestone(), milestone(action="retracted", sequence=2)
     await plan(pool, vault, told, taken_back, told)
     assert await states(pool) == ["withdrawn"], "a copy of an older record calls for nothing"
-    await plan(pool, vault, milestone(sequence=3, occurred_at=5), taken_back)
+    await plan(pool, vault, milestone(sequence=3, occurred_at=HAPPENED - 5), taken_back)
     assert await states(pool) == ["queued"]
     channel = FakeChannel()
     assert await sender(pool, vault, channel, settings).once() == 1
@@ -391,7 +410,7 @@ async def test_what_moves_to_another_epoch_is_told_once_in_all(
 ) -> None:
     gone: dict[str, Any] = {"action": "retracted", "epoch": 2}
     moved: dict[str, Any] = {"action": "moved", "epoch": 1, "ordinal": 2}
-    await plan(pool, vault, milestone(epoch=2), milestone("held", epoch=2, event_id="h", sequence=2))
+    await plan(pool, vault, milestone(epoch=2), milestone("damaged", epoch=2, event_id="h", sequence=2))
     assert len(await letters(pool, vault, settings)) == 2
     await plan(pool, vault, milestone(sequence=3, **gone), milestone(sequence=4, **moved))
     assert await states(pool) == ["sent", "sent"]
@@ -429,15 +448,16 @@ async def test_a_message_is_sent_once_and_its_outcome_reported(
 async def test_a_temporary_error_is_tried_again_later_and_a_permanent_one_is_final(
     settings: SharedSettings, pool: Any, vault: Vault
 ) -> None:
-    await plan(pool, vault, milestone(), milestone("held", sequence=2))
+    await plan(pool, vault, milestone())
+    await plan(pool, vault, milestone(number="OTHER"))
     channel = FakeChannel(
         Submission(Fate.TRY_AGAIN, "ESME_RTHROTTLED"), Submission(Fate.REFUSED, "ESME_RINVDSTADR")
     )
     sending = sender(pool, vault, channel, settings)
-    assert [await sending.once(), await sending.once()] == [1, 1]
+    assert await sending.once() == 2
     assert sorted(await states(pool)) == ["failed", "queued"]
     assert await sending.once() == 0, "not before its pause is over"
-    await pool.execute("update messages set due_at = now() where channel = 'sms'")
+    await due_now(pool)
     await sending.once()
     assert sorted(await states(pool)) == ["failed", "sent"]
     assert (
@@ -448,11 +468,14 @@ async def test_a_temporary_error_is_tried_again_later_and_a_permanent_one_is_fin
 async def test_only_what_was_submitting_at_a_crash_is_in_doubt_and_is_not_sent_again(
     settings: SharedSettings, pool: Any, vault: Vault
 ) -> None:
-    await plan(pool, vault, milestone(), milestone("held", sequence=2))
+    await plan(pool, vault, milestone())
+    await plan(pool, vault, milestone("held", number="OTHER"))
     await pool.execute("delete from messages where channel = 'email'")
+    await lanes.claim(pool, "sms", 2)
+    await pool.execute("update message_lanes set due_at = now()")
     await pool.execute(
-        "update messages set lease_owner = 'dead', lease_until = now() - interval '1 s', "
-        "state = case kind when 'held' then 'claimed' else 'submitting' end, attempts = 1"
+        "update messages set lease_owner = 'dead', lease_until = now() - interval '1 s', state = 'submitting',"
+        " attempts = 1 where kind = 'delivered'"
     )
     channel = FakeChannel()
     await sender(pool, vault, channel, settings).once()
@@ -464,14 +487,15 @@ async def test_only_what_was_submitting_at_a_crash_is_in_doubt_and_is_not_sent_a
 async def test_a_frozen_worker_that_thaws_does_not_send_what_another_took_over(
     settings: SharedSettings, pool: Any, vault: Vault
 ) -> None:
-    from services.notifier import storage
-
     await plan(pool, vault, milestone())
-    frozen = await storage.claim(pool, "frozen", "sms", 10)
-    await pool.execute("update messages set lease_until = now() - interval '1 s' where channel = 'sms'")
+    [frozen] = await lanes.heads(pool, await lanes.claim(pool, "sms", 10))
+    await pool.execute("update message_lanes set due_at = now() where channel = 'sms'")
+    assert await tries.submitting(pool, frozen, 1) is None, (
+        "its lease has run out, if nobody else came either"
+    )
     channel = FakeChannel()
     await sender(pool, vault, channel, settings).once()
-    assert await storage.submitting(pool, "frozen", frozen[0]) is None
+    assert await tries.submitting(pool, frozen, 1) is None
     assert len(channel.letters) == 1
 
 
@@ -589,7 +613,7 @@ async def test_without_an_smsc_nothing_is_submitted() -> None:
     channel = SmsChannel(NotifierSettings(smpp_port=free_port()))
     await channel.start()
     assert channel.waits_for is not None
-    assert (await channel.submit(letter("+84900000001"))).fate is Fate.TRY_AGAIN
+    assert (await channel.submit(letter("+84900000001"))).fate is Fate.AWAY
     await channel.stop()
 
 
@@ -621,9 +645,9 @@ async def test_smtp_replies_say_whether_to_try_again(reply: str, fate: Fate) -> 
     assert answer == Submission(fate, reply[:3])
 
 
-async def test_a_relay_that_is_away_is_tried_again() -> None:
+async def test_a_relay_that_is_away_has_said_nothing_of_the_message() -> None:
     answer = await EmailChannel(NotifierSettings(smtp_port=free_port())).submit(letter("lan@example.vn"))
-    assert answer.fate is Fate.TRY_AGAIN
+    assert answer.fate is Fate.AWAY
 
 
 def test_a_letter_never_prints_its_address() -> None:

@@ -16,8 +16,9 @@ from buuta.storage.background import Fault
 from buuta.storage.retention import sweep
 from buuta.storage.set_aside import Aside
 from buuta.storage.vault import Vault, read_master_key
-from services.notifier import storage
-from services.notifier.sender import Office, Sender
+from services.notifier import tries
+from services.notifier.office import Office
+from services.notifier.sender import Sender
 from services.notifier.settings import NotifierSettings
 from services.portal.storage import add_shipper
 from services.tracker import deadlines
@@ -57,7 +58,7 @@ def at(place: int) -> Scan:
 async def test_behind_a_limit_of_messages_that_rest_the_next_is_in_doubt(
     settings: SharedSettings, pool: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "LEFT_AT_ONCE", LIMIT)
+    monkeypatch.setattr(tries, "LEFT_AT_ONCE", LIMIT)
     await add_shipper(pool, "shop", "Shop")
     vault = Vault(read_master_key(settings.master_key))
     ground = Ground(settings, pool, 0, tmp_path, monkeypatch)

@@ -15,11 +15,11 @@ from buuta.settings import SharedSettings
 from buuta.storage.background import running
 from buuta.storage.vault import Vault
 from buuta.wording.messages import Words
-from services.notifier import storage
 from services.notifier.channels.channel import Letter
 from services.notifier.channels.email import EmailChannel
 from services.notifier.channels.sms import SmsChannel
 from services.notifier.domain.states import Fate
+from services.notifier.lanes import SUBMIT_LEASE_SECONDS
 from services.notifier.settings import NotifierSettings
 from tests.chaos.proxy import Proxy
 from tests.integration.test_notifier import milestone, plan, sender, states, vault  # noqa: F401 - a fixture
@@ -85,7 +85,7 @@ async def slow_at_every_step(reader: asyncio.StreamReader, writer: asyncio.Strea
 
 @pytest.mark.parametrize(
     ("serve", "fate"),
-    [(drips, Fate.TRY_AGAIN), (slow_at_every_step, Fate.TRY_AGAIN), (takes_and_is_silent, Fate.UNKNOWN)],
+    [(drips, Fate.AWAY), (slow_at_every_step, Fate.AWAY), (takes_and_is_silent, Fate.UNKNOWN)],
 )
 async def test_a_conversation_with_a_relay_has_one_end_whatever_it_does(serve: Serve, fate: Fate) -> None:
     async with relay(serve) as port:
@@ -102,7 +102,7 @@ async def test_a_relay_that_is_frozen_before_it_has_the_message_is_tried_again()
     async with through(sink.port) as proxy:
         channel = EmailChannel(NotifierSettings(smtp_port=proxy.port, provider_timeout=SECONDS))
         proxy.hold()
-        assert (await channel.submit(letter("lan@example.vn"))).fate is Fate.TRY_AGAIN
+        assert (await channel.submit(letter("lan@example.vn"))).fate is Fate.AWAY
         proxy.release()
         assert (await channel.submit(letter("lan@example.vn"))).fate is Fate.ACCEPTED
     sink.stop()
@@ -126,7 +126,7 @@ async def test_an_smsc_that_freezes_puts_in_doubt_what_it_had_and_no_more() -> N
         assert {each.fate for each in had} == {Fate.UNKNOWN}
         assert channel.waits_for is not None
         begun = time.monotonic()
-        assert (await channel.submit(letter("+84900000002"))).fate is Fate.TRY_AGAIN
+        assert (await channel.submit(letter("+84900000002"))).fate is Fate.AWAY
         assert time.monotonic() - begun < 1, "at once"
         proxy.release()
         await until(lambda: hears(channel), "the SMSC is heard again")
@@ -137,7 +137,7 @@ async def test_an_smsc_that_freezes_puts_in_doubt_what_it_had_and_no_more() -> N
 
 def test_an_answer_is_waited_for_less_long_than_the_lease_of_a_submission() -> None:
     with pytest.raises(ValidationError):
-        NotifierSettings(provider_timeout=storage.SUBMIT_LEASE_SECONDS - 5)
+        NotifierSettings(provider_timeout=SUBMIT_LEASE_SECONDS - 5)
 
 
 async def test_while_the_smsc_is_silent_the_other_channel_goes_on_and_nothing_is_sent_twice(

@@ -305,7 +305,7 @@ async def test_a_contact_that_does_not_open_fails_its_own_message_and_an_operato
         await plan(
             pool, vault, milestone(number=number, registration_id=str(registration), event_id=number)
         )
-    monkeypatch.setattr("services.notifier.sender.pause_after", lambda _: None)
+    monkeypatch.setattr("services.notifier.trying.pause_after", lambda _: None)
     await sender(pool, vault, channel, settings).once()
     assert [letter.address for letter in channel.letters] == ["+84987654321"], "its neighbour is told"
     ran = await buuta(settings, "messages", "failed")

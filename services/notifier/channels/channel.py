@@ -1,5 +1,6 @@
 """What a channel is to the sender."""
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -10,20 +11,27 @@ from services.notifier.domain.states import Fate
 
 @dataclass(frozen=True, repr=False)
 class Letter:
-    """A message ready to leave; never printed, since it holds an address."""
+    """A message ready to leave; never printed, since it holds an address.
+
+    `pieces` is what an earlier submission said of its own; after `leaves_by` (of the monotonic clock) it may not
+    leave any more, since others may have gone on meanwhile.
+    """
 
     message_id: UUID
     address: str
     language: str
     words: Words
+    pieces: str | None = None
+    leaves_by: float = math.inf
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What the provider's answer means, and its code."""
+    """What the provider's answer means, and its code; `pieces` is for the channel itself, should it come again."""
 
     fate: Fate
     code: str
+    pieces: str | None = None
 
 
 class Channel(Protocol):

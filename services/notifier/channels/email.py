@@ -1,6 +1,8 @@
 """E-mail by SMTP, text and HTML."""
 
 import asyncio
+import time
+from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Final
@@ -13,16 +15,35 @@ from services.notifier.channels.channel import Letter, Submission
 from services.notifier.domain.states import Fate
 from services.notifier.settings import NotifierSettings
 
-FATES: Final = {2: Fate.ACCEPTED, 4: Fate.TRY_AGAIN, 5: Fate.REFUSED}
+FATES: Final = {4: Fate.TRY_AGAIN, 5: Fate.REFUSED}
 """RFC 5321, 4.2.1: the first digit of a reply says whether to try again."""
+CLOSING: Final = 421
+"""RFC 5321, 3.8: the relay shuts down; it says so in place of any answer."""
 
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).parents[1] / "templates"), autoescape=select_autoescape()
 )
 
 
+@dataclass
+class _Talk:
+    """How far a conversation has come, and so what an answer or silence means."""
+
+    is_of_message: bool = False
+    silence: Fate = Fate.AWAY
+
+    def fate(self, code: int) -> Fate:
+        """What a reply of an error means for the message; one that is no reply of SMTP is as good as silence."""
+        if not self.is_of_message or code == CLOSING:
+            return Fate.AWAY
+        return FATES.get(code // 100, self.silence)
+
+
 class EmailChannel:
-    """One SMTP conversation a message: whatever breaks it before DATA breaks nothing else."""
+    """One SMTP conversation a message: whatever breaks it before DATA breaks nothing else.
+
+    What the relay says before it is asked for the recipient is said to us, and not of the message.
+    """
 
     name = "email"
     waits_for = None
@@ -32,29 +53,40 @@ class EmailChannel:
 
     async def submit(self, letter: Letter) -> Submission:
         """Hand a message to the relay, within one time limit; from DATA on, silence means that nobody knows."""
-        settings = self._settings
+        settings, talk, content = self._settings, _Talk(), self._message(letter).as_bytes()
         client = aiosmtplib.SMTP(
             hostname=settings.smtp_host, port=settings.smtp_port, timeout=settings.provider_timeout,
             use_tls=False, start_tls=settings.smtp_starttls,
         )  # fmt: skip
-        silence = Fate.TRY_AGAIN
         try:
             # The client's own limit is for each answer, of which a conversation has ten; and a relay may drip.
             async with asyncio.timeout(settings.provider_timeout):
-                await client.connect()
-                if settings.smtp_user:
-                    await client.login(settings.smtp_user, settings.smtp_password.get_secret_value())
-                await client.mail(settings.mail_from)
-                await client.rcpt(letter.address)
-                silence = Fate.UNKNOWN
-                answer = await client.data(self._message(letter).as_bytes())
-                return Submission(Fate.ACCEPTED, str(answer.code))
+                return await self._converse(client, letter, content, talk)
         except aiosmtplib.SMTPResponseException as refused:
-            return Submission(FATES.get(refused.code // 100, Fate.TRY_AGAIN), str(refused.code))
+            return Submission(talk.fate(refused.code), str(refused.code))
+        except (aiosmtplib.SMTPNotSupported, UnicodeError) as unable:
+            # An address that this relay cannot write; before that, something that it cannot do for us.
+            fate = Fate.REFUSED if talk.is_of_message else Fate.AWAY
+            return Submission(fate, type(unable).__name__)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as broken:
-            return Submission(silence, type(broken).__name__)
+            return Submission(talk.silence, type(broken).__name__)
         finally:
             client.close()
+
+    async def _converse(
+        self, client: aiosmtplib.SMTP, letter: Letter, content: bytes, talk: _Talk
+    ) -> Submission:
+        await client.connect()
+        if self._settings.smtp_user:
+            await client.login(self._settings.smtp_user, self._settings.smtp_password.get_secret_value())
+        await client.mail(self._settings.mail_from)
+        talk.is_of_message = True
+        await client.rcpt(letter.address)
+        if time.monotonic() > letter.leaves_by:
+            return Submission(Fate.AWAY, "too_late")
+        talk.silence = Fate.UNKNOWN
+        answer = await client.data(content)
+        return Submission(Fate.ACCEPTED, str(answer.code))
 
     def _message(self, letter: Letter) -> EmailMessage:
         words = letter.words

@@ -3,16 +3,21 @@
 import asyncio
 import contextlib
 import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from aiosmpplib import ESME, AbstractHook, BindMode, PhoneNumber, SubmitSm
 from aiosmpplib.broker import SimpleBroker
-from aiosmpplib.state import NPI, TON, SmppCommandStatus, SmppSessionState
+from aiosmpplib.state import NPI, TON, SmppSessionState
 
 from buuta.storage.background import run_forever
 from buuta.telemetry.ending import end
 from services.notifier.channels.channel import Letter, Submission
-from services.notifier.domain.sms import segment, unaccented
+from services.notifier.channels.smpp import OK, accept_what_is_unnamed, answer_in, is_temporary, name_of
+from services.notifier.domain.pieces import Pieces, pieces
+from services.notifier.domain.sms import Segments, segment, unaccented
 from services.notifier.domain.states import Fate
 from services.notifier.settings import NotifierSettings
 
@@ -20,44 +25,51 @@ LINK_SECONDS: Final = 1.0
 ENQUIRE_SECONDS: Final = 5.0
 """After so many seconds without a word the SMSC is asked whether it is there."""
 UDHI: Final = 0b01000000
-TEMPORARY: Final = frozenset(
-    {"ESME_RTHROTTLED", "ESME_RMSGQFUL", "ESME_RSYSERR", "ESME_RX_T_APPN", "ESME_RDELIVERYFAILURE"}
-)
-"""SMPP 3.4, 5.1.3: what may go well later. All other errors are for good."""
+
+
+@dataclass
+class _Piece:
+    """A piece under way: when it may leave last, the status of its answer, and its number once it has left."""
+
+    leaves_by: float
+    answered: "asyncio.Future[int]"
+    sequence: int | None = None
+
+    @property
+    def has_left(self) -> bool:
+        """Whether its bytes may have been written."""
+        return self.sequence is not None
 
 
 class _Answers(AbstractHook):  # type: ignore[misc]
-    """Knows which submissions have left, and wakes who waits for the answer to one."""
+    """Knows which pieces have left, and wakes who waits for the answer to one."""
 
     def __init__(self) -> None:
-        self.left: set[str] = set()
-        self._by_sequence: dict[int, str] = {}
-        self.waiting: dict[str, asyncio.Future[str]] = {}
+        self.waiting: dict[str, _Piece] = {}
+        self.left: dict[int, _Piece] = {}
         self.heard_at = 0.0
         """When the SMSC said anything, by the event loop's clock."""
 
     async def sending(self, smpp_message: Any, pdu: bytes, client_id: str) -> None:
         if isinstance(smpp_message, SubmitSm):
-            if smpp_message.log_id not in self.waiting:
+            piece = self.waiting.get(smpp_message.log_id)
+            if piece is None or time.monotonic() > piece.leaves_by:
                 # aiosmpplib drops a message on ValueError and goes on. Nobody waits for this one
-                # any more: it was judged unsent and is queued again.
+                # any more, or others have gone on: it was judged unsent and is queued again.
                 raise ValueError("nobody waits for this piece")
-            self.left.add(smpp_message.log_id)
-            self._by_sequence[smpp_message.sequence_num] = smpp_message.log_id
+            piece.sequence = smpp_message.sequence_num
+            self.left[smpp_message.sequence_num] = piece
 
     async def received(self, smpp_message: Any, pdu: bytes, client_id: str) -> None:
+        """Read the answer in the PDU itself: its body may be missing, or be none that the library can read."""
         self.heard_at = asyncio.get_running_loop().time()
-        log_id = self._by_sequence.pop(getattr(smpp_message, "sequence_num", -1), None)
-        if log_id is not None:
-            self._resolve(log_id, smpp_message.command_status.name)
+        answer = answer_in(pdu)
+        piece = None if answer is None else self.left.pop(answer.sequence, None)
+        if answer is not None and piece is not None and not piece.answered.done():
+            piece.answered.set_result(answer.status)
 
     async def send_error(self, smpp_message: Any, error: Exception, client_id: str) -> None:
-        """The connection broke while sending: the wait ends by its timeout, as `left` says."""
-
-    def _resolve(self, log_id: str, status: str) -> None:
-        future = self.waiting.pop(log_id, None)
-        if future is not None and not future.done():
-            future.set_result(status)
+        """The connection broke while sending: the wait ends by its timeout, as `has_left` says."""
 
 
 class _Pieces(SimpleBroker):  # type: ignore[misc]
@@ -80,10 +92,10 @@ class SmsChannel:
     name = "sms"
 
     def __init__(self, settings: NotifierSettings) -> None:
+        accept_what_is_unnamed()
         self._settings = settings
         self._answers = _Answers()
         self._queue = _Pieces(self._answers)
-        self._reference = 0
         self._esme = ESME(
             smsc_host=settings.smpp_host, smsc_port=settings.smpp_port,
             system_id=settings.smpp_system_id, password=settings.smpp_password.get_secret_value(),
@@ -122,57 +134,64 @@ class SmsChannel:
         return None
 
     async def submit(self, letter: Letter) -> Submission:
-        """Submit all pieces; only when none has left may it be tried again after silence."""
-        if self.waits_for is not None:
-            return Submission(Fate.TRY_AGAIN, "not_bound")
-        begun = asyncio.get_running_loop().time()
-        names = []
-        self._reference = (self._reference + 1) % 256
-        for place, (part, ucs2, joined) in enumerate(self._pieces(letter)):
-            name = f"{letter.message_id}/{place}"
-            names.append(name)
-            self._answers.waiting[name] = asyncio.get_running_loop().create_future()
-            await self._queue.enqueue(self._submit_sm(letter.address, part, ucs2, joined, name))
-        statuses = await self._wait(names)
-        if self._answers.heard_at < begun:
-            self._unheard_since = begun
-        return self._judged(names, statuses)
-
-    def _pieces(self, letter: Letter) -> list[tuple[bytes, bool, bool]]:
+        """Submit the pieces that the SMSC has not taken yet; what has left and was not answered is in doubt."""
         text = f"{letter.words.sentence} {letter.words.page}"
         text = text if self._settings.sms_accents else unaccented(text)
-        segments = segment(text, self._reference)
-        return [(part, segments.ucs2, len(segments.parts) > 1) for part in segments.parts]
+        known = pieces(letter.message_id, text, letter.pieces)
+        if self.waits_for is not None:
+            return Submission(Fate.AWAY, "not_bound", known.with_more(()))
+        begun = asyncio.get_running_loop().time()
+        try:
+            cut = segment(text, known.reference)
+        except ValueError:
+            return Submission(Fate.REFUSED, "too_long")
+        sent: dict[int, _Piece] = {}
+        for place in range(len(cut.parts)):
+            if place not in known.taken:
+                sent[place] = await self._send(letter, cut, place)
+        await asyncio.wait(
+            [each.answered for each in sent.values()], timeout=self._settings.provider_timeout
+        )
+        for place, piece in sent.items():
+            self._answers.waiting.pop(_name(letter, place), None)
+            self._answers.left.pop(piece.sequence or 0, None)
+        if self._answers.heard_at < begun:
+            self._unheard_since = begun
+        return _judged(known, sent)
 
-    def _submit_sm(self, address: str, part: bytes, ucs2: bool, joined: bool, name: str) -> SubmitSm:  # noqa: FBT001
+    async def _send(self, letter: Letter, cut: Segments, place: int) -> _Piece:
+        name = _name(letter, place)
+        piece = _Piece(letter.leaves_by, asyncio.get_running_loop().create_future())
+        self._answers.waiting[name] = piece
         message = SubmitSm(
             short_message="-",  # what goes out is the encoded piece set below
             source=PhoneNumber(self._settings.sms_sender, TON.ALPHANUMERIC, NPI.UNKNOWN),
-            destination=PhoneNumber(address.lstrip("+"), TON.INTERNATIONAL, NPI.ISDN),
-            esm_class=UDHI if joined else 0,
+            destination=PhoneNumber(letter.address.lstrip("+"), TON.INTERNATIONAL, NPI.ISDN),
+            esm_class=UDHI if len(cut.parts) > 1 else 0,
             registered_delivery=0,
-            encoding="ucs2" if ucs2 else None,
+            encoding="ucs2" if cut.ucs2 else None,
             log_id=name,
         )
-        message.set_encoded_message(part)
-        return message
+        message.set_encoded_message(cut.parts[place])
+        await self._queue.enqueue(message)
+        return piece
 
-    async def _wait(self, names: list[str]) -> dict[str, str]:
-        futures = {name: self._answers.waiting[name] for name in names}
-        await asyncio.wait(futures.values(), timeout=self._settings.provider_timeout)
-        for name in names:
-            self._answers.waiting.pop(name, None)
-        return {name: future.result() for name, future in futures.items() if future.done()}
 
-    def _judged(self, names: list[str], statuses: dict[str, str]) -> Submission:
-        left = self._answers.left.intersection(names)
-        self._answers.left.difference_update(names)
-        bad = sorted({status for status in statuses.values() if status != SmppCommandStatus.ESME_ROK.name})
-        if len(statuses) == len(names) and not bad:
-            return Submission(Fate.ACCEPTED, SmppCommandStatus.ESME_ROK.name)
-        accepted = len(statuses) - sum(1 for status in statuses.values() if status in bad)
-        if not left:
-            return Submission(Fate.TRY_AGAIN, "not_sent")
-        if len(statuses) < len(names) or accepted:
-            return Submission(Fate.UNKNOWN, bad[0] if bad else "no_answer")
-        return Submission(Fate.TRY_AGAIN if bad[0] in TEMPORARY else Fate.REFUSED, bad[0])
+def _name(letter: Letter, place: int) -> str:
+    return f"{letter.message_id}/{place}"
+
+
+def _judged(known: Pieces, sent: Mapping[int, _Piece]) -> Submission:
+    """What the answers mean: a piece that has left without one is worse than one that was refused."""
+    answers = {place: piece.answered.result() for place, piece in sent.items() if piece.answered.done()}
+    bad = sorted(status for status in answers.values() if status != OK)
+    silent = [piece for place, piece in sent.items() if place not in answers]
+    taken = known.with_more([place for place, status in answers.items() if status == OK])
+    code = name_of(bad[0]) if bad else "no_answer"
+    if any(piece.has_left for piece in silent):
+        return Submission(Fate.UNKNOWN, code)
+    if final := [status for status in bad if not is_temporary(status)]:
+        return Submission(Fate.REFUSED, name_of(final[0]))
+    if bad:
+        return Submission(Fate.TRY_AGAIN, code, taken)
+    return Submission(Fate.AWAY, "not_sent", taken) if silent else Submission(Fate.ACCEPTED, name_of(OK))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from buuta.model.identifiers import parcel_key
 from buuta.model.milestone import Action, ParcelMilestone
-from services.notifier.domain.rules import TOLD
+from services.notifier.domain.rules import TOLD, news_ms
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ def told_of(milestone: ParcelMilestone) -> list[str]:
     return [] if first is None or not is_told(milestone) else [first, *milestone.also_registered]
 
 
-def is_news(milestone: ParcelMilestone, told_at: int, within_ms: int) -> bool:
+def is_news(milestone: ParcelMilestone, told_at: int, within_hours: int) -> bool:
     """Whether what happened was told in time to be of use to somebody; `told_at` is when the record was made.
 
     What comes late, since a carrier's file or a code that had to be mapped came late, is on the page.
     """
-    return told_at - milestone.occurred_at <= within_ms
+    return told_at - milestone.occurred_at <= news_ms(milestone.kind, within_hours)
 
 
 def is_told(milestone: ParcelMilestone) -> bool:
