@@ -22,7 +22,7 @@ NEWS_HOURS: Final[Mapping[str, int]] = {
     MilestoneKind.CANCELLED: 72,
     MilestoneKind.DAMAGED: 72,
     MilestoneKind.LOST: 72,
-    MilestoneKind.DELAYED: 24,
+    MilestoneKind.DELAYED: 48,
 }
 """Milestones that become messages, and for how many hours each is news; that a parcel moves on is seen on its page.
 
