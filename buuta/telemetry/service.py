@@ -68,6 +68,7 @@ async def _served(app: Any, address: tuple[str, int], settings: SharedSettings) 
     )  # fmt: skip
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
+    app.state.listens = address[0], port
     log.info("listening", host=address[0], port=port)
     try:
         yield port

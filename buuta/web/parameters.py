@@ -45,9 +45,11 @@ Plain = Annotated[str, Field(min_length=1, max_length=100, pattern=PLAIN)]
 Carrier = Annotated[str, Field(max_length=20), AfterValidator(carrier_code)]
 Number = Annotated[str, Field(max_length=100), AfterValidator(tracking_number)]
 
-CarrierPath = Annotated[Carrier, Path(description="A carrier's code, such as ghn.")]
+CarrierPath = Annotated[Carrier, Path(description="A carrier's code, such as ghn.", examples=["ghn"])]
 CarrierQuery = Annotated[Carrier, Query(description="A carrier's code, such as ghn.")]
-NumberPath = Annotated[Number, Path(description="A tracking number, in upper or lower case.")]
+NumberPath = Annotated[
+    Number, Path(description="A tracking number, in upper or lower case.", examples=["Z82BS"])
+]
 CodePath = Annotated[Plain, Path(description="A raw code, as it came.")]
 CodeQuery = Annotated[Plain, Query(description="A raw code, as it came.")]
 RecordPath = Annotated[int, Path(ge=1, le=MOST_BIGINT)]

@@ -53,10 +53,16 @@ def _links(raw: Any) -> Any:
     return raw.split() if isinstance(raw, str) else raw
 
 
+EXAMPLE: Final[dict[str, Any]] = {
+    "number": "EJ012345678VN", "code": "attempt_failed", "occurred_at": "2026-11-24T09:30:00+07:00",
+    "place": "Bưu cục Hàng Trống", "reason": "addressee_absent", "province": "01", "commune": "00070",
+}  # fmt: skip
+
+
 class ScanItem(BaseModel):
     """One report: at least a number, a code of the carrier's table, and when it happened."""
 
-    model_config = ConfigDict(extra="forbid", title="ScanItem")
+    model_config = ConfigDict(extra="forbid", title="ScanItem", json_schema_extra={"examples": [EXAMPLE]})
 
     number: Annotated[str, Field(min_length=3, max_length=60, examples=["EJ012345678VN"])]
     code: Annotated[Code, Field(description="A code of your code table.", examples=["delivered"])]

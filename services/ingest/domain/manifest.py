@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
@@ -39,10 +39,16 @@ def _code(raw: str) -> str:
 Number = Annotated[str, Field(max_length=60), AfterValidator(_number)]
 
 
+EXAMPLE: Final[dict[str, Any]] = {
+    "manifest": "M-2026-11-25-01", "since": "2026-11-25T00:00:00+07:00", "until": "2026-11-26T00:00:00+07:00",
+    "pieces": 250,
+}  # fmt: skip
+
+
 class Manifest(Bounded):
     """What was declared: pieces, by their numbers or by how many; with a code, only scans of that code count."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
 
     manifest: Annotated[
         str,

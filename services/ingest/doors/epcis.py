@@ -11,13 +11,14 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from buuta.telemetry.clock import now_ms
-from buuta.web.bearer import scheme
+from buuta.web.bearer import CARRIER_KEY
 from buuta.web.bodies import parse_json, read_body
 from buuta.web.guarded import guarded
 from buuta.web.packing import unpacked
 from buuta.web.problems import Problem, problems
 from services.ingest import capture, epcis_rows
-from services.ingest.domain.document import Document, read_document
+from services.ingest.carriers.loading import golden
+from services.ingest.domain.document import Document, document_of, read_document
 from services.ingest.domain.keys import Scope
 from services.ingest.domain.packing import TooMuch
 from services.ingest.doors.gate import Gate
@@ -58,10 +59,11 @@ class Limits:
 def router(gate: Gate, limits: Limits) -> APIRouter:
     """The EPCIS door."""
     routes = APIRouter(
-        prefix="/epcis", tags=["epcis"], dependencies=[Depends(scheme)],
+        prefix="/epcis", tags=["epcis"], dependencies=[Depends(CARRIER_KEY)],
         route_class=guarded(gate.known, gate.not_let_in),
     )  # fmt: skip
-    document = {"content": {kind: {"schema": {"type": "object"}} for kind in MEDIA_TYPES}, "required": True}
+    sample = {"schema": {"type": "object"}, "example": document_of([golden("epcis")[0]["payload"]])}
+    document = {"content": dict.fromkeys(MEDIA_TYPES, sample), "required": True}
 
     @routes.post(
         "/capture",

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
 from buuta.model.times import iso_text
-from buuta.web.bearer import scheme
+from buuta.web.bearer import CARRIER_KEY
 from buuta.web.bodies import parse_json, read_body
 from buuta.web.guarded import guarded
 from buuta.web.problems import Problem, problems
@@ -32,7 +32,7 @@ ManifestId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_./-]{1,60}$")]
 def router(gate: Gate) -> APIRouter:
     """Declaring and asking."""
     routes = APIRouter(
-        prefix="/v1/manifests", tags=["carriers"], dependencies=[Depends(scheme)],
+        prefix="/v1/manifests", tags=["carriers"], dependencies=[Depends(CARRIER_KEY)],
         route_class=guarded(gate.known, gate.not_let_in),
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from buuta.model.bounded import Bounded
 from buuta.model.statuses import DeliveryMode, Reason, Status
 from buuta.storage.vault import Vault
 from buuta.telemetry.logs import WITNESS
-from buuta.web.bearer import bearer_key, scheme
+from buuta.web.bearer import OPERATOR_KEY, bearer_key
 from buuta.web.guarded import guarded
 from buuta.web.guessing import KEYS, Guesses, Holders
 from buuta.web.parameters import CarrierQuery, CodeQuery, Cursor, Plain, RecordPath
@@ -34,10 +34,16 @@ PAGES: Final = 20
 """So many pages of reports are read in a request."""
 
 
+MAPPED: Final[dict[str, Any]] = {
+    "format": "ghn", "code": "on_the_boat", "status": "in_transit", "dry_run": True,
+}  # fmt: skip
+CHOSEN: Final[dict[str, Any]] = {"carrier": "ghn", "dry_run": True}
+
+
 class Meaning(Bounded):
     """What a raw code of a format means."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [MAPPED]})
 
     format: Plain
     code: Plain
@@ -66,11 +72,17 @@ class Chosen(Bounded):
 class Again(Chosen):
     """Which reports are read once more."""
 
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [CHOSEN]})
+
     after: Annotated[int, Field(ge=0, lt=2**63, description="Only those behind this number.")] = 0
 
 
 class Dropped(Chosen):
     """Which reports need no more looking at, and why."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [CHOSEN | {"why": "sent for a test"}]}
+    )
 
     why: Annotated[Plain, Field(description="For who asks later; nothing personal.")]
 
@@ -132,7 +144,7 @@ class Office:
 def router(office: Office) -> APIRouter:
     """The operators' routes."""
     routes = APIRouter(
-        prefix="/v1/operations/quarantine", tags=["operators"], dependencies=[Depends(scheme)],
+        prefix="/v1/operations/quarantine", tags=["operators"], dependencies=[Depends(OPERATOR_KEY)],
         route_class=guarded(office.operator),
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from buuta.model.bounded import Moment
 from buuta.model.times import VIETNAM
-from buuta.web.bearer import scheme
+from buuta.web.bearer import CARRIER_KEY
 from buuta.web.guarded import guarded
 from buuta.web.parameters import CodePath, Cursor
 from buuta.web.problems import Problem, problems
@@ -28,7 +28,9 @@ Until = Annotated[Moment | None, Query(alias="to", description="And before this;
 def router(gate: Gate) -> APIRouter:
     """Reading, by keys that have the scope `read`, of the world that the key is for."""
     routes = APIRouter(
-        tags=["carriers"], dependencies=[Depends(scheme)], route_class=guarded(gate.known, gate.not_let_in)
+        tags=["carriers"],
+        dependencies=[Depends(CARRIER_KEY)],
+        route_class=guarded(gate.known, gate.not_let_in),
     )
 
     @routes.get(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from buuta.telemetry.clock import now_ms
-from buuta.web.bearer import scheme
+from buuta.web.bearer import CARRIER_KEY
 from buuta.web.bodies import read_body
 from buuta.web.guarded import guarded
 from buuta.web.packing import unpacked
@@ -63,7 +63,7 @@ def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
         "response_model": list[ItemAnswer],
         "response_model_exclude_none": True,
         "responses": problems(400, 401, 403, 413, 415, 422, 429, 503),
-        "dependencies": [Depends(scheme)],
+        "dependencies": [Depends(CARRIER_KEY)],
         "openapi_extra": {"requestBody": {"required": True, "content": _content()}},
     }
 

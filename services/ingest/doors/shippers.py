@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ConfigDict, Field
 
 from buuta.model.bounded import Bounded
-from buuta.web.bearer import scheme
+from buuta.web.bearer import CARRIER_KEY
 from buuta.web.guarded import guarded
 from buuta.web.parameters import NumberPath
 from buuta.web.problems import Problem, problems
@@ -19,7 +19,7 @@ from services.ingest.doors.gate import Gate
 class Sender(Bounded):
     """Who sends a parcel."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"shipper": "shop"}]})
 
     shipper: Annotated[str, Field(pattern=r"^[^\x00]{1,60}$", description="The shipper's code with us.")]
 
@@ -27,7 +27,9 @@ class Sender(Bounded):
 def router(gate: Gate) -> APIRouter:
     """Naming, and looking at what waits for it."""
     routes = APIRouter(
-        tags=["carriers"], dependencies=[Depends(scheme)], route_class=guarded(gate.known, gate.not_let_in)
+        tags=["carriers"],
+        dependencies=[Depends(CARRIER_KEY)],
+        route_class=guarded(gate.known, gate.not_let_in),
     )
 
     @routes.put(

@@ -14,6 +14,7 @@ from buuta.errors import BadItem, Forbidden
 from buuta.telemetry.clock import now_ms
 from buuta.web.bodies import beside, read_body
 from buuta.web.problems import PROBLEM_RESPONSE, Problem
+from services.ingest.carriers.loading import golden
 from services.ingest.domain import replies
 from services.ingest.domain.recipe import Recipe
 from services.ingest.domain.webhook import Reply, Webhook
@@ -99,7 +100,7 @@ def _operation(recipe: Recipe, webhook: Webhook, method: str) -> dict[str, Any]:
         "schema": {"type": "string", "maxLength": 100},
     }  # fmt: skip
     suffix = "" if method == "POST" else f"_by_{method.lower()}"
-    described = {
+    described: dict[str, Any] = {
         "tags": ["vendors"],
         "operationId": f"{recipe.format}_webhook{suffix}",
         "summary": f"Webhook of {recipe.title}",
@@ -107,10 +108,30 @@ def _operation(recipe: Recipe, webhook: Webhook, method: str) -> dict[str, Any]:
         "parameters": [token],
         "responses": _responses(webhook),
     }
+    pair = _sample(recipe.format)
+    described["parameters"] += [
+        {"name": name, "in": "header", "schema": {"type": "string"}, "example": value}
+        for name, value in pair.get("headers", {}).items()
+    ]
     if method != "GET":
-        content = {kind: {"schema": {"type": "object"}} for kind in MEDIA_TYPES[webhook.body]}
+        content = {
+            kind: {
+                "schema": {"type": "object"},
+                **({"example": pair["payload"]} if "payload" in pair else {}),
+            }
+            for kind in MEDIA_TYPES[webhook.body]
+        }
         described["requestBody"] = {"required": True, "content": content}
     return described
+
+
+def _sample(format_name: str) -> dict[str, Any]:
+    """What a format of ours reports, by its golden pairs; nothing of one whose tables lie elsewhere."""
+    try:
+        pairs = golden(format_name)
+    except FileNotFoundError:
+        return {}
+    return next((pair for pair in pairs if "scan" in pair and "payload" in pair), {})
 
 
 def _responses(webhook: Webhook) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -108,10 +108,20 @@ class Destination(Bounded):
         return self.model_dump(include={"digital_address", "latitude", "longitude"}, exclude_none=True)
 
 
+NEW: Final[dict[str, Any]] = {
+    "carrier": "ghn", "number": "Z82BS",
+    "recipient": {"phone": "+84912345678", "email": "nguoinhan@example.vn", "language": "vi"},
+    "destination": {"province": "01", "commune": "00070"}, "promised_at": "2026-11-26T17:00:00+07:00",
+}  # fmt: skip
+CHANGE: Final[dict[str, Any]] = {"promised_at": "2026-11-27T17:00:00+07:00"}
+
+
 class NewParcel(Bounded):
     """A parcel to be registered."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", hide_input_in_errors=True, json_schema_extra={"examples": [NEW]}
+    )
 
     carrier: Annotated[str, Field(pattern=f"^{CARRIER.pattern}$", examples=["ghn"])]
     number: Annotated[str, Field(max_length=60, examples=["Z82BS"]), AfterValidator(_number)]
@@ -124,7 +134,9 @@ class NewParcel(Bounded):
 class ParcelChange(Bounded):
     """What changes; fields that are left out stay."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", hide_input_in_errors=True, json_schema_extra={"examples": [CHANGE]}
+    )
 
     recipient: Recipient | None = None
     destination: Destination | None = None

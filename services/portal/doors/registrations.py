@@ -10,7 +10,7 @@ from buuta.storage import locks
 from buuta.storage.unlocking import unlock
 from buuta.storage.vault import Vault
 from buuta.telemetry.clock import now_ms
-from buuta.web.bearer import bearer_key, scheme
+from buuta.web.bearer import SHIPPER_KEY, bearer_key
 from buuta.web.guarded import guarded
 from buuta.web.guessing import KEYS, Guesses, Holders
 from buuta.web.problems import Problem, problems
@@ -37,7 +37,7 @@ def router(pool: Any, registrar: Registrar, vault: Vault) -> APIRouter:
         key = bearer_key(request)
         return await holders.of(request, key, lambda: storage.shipper_of(pool, key))
 
-    routes = APIRouter(tags=["shippers"], dependencies=[Depends(scheme)], route_class=guarded(shipper))
+    routes = APIRouter(tags=["shippers"], dependencies=[Depends(SHIPPER_KEY)], route_class=guarded(shipper))
     Shipper = Annotated[str, Depends(_caller)]
 
     @routes.post("/v1/parcels", status_code=201, responses=problems(400, 401, 404, 409, 422, 429, 503))
