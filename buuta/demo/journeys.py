@@ -75,15 +75,17 @@ class Post:
     corrects: "Post | None" = None
 
 
+EARLIEST_HOURS, LATEST_HOURS = 9, 7
+"""So long ago journeys begin: the last step of the longest is past, and the first "out for delivery" still news."""
+
+
 class Day:
     """Makes parcels and reports; one seed, one day."""
 
-    def __init__(self, seed: int, today: datetime | None = None) -> None:
+    def __init__(self, seed: int, now: datetime | None = None) -> None:
         self._random = random.Random(seed)
         self._count = 0
-        self._morning = (today or datetime.now(UTC)).astimezone(VIETNAM).replace(
-            hour=6, minute=0, second=0, microsecond=0
-        ) - timedelta(days=1)
+        self._first = (now or datetime.now(UTC)).astimezone(VIETNAM) - timedelta(hours=EARLIEST_HOURS)
 
     def parcel(self) -> Parcel:
         """A new parcel of some carrier; a third of them is registered, a few of those late."""
@@ -96,7 +98,7 @@ class Day:
         elif carrier == "ghn":
             journey = tuple(step for step in journey if step in GHN)
         province, commune = chance.choice(PLACES)
-        started = self._morning + timedelta(minutes=chance.randrange(600))
+        started = self._first + timedelta(minutes=chance.randrange((EARLIEST_HOURS - LATEST_HOURS) * 60))
         made = Parcel(carrier, self._number(carrier), journey, province, commune, started)
         if chance.random() < 0.35:
             self._register(made)
@@ -153,7 +155,7 @@ class Day:
 
     def nonsense(self) -> Post:
         """A report that must not pass: an unknown code, or one that breaks a rule."""
-        now, number = self._morning.isoformat(), f"X{self._random.randrange(10**6):06}"
+        now, number = self._first.isoformat(), f"X{self._random.randrange(10**6):06}"
         return self._random.choice(
             (
                 Post(

@@ -3,7 +3,6 @@
 import asyncio
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +13,10 @@ import asyncpg
 from buuta.audit.archive import Archive
 from buuta.audit.recompute import audit
 from buuta.contracts.codec import Codec
-from buuta.demo.play import Ledger, told
+from buuta.demo import messages
+from buuta.demo.play import Ledger
 from buuta.demo.stack import Stack, settings_of
 from buuta.model.identifiers import parcel_key
-from services.notifier.domain.rules import TOLD
 
 SETTLE_SECONDS: Final = 150
 QUIET: Final = 4
@@ -30,8 +29,7 @@ select
   (select coalesce(sum(sequence), 0) from parcels) as milestones,
   (select count(*) from quarantine) as quarantined,
   (select count(*) from outbox) as outbox,
-  (select count(*) from messages where state in ('queued', 'claimed', 'submitting')) as open_messages,
-  (select count(*) from messages where state = 'in_doubt') as in_doubt
+  (select count(*) from messages where state in ('queued', 'submitting')) as open_messages
 """
 MISSING: Final = """
 select count(*) from unnest($1::bytea[]) as told (id)
@@ -76,13 +74,13 @@ async def settle(stack: Stack, ledger: Ledger) -> Mapping[str, int]:
 async def _under_way(con: Any, stack: Stack, ledger: Ledger) -> Mapping[str, int]:
     """How much is on its way, and where; empty when nothing is."""
     counts = await con.fetchrow(COUNTS)
-    waiting = (_expected_messages(ledger) - _received(stack)).total() - counts["in_doubt"]
+    waiting = messages.missing(stack, ledger, await messages.load(con))
     found = {
         "scans not in the history": await con.fetchval(
             MISSING, [bytes.fromhex(each) for each in ledger.event_ids]
         ),
         "outbox": counts["outbox"], "open messages": counts["open_messages"],
-        "messages not received": max(waiting, 0),
+        "messages not received": waiting,
     }  # fmt: skip
     return {name: count for name, count in found.items() if count}
 
@@ -114,6 +112,7 @@ async def reconcile(stack: Stack, ledger: Ledger, under_way: Mapping[str, int]) 
         }
         fates = await con.fetch("select channel, state, count(*) from messages group by 1, 2 order by 1, 2")
         states = dict(await con.fetch("select parcel_key, status from parcels"))
+        rows = await messages.load(con)
         result.figures["rate"] = await _rate(con)
     finally:
         await con.close()
@@ -129,7 +128,8 @@ async def reconcile(stack: Stack, ledger: Ledger, under_way: Mapping[str, int]) 
     result.check("journeys that an error broke off", 0, ledger.broken_off)
     result.check("reports missing in the quarantine", 0, max(kept - counts["quarantined"], 0))
     _check_states(result, ledger, states)
-    _check_messages(result, stack, ledger, counts["in_doubt"])
+    for what, found in messages.faults(stack, ledger, rows).items():
+        result.check(what, 0, found)
     result.figures |= {
         "reported": ledger.reported, "accepted": len(accepted), "duplicate": ledger.duplicates,
         "ignored": ledger.answers["ignored"], "rejected": ledger.answers["rejected"],
@@ -165,48 +165,3 @@ def _check_states(result: Reconciliation, ledger: Ledger, states: dict[str, str]
         and states.get(key := parcel_key(parcel.carrier, parcel.number)) != parcel.journey[-1]
     ]
     result.check("parcels in a wrong state", 0, len(wrong))
-
-
-def _expected_messages(ledger: Ledger) -> Counter[str]:
-    """By address, how many messages must arrive; late registrations hear the newest and what follows."""
-    expected: Counter[str] = Counter()
-    for parcel in ledger.parcels:
-        if parcel.registered and not parcel.forgotten:
-            count = 1 if parcel.late_registration else told(parcel, sorted(TOLD)).total()
-            for address in filter(None, (parcel.phone, parcel.email)):
-                expected[address.lstrip("+")] += count
-    return expected
-
-
-def _perhaps_told(ledger: Ledger) -> Counter[str]:
-    """By address, what a late registration may hear beside the newest.
-
-    Scans that waited in ingest's spool come into the log after it, and then each is news.
-    """
-    more: Counter[str] = Counter()
-    for parcel in ledger.parcels:
-        if parcel.registered and parcel.late_registration:
-            for address in filter(None, (parcel.phone, parcel.email)):
-                more[address.lstrip("+")] += max(told(parcel, sorted(TOLD)).total() - 1, 0)
-    return more
-
-
-def _received(stack: Stack) -> Counter[str]:
-    return Counter(address for address, _ in stack.sms.texts) + Counter(
-        address for address, _, _ in stack.mail.mails
-    )
-
-
-def _check_messages(result: Reconciliation, stack: Stack, ledger: Ledger, in_doubt: int) -> None:
-    """Everything expected arrived once; of what is in doubt after a crash, each may or may not have."""
-    texts = Counter(stack.sms.texts) + Counter((to, text) for to, _, text in stack.mail.mails)
-    result.check("messages received twice", 0, sum(count - 1 for count in texts.values()))
-    result.check("e-mail ids received twice", 0, _repeats([name for _, name, _ in stack.mail.mails]))
-    expected, received = _expected_messages(ledger), _received(stack)
-    result.check("messages missing", 0, max((expected - received).total() - in_doubt, 0))
-    surplus = received - expected - _perhaps_told(ledger)
-    result.check("messages that nobody expected", 0, sum(surplus[address] for address in expected))
-
-
-def _repeats(names: list[str]) -> int:
-    return len(names) - len(set(names))
