@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from services.ingest.carriers.loading import golden
+from services.ingest.domain.codes import CodeRow, Source
 from services.ingest.domain.document import document_of
-from services.ingest.domain.recipe import CodeRow, Recipe, Source
+from services.ingest.domain.recipe import Recipe
 from services.ingest.domain.webhook import Webhook
 from services.ingest.jobs import FORMAT, MOST_ERRORS, MOST_WARNINGS
 
@@ -129,6 +130,8 @@ def _codes(codes: Mapping[str, CodeRow]) -> str:
     for code, row in codes.items():
         means = "no movement" if row.status is None else row.status.value
         more = [row.reason and row.reason.value, row.mode and row.mode.value]
+        if row.direction is not None:
+            more.append(f"{row.direction.value}")
         if row.provisional:
             more.append("reported by the courier, not confirmed")
         source = "" if row.source is None else SOURCES[row.source]

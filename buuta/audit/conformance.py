@@ -8,6 +8,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ from services.ingest.domain.webhook import Webhook
 from services.ingest.domain.xml import read_xml
 from services.ingest.doors.batch import read_line, read_report
 from services.ingest.doors.file import parse_of
-from services.ingest.doors.sent import form_or_json
+from services.ingest.doors.forms import read_text_body
 from services.ingest.doors.sheets import TABLES, opened
 from services.ingest.intake import Parse
 from services.tracker.domain.findings import FINDINGS
@@ -104,7 +105,7 @@ def read_samples(recipe: Recipe, path: Path) -> Iterator[Sample]:
                 yield Sample(f"line {number}", cells, parse)
         return
     is_xml = recipe.webhook is not None and recipe.webhook.body == "xml"
-    bodies = [read_xml(path.read_bytes())] if is_xml else _payloads(path.read_bytes())
+    bodies = [read_xml(path.read_bytes())] if is_xml else _payloads(recipe, path.read_bytes())
     payloads = [payload for body in bodies for payload in _unfolded(recipe, body)]
     for number, payload in enumerate(payloads, 1):
         yield Sample(f"sample {number}", payload, _parse(recipe, payload))
@@ -117,13 +118,14 @@ def _unfolded(recipe: Recipe, body: Any) -> Sequence[Any]:
     return recipe.unfold(assembled(recipe.webhook or Webhook(), body, {}, {}, parse_json))
 
 
-def _payloads(text: bytes) -> Iterator[Any]:
+def _payloads(recipe: Recipe, text: bytes) -> Iterator[Any]:
+    read = partial(read_text_body, recipe.webhook or Webhook())
     try:
-        whole = parse_json(text)
+        whole = read(text) if text.lstrip().startswith(b"--") else parse_json(text)
     except Problem:
         for line in text.splitlines():
             if line.strip():
-                yield read_line(line.strip(), form_or_json)
+                yield read_line(line.strip(), read)
         return
     if isinstance(whole, Mapping) and "epcisBody" in whole:
         yield from apart(read_document(whole))

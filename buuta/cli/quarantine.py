@@ -34,8 +34,8 @@ from buuta.storage.vault import Vault
 from buuta.telemetry.clock import now_ms
 from buuta.telemetry.logs import WITNESS
 from services.ingest.carriers import all_recipes
+from services.ingest.domain.codes import CodeRow
 from services.ingest.domain.personal import shown
-from services.ingest.domain.recipe import CodeRow
 from services.ingest.keeping import Keeping
 from services.ingest.quarantine import desk, held
 from services.ingest.quarantine.desk import Desk, Done, NewCode, Way

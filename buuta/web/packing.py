@@ -65,5 +65,6 @@ def _check_members(members: int) -> None:
 
 UNPACKERS: Final[Mapping[str, Callable[[], Any]]] = {
     "gzip": lambda: zlib.decompressobj(GZIP_WINDOW),
+    "deflate": zlib.decompressobj,
     "zstd": zstd.ZstdDecompressor,
 }

@@ -32,6 +32,7 @@ from services.ingest.doors import manifests as manifest_door
 from services.ingest.doors.gate import Gate, World, Worlds
 from services.ingest.doors.kafka import KafkaDoor
 from services.ingest.doors.polling import PollingDoor
+from services.ingest.doors.sent import MOST_BYTES
 from services.ingest.intake import RecipeBook
 from services.ingest.quarantine import held
 from services.ingest.quarantine.desk import Way
@@ -52,7 +53,7 @@ PATIENT: Final = 5
 
 def build(settings: IngestSettings, gate: Gate, more: Sequence[APIRouter], readiness: Readiness) -> FastAPI:
     """The HTTP app of ingest."""
-    limits = HttpLimits(max(settings.ingest_body_bytes, webhooks.MOST_BYTES), settings.ingest_inside_bytes)
+    limits = HttpLimits(max(settings.ingest_body_bytes, MOST_BYTES), settings.ingest_inside_bytes)
     app = edge_app("Buuta ingest", "Carriers report scans here.", limits)
     # First, since most requests are of one report, and routes are tried in their order.
     app.router.routes.insert(0, webhooks.route(gate))

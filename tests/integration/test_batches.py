@@ -14,6 +14,7 @@ import pytest
 from backports import zstd
 
 from buuta.settings import SharedSettings
+from buuta.telemetry import metrics
 from services.ingest.app import wire
 from services.ingest.domain.recipe import Receipt
 from services.ingest.doors.batch import read_report
@@ -88,6 +89,60 @@ async def test_a_line_that_is_no_json_never_fails_the_others_and_is_kept(
     assert first.said == lines[1]
 
 
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (json.dumps(GOOD).encode(), "application/json"), (json.dumps([GOOD]).encode(), ""),
+        (json.dumps([GOOD]).encode(), "application/x-www-form-urlencoded"),
+        (json.dumps([GOOD]).encode(), "text/plain; charset=utf-8"),
+        (b"\xef\xbb\xbf" + json.dumps([GOOD]).encode(), "application/json"),
+        (json.dumps([GOOD]).encode("utf-16"), "application/json"),
+    ],
+)  # fmt: skip
+async def test_one_item_alone_and_json_of_another_media_type_are_read(
+    door: Door, settings: SharedSettings, body: bytes, kind: str
+) -> None:
+    answer = await post(door, body, **({"content_type": kind} if kind else {}))
+    assert [item["result"] for item in answer.json()] == ["accepted"]
+    assert len(await log(settings)) == 1
+
+
+async def test_what_does_not_fit_costs_itself_and_a_note_in_the_answer_and_is_counted(
+    door: Door, settings: SharedSettings
+) -> None:
+    before = _notes("vnp", "facility_invalid")
+    odd = {**GOOD, "facility": "BC 129060", "place": "x" * 301, "adress": "12 Lê Lợi", "attempt": "thrice"}
+    [item] = (await post(door, json.dumps([odd]).encode())).json()
+    assert item["result"] == "accepted"
+    assert sorted((note["field"], note["code"]) for note in item["notes"]) == [
+        ("adress", "field_unknown"), ("attempt", "attempt_invalid"), ("facility", "facility_invalid"),
+        ("place", "place_cut"),
+    ]  # fmt: skip
+    assert "BC 129060" not in json.dumps(item["notes"])
+    [event] = await log(settings)
+    assert (event["facility"], event["attempt"]) == (None, None)
+    assert _notes("vnp", "facility_invalid") == before + 1
+
+
+async def test_a_webhook_hears_of_what_was_left_out_where_its_words_are_ours(
+    door: Door, settings: SharedSettings
+) -> None:
+    report = {
+        "OrderCode": "Z82BS",
+        "Status": "DELIVERED",
+        "Time": "2026-11-24T02:30:00Z",
+        "ReasonCode": [1],
+    }
+    answer = await door.webhook("ghn", json=report)
+    assert answer.json()["result"] == "accepted"
+    assert [note["code"] for note in answer.json()["notes"]] == ["reason_invalid"]
+    assert [event["raw_code"] for event in await log(settings)] == ["delivered"]
+
+
+def _notes(carrier: str, code: str) -> float:
+    return metrics.INGEST_NOTES.labels(carrier, code)._value.get()
+
+
 ENDLESS = {
     "type": "record",
     "name": "Item",
@@ -107,7 +162,7 @@ def endless() -> bytes:
 @pytest.mark.parametrize(
     ("body", "headers", "status", "code"),
     [
-        (ARRAY, {"content_type": "text/csv"}, 415, "media_type_unknown"),
+        (b"number,code", {"content_type": "text/csv"}, 415, "media_type_unknown"),
         (ARRAY, {"content_encoding": "br"}, 415, "encoding_unknown"),
         (ARRAY, {"content_encoding": "gzip"}, 400, "body_not_packed"),
         (gzip.compress(ARRAY)[:-5], {"content_encoding": "gzip"}, 400, "body_not_packed"),

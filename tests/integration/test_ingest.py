@@ -75,7 +75,7 @@ async def test_an_unknown_code_is_kept_encrypted_and_counted(
     ("body", "status", "code"),
     [
         (b"", 400, "body_not_json"), (b"{", 400, "body_not_json"), (b"[\xff\xfe]", 400, "body_not_utf8"),
-        (b"{}", 400, "body_not_array"), (b"[" * 100_000, 400, "body_too_deep"),
+        (b"7", 400, "body_not_array"), (b"[" * 100_000, 400, "body_too_deep"),
         (b"[" + b"1" * 150_000 + b"]", 200, None), (b"[" + b" " * 250_000, 413, "body_too_large"),
         (b"[" + b"{}," * 500 + b"{}]", 413, "too_many_items"),
     ],
@@ -147,9 +147,9 @@ async def test_ghtks_webhook_takes_the_form_with_its_unescaped_plus(
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[]", b'{"Type": "create"}',
+    [b"", b"{", b"[7]", b'{"Type": "create"}',
      b'{"OrderCode": 5.5, "Type": "create", "Status": "picked", "Time": "x"}',
-     b'{"OrderCode":"Z82BS","Type":"create","Status":"picked","Time":"2021-11-11T03:52:50.158Z","Warehouse":"\\ud800"}'],
+     b'{"OrderCode":"Z82BS","Type":"create","Status":"\\ud800","Time":"2021-11-11T03:52:50.158Z"}'],
 )  # fmt: skip
 async def test_a_malformed_webhook_is_answered_400_and_kept(door: Door, pool: Any, body: bytes) -> None:
     answer = await door.webhook("ghn", content=body)

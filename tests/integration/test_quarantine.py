@@ -14,7 +14,7 @@ from buuta.storage import contacts
 from buuta.storage.contacts import Contact
 from buuta.storage.vault import Vault, read_master_key
 from services.ingest.app import wire
-from services.ingest.domain.recipe import CodeRow
+from services.ingest.domain.codes import CodeRow
 from services.ingest.quarantine import held
 from services.ingest.quarantine.shelter import Shelter, Topic
 from services.ingest.settings import IngestSettings

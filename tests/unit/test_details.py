@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buuta.errors import BadItem
 from services.ingest.domain.details import Details, bucket, metres
 from services.ingest.domain.item import read_item
 from services.ingest.domain.origins import found_at
@@ -100,6 +99,10 @@ def test_a_carriers_table_may_say_where_they_stand() -> None:
 
 
 @pytest.mark.parametrize("odd", ["north", 91, "nan", [], {"a": 1}, "1e999"])
-def test_degrees_that_are_none_are_refused(odd: Any) -> None:
-    with pytest.raises(BadItem, match="degrees"):
-        TABLE.parse({**REPORT, "vi_tri": {"vd": odd, "kd": 1}})
+def test_degrees_that_are_none_are_left_out_with_a_note(odd: Any) -> None:
+    read = TABLE.parse({**REPORT, "vi_tri": {"vd": odd, "kd": 1}})
+    assert read is not None
+    assert read.details is None, "half a position is none"
+    [note] = read.notes
+    assert (note.field, note.code) == ("latitude", "latitude_invalid")
+    assert "degrees" in note.message

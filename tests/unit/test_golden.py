@@ -8,17 +8,22 @@ import pytest
 from buuta.errors import BadItem
 from buuta.model.scan import Scan
 from services.ingest.carriers import FOLDER, RECIPES
+from services.ingest.domain.fitting import fitted
 from services.ingest.domain.recipe import Receipt, Recipe, UnknownCode, to_scan
-from services.ingest.doors.sent import form_or_json
+from services.ingest.domain.webhook import Webhook
+from services.ingest.doors.forms import read_text_body
 from tests.golden import PAIRS, Pair, named
 
 
 def became(recipe: Recipe, pair: Pair) -> Scan | str:
     """The scan of a pair, or what became of it instead."""
-    payload: Any = form_or_json(pair.body.encode()) if pair.body else pair.payload
+    payload: Any = (
+        read_text_body(recipe.webhook or Webhook(), pair.body.encode()) if pair.body else pair.payload
+    )
     try:
         report = recipe.parse({**payload, **pair.headers})
-        scan = None if report is None else to_scan(recipe, report, Receipt(recipe.format, "webhook", 9))
+        receipt = Receipt(recipe.format, "webhook", 9)
+        scan = None if report is None else to_scan(recipe, fitted(report), receipt)
     except UnknownCode:
         return "quarantined"
     except BadItem as bad:

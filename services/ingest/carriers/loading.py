@@ -21,11 +21,12 @@ from services.ingest.carriers.tables import (
     SignatureTable,
     WebhookTable,
 )
+from services.ingest.domain.codes import CodeRow, Source, folded
 from services.ingest.domain.facts import FactRule, Facts, facts_by
 from services.ingest.domain.origins import Joined
 from services.ingest.domain.paths import BadPath
 from services.ingest.domain.polling import Polling
-from services.ingest.domain.recipe import CodeRow, Recipe, Source
+from services.ingest.domain.recipe import Recipe
 from services.ingest.domain.replies import placeholders
 from services.ingest.domain.table import REQUIRED, Ignored, Table
 from services.ingest.domain.times import Times
@@ -174,7 +175,9 @@ def _recipe(
 
 
 def _code_row(row: CodeLine) -> CodeRow:
-    return CodeRow(row.status, row.reason, row.provisional, row.mode, row.source, row.words or "")
+    return CodeRow(
+        row.status, row.reason, row.provisional, row.mode, row.direction, row.source, row.words or ""
+    )
 
 
 def _unsourced(
@@ -250,16 +253,14 @@ def _parse(table: RecipeTable, code: Any) -> Parse:
 def _by_table(table: RecipeTable) -> Parse:
     # The date cells of a spreadsheet come as ISO.
     forms = (*table.times.forms, *(("iso",) if table.file else ()))
-    ignored = [
-        Ignored(each.field.origin, frozenset(map(str.casefold, each.values))) for each in table.ignore
-    ]
+    ignored = [Ignored(each.field.origin, frozenset(map(folded, each.values))) for each in table.ignore]
     times = Times(**table.times.model_dump() | {"forms": forms})
     return Table(table.origins, times, ignored).parse
 
 
 def _facts(table: RecipeTable) -> Facts:
     rules = [
-        FactRule(each.kind, each.field, frozenset(map(str.casefold, each.values)), each.amount)
+        FactRule(each.kind, each.field, frozenset(map(folded, each.values)), each.amount)
         for each in table.facts
     ]
     return facts_by(rules, _by_table(table))

@@ -4,14 +4,15 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from buuta.model.statuses import DeliveryMode, Reason, Status
+from buuta.model.statuses import DeliveryMode, Direction, Reason, Status
 from buuta.model.zones import is_zone
+from services.ingest.domain.codes import Source
 from services.ingest.domain.facts import FactKind
 from services.ingest.domain.forms import ways_of
 from services.ingest.domain.origins import Constant, First, Found, Joined, Origin, Part
 from services.ingest.domain.paths import Path, read_path
 from services.ingest.domain.patterns import Pattern, read_pattern
-from services.ingest.domain.recipe import IDENTITY, Source
+from services.ingest.domain.recipe import IDENTITY
 from services.ingest.domain.table import OPTIONAL, REQUIRED
 from services.ingest.domain.vendor_signature import PLACES
 
@@ -239,6 +240,7 @@ class CodeLine(Strict):
     reason: Reason | None = None
     mode: DeliveryMode | None = None
     provisional: bool = False
+    direction: Direction | None = None
     source: Source | None = None
     words: str | None = None
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from buuta.errors import BadItem
 from buuta.model.identifiers import event_id, normalise_number
+from services.ingest.domain.codes import folded
 from services.ingest.domain.fields import text
 from services.ingest.domain.recipe import Receipt, Report, settled, when
 
@@ -22,7 +23,7 @@ class FactKind(StrEnum):
 
 @dataclass(frozen=True)
 class FactRule:
-    """Where `field` has one of `values` (in any case), the payload says `kind`, with the amount at `amount`."""
+    """Where `field` has one of `values` (`folded`), the payload says `kind`, with the amount at `amount`."""
 
     kind: FactKind
     field: str
@@ -59,7 +60,7 @@ def facts_by(rules: Sequence[FactRule], parse: Callable[[Mapping[str, Any]], Rep
 
 def _applies(rule: FactRule, payload: Mapping[str, Any]) -> bool:
     value = payload.get(rule.field)
-    return isinstance(value, str | int) and str(value).casefold() in rule.values
+    return isinstance(value, str | int | float) and folded(str(value)) in rule.values
 
 
 def _fact(rule: FactRule, payload: Mapping[str, Any], report: Report, receipt: Receipt) -> Fact:

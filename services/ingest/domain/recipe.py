@@ -11,39 +11,16 @@ from buuta.errors import BadItem
 from buuta.model.checked import check_field, checked
 from buuta.model.identifiers import event_id, normalise_number, one_place, owner_of
 from buuta.model.scan import Scan
-from buuta.model.statuses import CorrectionKind, DeliveryMode, Direction, Reason, Status
+from buuta.model.statuses import CorrectionKind, DeliveryMode, Direction, Reason
 from buuta.model.times import BusinessTime, LocalTime
 from buuta.model.zones import Zones
+from services.ingest.domain.codes import CodeRow, Source, folded, spellings_of
 from services.ingest.domain.details import Details
 from services.ingest.domain.notes import Note
 from services.ingest.domain.origins import ANY
 from services.ingest.domain.polling import Polling
 from services.ingest.domain.unfolding import Chain, unfold
 from services.ingest.domain.webhook import Webhook
-
-
-class Source(StrEnum):
-    """Where it is known from that a carrier has a code; what the four are of a format says its `[sources]`."""
-
-    VENDOR = "vendor"
-    PUBLIC_CODE = "public_code"
-    OBSERVED = "observed"
-    OWN = "own"
-
-
-@dataclass(frozen=True)
-class CodeRow:
-    """What one of a carrier's codes means; `status=None` is known and is no movement.
-
-    `source` is where the code is from, None where a person mapped it; `words` is what it means there.
-    """
-
-    status: Status | None
-    reason: Reason | None = None
-    provisional: bool = False
-    mode: DeliveryMode | None = None
-    source: Source | None = None
-    words: str = ""
 
 
 class Report(NamedTuple):
@@ -136,8 +113,13 @@ class Recipe:
 
     @cached_property
     def spellings(self) -> Mapping[str, str]:
-        """How the table writes a code, by the code case-folded."""
-        return {} if self.case_matters else {code.casefold(): code for code in self.codes}
+        """How the table writes a code, by the code as it is compared (`folded`); none where two would be one."""
+        return {} if self.case_matters else spellings_of(self.codes)
+
+    @cached_property
+    def reason_spellings(self) -> Mapping[str, str]:
+        """The same of reasons."""
+        return spellings_of(self.reasons)
 
 
 PERSONAL: Final = re.compile(r"\d{7}|@", re.UNICODE)
@@ -221,7 +203,7 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
         time.offset_minutes, time.source.value, receipt.received_at, report.facility,
         report.province, report.commune, report.attempt, report.distance_bucket,
         report.proof_present, code, receipt.door, f"{recipe.format}-{recipe.version}", reporter,
-        time.day_only, time.zone, _text(report.direction), report.partial_return,
+        time.day_only, time.zone, _text(report.direction or row.direction), report.partial_return,
         None if report.linked_number is None else normalise_number(report.linked_number),
     )  # fmt: skip
     return checked(scan)
@@ -244,7 +226,7 @@ def spelt(recipe: Recipe, report: Report) -> Report:
     """The report with its code as the table writes it: `DELIVERED` and `delivered` are one event."""
     if report.raw_code in recipe.codes:
         return report
-    return report._replace(raw_code=recipe.spellings.get(report.raw_code.casefold(), report.raw_code))
+    return report._replace(raw_code=recipe.spellings.get(folded(report.raw_code), report.raw_code))
 
 
 def code_of_any(recipe: Recipe, said: str) -> str:
@@ -255,7 +237,7 @@ def code_of_any(recipe: Recipe, said: str) -> str:
     by, head = recipe.joined_by, said
     while by:
         code = f"{head}{by}{ANY}"
-        code = recipe.spellings.get(code.casefold(), code)
+        code = recipe.spellings.get(folded(code), code)
         if code in recipe.codes:
             return code
         head, there, _ = head.rpartition(by)
@@ -282,7 +264,8 @@ def _reason(recipe: Recipe, report: Report, row: CodeRow) -> Reason | None:
     if report.reason is not None:
         return report.reason
     if report.raw_reason:
-        return recipe.reasons.get(report.raw_reason, Reason.UNKNOWN)
+        raw = recipe.reason_spellings.get(folded(report.raw_reason), report.raw_reason)
+        return recipe.reasons.get(raw, Reason.UNKNOWN)
     return row.reason
 
 

@@ -1,15 +1,17 @@
 """A carrier's format as a table: what of its payload is which field of a report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import isfinite, nan
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from buuta.errors import BadItem
 from buuta.model.statuses import Direction
+from services.ingest.domain.codes import folded
 from services.ingest.domain.details import Details
 from services.ingest.domain.fields import LONGEST, code
+from services.ingest.domain.notes import Notes
 from services.ingest.domain.origins import Origin, Part, names_of
 from services.ingest.domain.recipe import Report
 from services.ingest.domain.times import NOTHING, Apart, Times
@@ -26,19 +28,21 @@ OPTIONAL: Final = (
     "returning", "partial_return", *APART, *DETAILS,
 )  # fmt: skip
 
+Value = TypeVar("Value")
+MOST_DEGREES: Final = {"latitude": 90, "longitude": 180}
 SAID: Final = frozenset({"true", "yes", "y", "1"})
 
 
 @dataclass(frozen=True)
 class Ignored:
-    """Where `origin` says one of `values` (case-folded), the payload is known to be no movement."""
+    """Where `origin` says one of `values` (`folded`), the payload is known to be no movement."""
 
     origin: Origin
     values: frozenset[str]
 
     def holds(self, payload: Any) -> bool:
         """Whether the payload is one of these."""
-        return self.origin.read(payload, LONGEST_NOTE).casefold() in self.values
+        return folded(self.origin.read(payload, LONGEST_NOTE)) in self.values
 
 
 @dataclass(frozen=True)
@@ -60,39 +64,54 @@ class Table:
         """
         if self.ignored and any(each.holds(payload) for each in self.ignored):
             return None
-        attempt = self._read(payload, "attempt")
+        notes = Notes()
+        left_out = partial(self._or_left_out, payload, notes)
         return Report(
             number=self._read(payload, "number"),
             raw_code=self._read(payload, "code"),
             time=self.times.read(self._moment(payload, "time"), self._apart(payload)),
-            place=self._read(payload, "place"),
-            raw_reason=self._read(payload, "reason"),
-            facility=self._code(payload, "facility"),
-            province=self._code(payload, "province"),
-            commune=self._code(payload, "commune"),
-            attempt=self._attempt(attempt) if attempt else None,
-            natural_id=self._read(payload, "natural_id"),
+            place=notes.cut("place", left_out("place", self._text, ""), LONGEST),
+            raw_reason=left_out("reason", self._read, ""),
+            facility=left_out("facility", self._code, None),
+            province=left_out("province", self._code, None),
+            commune=left_out("commune", self._code, None),
+            attempt=left_out("attempt", self._attempt, None),
+            natural_id=left_out("natural_id", self._read, ""),
             direction=Direction.RETURN if self._flag(payload, "returning") else None,
             partial_return=self._flag(payload, "partial_return"),
-            linked_number=self._read(payload, "linked_number") or None,
-            details=self._details(payload) if self._has_details else None,
+            linked_number=left_out("linked_number", self._read, "") or None,
+            details=self._details(payload, notes) if self._has_details else None,
+            notes=tuple(notes),
+        )
+
+    def _or_left_out(
+        self, payload: Any, notes: Notes, field: str, read: Callable[[Any, str], Value], absent: Value
+    ) -> Value:
+        """A field that need not be there; what does not fit is left out, with a note."""
+        return (
+            notes.optional(field, partial(read, payload, field), absent) if field in self.fields else absent
         )
 
     @cached_property
     def _has_details(self) -> bool:
         return not self.fields.keys().isdisjoint(DETAILS)
 
-    def _details(self, payload: Any) -> Details | None:
-        proof = self._read(payload, "proof")
+    def _details(self, payload: Any, notes: Notes) -> Details | None:
+        left_out = partial(self._or_left_out, payload, notes)
+        latitude, longitude = (left_out(each, self._degrees, None) for each in MOST_DEGREES)
+        is_whole = latitude is not None and longitude is not None
+        proof = left_out("proof", self._read, "")
         said = Details(
-            self._read(payload, "digital_address") or None, self._degrees(payload, "latitude", 90),
-            self._degrees(payload, "longitude", 180), self._read(payload, "plus_code") or None,
-            self._read(payload, "note", LONGEST_NOTE)[:KEPT_OF_NOTE] or None, (proof,) if proof else (),
+            left_out("digital_address", self._read, "") or None,
+            latitude if is_whole else None, longitude if is_whole else None,
+            left_out("plus_code", self._read, "") or None,
+            left_out("note", self._text, "")[:KEPT_OF_NOTE] or None, (proof,) if proof else (),
         )  # fmt: skip
         return None if said == Details() else said
 
-    def _degrees(self, payload: Any, field: str, most: int) -> float | None:
+    def _degrees(self, payload: Any, field: str) -> float | None:
         """Degrees as a number or as text."""
+        most = MOST_DEGREES[field]
         origin = self.fields.get(field)
         found = None if origin is None else origin.value(payload)
         if origin is None or found in (None, ""):
@@ -114,6 +133,10 @@ class Table:
             raise BadItem("field_missing", f"{name} is missing", origin.paths[0].text)
         return found
 
+    def _text(self, payload: Any, field: str) -> str:
+        """A text that may be long."""
+        return self._read(payload, field, LONGEST_NOTE)
+
     def _code(self, payload: Any, field: str) -> str | None:
         """A field that goes on as it is, so that it must be a code and no text that somebody typed."""
         return code(field, self._read(payload, field))
@@ -126,7 +149,7 @@ class Table:
         found = origin.value(payload)
         if isinstance(origin, Part):
             return found is not None
-        return found is True or (isinstance(found, str | int) and str(found).strip().casefold() in SAID)
+        return found is True or (isinstance(found, str | int | float) and folded(str(found)) in SAID)
 
     def _apart(self, payload: Any) -> Apart:
         """What of the time stands in fields of its own."""
@@ -142,7 +165,10 @@ class Table:
             return repr(found)
         return self._read(payload, field)
 
-    def _attempt(self, raw: str) -> int:
+    def _attempt(self, payload: Any, field: str) -> int | None:
+        raw = self._read(payload, field)
+        if not raw:
+            return None
         if raw.isascii() and raw.isdigit() and len(raw) <= 2 and int(raw) >= 1:
             return int(raw)
-        raise BadItem("attempt_invalid", "an attempt is a number from 1 to 99", "attempt")
+        raise BadItem("attempt_invalid", "an attempt is a number from 1 to 99", field)

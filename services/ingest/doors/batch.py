@@ -23,6 +23,8 @@ MOST_FIELDS: Final = 100
 LONGEST_SCHEMA: Final = 50_000
 LONGEST_HEADER: Final = 60_000
 """Bytes before the first block: the header is read as a whole, and no other thread goes on meanwhile."""
+MARK: Final = b"\xef\xbb\xbf"
+"""UTF-8's byte order mark."""
 MOST_BLANK: Final = 10
 """So many empty lines an item."""
 HEADER: Final = fastavro.parse_schema(
@@ -57,13 +59,15 @@ class Twice(dict[str, Any]):
 
 
 def read_batch(content_type: str, body: bytes, most: int) -> Sequence[Any]:
-    """The items of a body by its media type; without one it is JSON.
+    """The items of a body by its media type; without one it is JSON, and so is what begins like it.
 
     Raises:
         Problem: 415 for a media type that is not read, 400 for a body that is not what it says, 413 for more
             than `most` items.
     """
     kind = content_type.partition(";")[0].strip().lower() or JSON
+    if kind not in READERS and body.removeprefix(MARK).lstrip()[:1] in (b"[", b"{"):
+        kind = JSON
     reader = READERS.get(kind)
     if reader is None:
         raise Problem(415, "media_type_unknown", f"send one of {', '.join(READERS)}")
@@ -93,15 +97,17 @@ def read_report(item: Any) -> Report:
 
 def _array(body: bytes, most: int) -> Sequence[Any]:
     items = parse_json(body, twice=Twice.of)
+    if isinstance(items, dict | Twice):
+        return [items]
     if not isinstance(items, list):
-        raise Problem(400, "body_not_array", "the body is a JSON array of items")
+        raise Problem(400, "body_not_array", "the body is a JSON array of items, or one item")
     return items
 
 
 def _lines(body: bytes, most: int) -> Sequence[Any]:
     """One by one: a body of empty lines is not taken apart into millions."""
     found: list[Any] = []
-    for count, line in enumerate(io.BytesIO(body.removeprefix(b"\xef\xbb\xbf"))):
+    for count, line in enumerate(io.BytesIO(body.removeprefix(MARK))):
         if len(found) > most or count > MOST_BLANK * most:
             raise Problem(413, "too_many_items", f"send at most {most} items at once, and no empty lines")
         if line.strip():

@@ -20,7 +20,7 @@ from buuta.web.guarded import guarded
 from buuta.web.guessing import KEYS, Guesses, Holders
 from buuta.web.parameters import CarrierQuery, CodeQuery, Cursor, Plain, RecordPath
 from buuta.web.problems import Problem, problems
-from services.ingest.domain.recipe import CodeRow
+from services.ingest.domain.codes import CodeRow
 from services.ingest.intake import RecipeBook
 from services.ingest.quarantine import desk, held
 from services.ingest.quarantine.desk import Desk, NewCode, Way

@@ -2,23 +2,25 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from fastapi import Request
 
 from buuta.errors import BadItem
 from buuta.web.bodies import parse_json
+from buuta.web.packing import unpacked
 from buuta.web.problems import Problem
 from services.ingest.domain.bodies import assembled
 from services.ingest.domain.recipe import Recipe
 from services.ingest.domain.vendor_signature import Seen, check_vendor
 from services.ingest.domain.webhook import Webhook
 from services.ingest.domain.xml import read_xml
+from services.ingest.doors.forms import form, read_text_body
 
-MOST_FIELDS: Final = 1_000
+MOST_BYTES: Final = 256 * 1024
+"""Of a body, packed or not."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -36,30 +38,6 @@ def sent(request: Request, body: bytes) -> Sent:
     """The request; of a name that stands twice in its query the last counts."""
     query = form(request.scope["query_string"]) if request.scope["query_string"] else {}
     return Sent(body, request.headers, query, request.method, request.url.path)
-
-
-def form(body: bytes) -> dict[str, str]:
-    """An `application/x-www-form-urlencoded` body; of a field sent twice the last counts.
-
-    Raises:
-        Problem: it has too many fields.
-    """
-    text = body.decode("utf-8", "replace")
-    if text.count("&") >= MOST_FIELDS:
-        raise Problem(400, "too_many_fields", f"the form has more than {MOST_FIELDS} fields")
-    return dict(parse_qsl(text, keep_blank_values=True))
-
-
-def form_or_json(body: bytes) -> Any:
-    """A body that begins like JSON is JSON, whatever its header says; else it is a form."""
-    return parse_json(body) if body.lstrip()[:1] in (b"{", b"[") else form(body)
-
-
-READERS: Final[Mapping[str, Callable[[bytes], Any]]] = {
-    "json": parse_json,
-    "form": form_or_json,
-    "xml": read_xml,
-}
 
 
 def payloads_of(recipe: Recipe, request: Sent, secret: str) -> list[Any]:
@@ -80,7 +58,10 @@ def payloads_of(recipe: Recipe, request: Sent, secret: str) -> list[Any]:
 
 
 def _body(webhook: Webhook, request: Sent) -> Any:
-    return request.query if request.method == "GET" else READERS[webhook.body](request.body)
+    if request.method == "GET":
+        return request.query
+    body = unpacked(request.body, request.headers.get("content-encoding", ""), MOST_BYTES)
+    return read_xml(body) if webhook.body == "xml" else read_text_body(webhook, body)
 
 
 def _check(webhook: Webhook, request: Sent, secret: str, body: Any) -> None:

@@ -19,12 +19,11 @@ from services.ingest.domain import replies
 from services.ingest.domain.recipe import Recipe
 from services.ingest.domain.webhook import Reply, Webhook
 from services.ingest.doors.gate import Gate
-from services.ingest.doors.sent import Sent, kept_as, payloads_of, refusal, sent
+from services.ingest.doors.sent import MOST_BYTES, Sent, kept_as, payloads_of, refusal, sent
 from services.ingest.intake import COPY_DIFFERS, Answer, Result
 from services.ingest.registry.keyring import Caller
 
 DOOR: Final = "webhook"
-MOST_BYTES: Final = 256 * 1024
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
 MEDIA_TYPES: Final = {"json": [JSON], "form": [FORM, JSON], "xml": ["application/xml", "text/xml"]}

@@ -12,7 +12,8 @@ from typing import Any, Final
 from buuta.model.identifiers import parcel_key
 from buuta.model.scan import Scan
 from buuta.streaming.producer import Pair
-from services.ingest.domain.recipe import CodeRow, Recipe
+from services.ingest.domain.codes import CodeRow
+from services.ingest.domain.recipe import Recipe
 from services.ingest.encoding import records_of
 from services.ingest.intake import KeepDetails
 from services.ingest.quarantine import held

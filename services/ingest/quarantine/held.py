@@ -15,8 +15,9 @@ from buuta.storage.background import Fault
 from buuta.storage.set_aside import Aside
 from buuta.storage.vault import Place, Vault
 from buuta.telemetry import metrics
+from services.ingest.domain.codes import CodeRow
 from services.ingest.domain.personal import shown
-from services.ingest.domain.recipe import CodeRow, Recipe
+from services.ingest.domain.recipe import Recipe
 
 HOLD: Final = """
 insert into quarantine (carrier, door, reason, received_at, sealed_as, code_hash, code, payload)
