@@ -140,7 +140,7 @@ async def test_a_webhook_hears_of_what_was_left_out_where_its_words_are_ours(
 
 
 def _notes(carrier: str, code: str) -> float:
-    return metrics.INGEST_NOTES.labels(carrier, code)._value.get()
+    return float(metrics.INGEST_NOTES.labels(carrier, code)._value.get())
 
 
 ENDLESS = {

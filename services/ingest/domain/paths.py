@@ -6,7 +6,7 @@ no other way to say one, and some vendors do the same in JSON.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -94,7 +94,14 @@ def getter(steps: Sequence[Step]) -> Get:
 
 
 def _named(name: str) -> Get:
-    return lambda payload: payload.get(name) if isinstance(payload, dict) else None
+    """Of an object, or of a line of a file, whose columns may be written otherwise."""
+
+    def get(payload: Any) -> Any:
+        # A dictionary is told at once; any other mapping by its class.
+        is_mapping = isinstance(payload, dict) or isinstance(payload, Mapping)  # noqa: SIM101
+        return payload.get(name) if is_mapping else None
+
+    return get
 
 
 def _placed(place: int) -> Get:
