@@ -9,7 +9,7 @@ select coalesce(reporter, carrier) as carrier,
   (date '1970-01-01' + least(greatest((received_at + 25200000) // 86400000, 0), $last_day)::integer)::date as day,
   (select min(minutes) from late_bounds where received_at - occurred_at <= minutes * 60000 or minutes = $later)
     as minutes
-from first_copies;
+from first_copies where not coalesce(day_only, false);
 
 create table steering as
 select parcel_key, event_id, status, reason, delivery_mode, distance_bucket, proof_present, attempt, occurred_at, reporter,

@@ -23,6 +23,7 @@ from services.ingest.settings import IngestSettings
 console = Console()
 SHOWN = (
     "code", "status", "last_at", "reports_per_day", "share_unmapped", "late_minutes_p50", "late_minutes_p95",
+    "share_ahead",
 )  # fmt: skip
 
 SPLIT = (

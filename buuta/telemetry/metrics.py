@@ -53,6 +53,12 @@ INGEST_REFUSED = Counter(
 INGEST_UNKNOWN_FACILITIES = Counter(
     "buuta_ingest_unknown_facilities_total", "Scans whose facility nobody has registered.", ["carrier"]
 )
+INGEST_AHEAD_SECONDS = Histogram(
+    "buuta_ingest_ahead_seconds",
+    "By how much the times of a carrier's scans lie after their receipt: its clock is ahead, or writes local time as "
+    "UTC.",
+    ["carrier"], buckets=(1, 10, 60, 600, 3600, 23_400, 27_000, 86_400),
+)  # fmt: skip
 INGEST_SILENT_SECONDS = Gauge(
     "buuta_ingest_silent_seconds", "How long a carrier has not reported by any door.", ["carrier"]
 )

@@ -62,9 +62,11 @@ with by_minutes as (
   select carrier, minutes, sum(scans) over (partition by carrier order by minutes) as upto,
     sum(scans) over (partition by carrier) as whole from by_minutes
 )
-select carrier, max(whole)::bigint as scans, min(minutes) filter (where upto >= 0.5 * whole) as p50_minutes,
-  min(minutes) filter (where upto >= 0.95 * whole) as p95_minutes,
-  min(minutes) filter (where upto >= 0.99 * whole) as p99_minutes
+select carrier, max(whole)::bigint as scans,
+  greatest(min(minutes) filter (where upto >= 0.5 * whole), 0) as p50_minutes,
+  greatest(min(minutes) filter (where upto >= 0.95 * whole), 0) as p95_minutes,
+  greatest(min(minutes) filter (where upto >= 0.99 * whole), 0) as p99_minutes,
+  round(coalesce(max(upto) filter (where minutes < 0), 0) / max(whole), 6)::float as ahead_share
 from spread where upto > 0 group by carrier order by carrier
 """
 PATIENT_SECONDS: Final = 60

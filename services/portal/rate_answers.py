@@ -75,13 +75,17 @@ class Rate(BaseModel):
 
 
 class Lateness(BaseModel):
-    """How long after their business time a carrier's scans were received; received in these days."""
+    """How long after their business time a carrier's scans were received; received in these days.
+
+    `ahead_share` came more than 10 minutes before it: the carrier's clock is ahead.
+    """
 
     carrier: str
     scans: int
     p50_minutes: Minutes
     p95_minutes: Minutes
     p99_minutes: Minutes
+    ahead_share: float
 
 
 class Missing(BaseModel):

@@ -1,4 +1,8 @@
-"""Event lateness: how long after its business time each scan was received, counted on columns."""
+"""Event lateness: how long after its business time each scan was received, counted on columns.
+
+A scan that comes before its time shows by how much its carrier's clock is ahead. One that says the day and no clock
+shows neither.
+"""
 
 from bisect import bisect_left
 from collections import Counter
@@ -15,6 +19,7 @@ MINUTE_MS: Final = 60_000
 FIRST_DAY: Final = date(1970, 1, 1)
 LAST_DAY: Final = 2**20 - 1
 """Days after the first are counted up to this one (in the year 4840): receipts that somebody made up."""
+LEAST: Final = LATENESS_MINUTES[0]
 MINUTES: Final = 2**16
 """More than there are minutes that are told apart, so that carrier, day and minutes fit one number."""
 Lateness = tuple[str, date, int]
@@ -24,13 +29,14 @@ Lateness = tuple[str, date, int]
 def lateness(batch: Any) -> Counter[Lateness]:
     """Counts of some scans' lateness; `batch` holds `ScanEvent` columns."""
     counts: Counter[Lateness] = Counter()
+    batch = batch.filter(pc.invert(batch.column("day_only")))
     carriers = pc.coalesce(batch.column("reporter"), batch.column("carrier")).dictionary_encode()
     names = carriers.dictionary.to_pylist()
     day = pc.add(pc.multiply(carriers.indices.cast(pa.int64()), LAST_DAY + 1), _days(batch))
     for each in pc.value_counts(pc.add(pc.multiply(day, MINUTES), _minutes(batch))).to_pylist():
         rest, minutes = divmod(each["values"], MINUTES)
         carrier, day_number = divmod(rest, LAST_DAY + 1)
-        counts[names[carrier], FIRST_DAY + timedelta(day_number), bound(minutes)] += each["counts"]
+        counts[names[carrier], FIRST_DAY + timedelta(day_number), bound(minutes + LEAST)] += each["counts"]
     return counts
 
 
@@ -47,7 +53,7 @@ def _days(batch: Any) -> Any:
 
 def _minutes(batch: Any) -> Any:
     late = pc.subtract(_float(batch, "received_at"), _float(batch, "occurred_at"))
-    return _within(pc.ceil(pc.divide(late, MINUTE_MS)), LATENESS_MINUTES[-1] + 1)
+    return _within(pc.subtract(pc.ceil(pc.divide(late, MINUTE_MS)), LEAST), LATENESS_MINUTES[-1] + 1 - LEAST)
 
 
 def _float(batch: Any, name: str) -> Any:

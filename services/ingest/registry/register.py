@@ -35,8 +35,10 @@ with hours as (
   select carrier, minutes, sum(scans) over (partition by carrier order by minutes) as upto,
     sum(scans) over (partition by carrier) as whole from by_minutes
 ), late as (
-  select carrier, min(minutes) filter (where upto >= 0.5 * whole) as p50,
-    min(minutes) filter (where upto >= 0.95 * whole) as p95, min(minutes) filter (where upto >= 0.99 * whole) as p99
+  select carrier, greatest(min(minutes) filter (where upto >= 0.5 * whole), 0) as p50,
+    greatest(min(minutes) filter (where upto >= 0.95 * whole), 0) as p95,
+    greatest(min(minutes) filter (where upto >= 0.99 * whole), 0) as p99,
+    coalesce(max(upto) filter (where minutes < 0), 0) / max(whole) as ahead, -least(min(minutes), 0) as ahead_minutes
   from spread where upto > 0 group by carrier
 ), keys as (
   select carrier, count(*) as valid from carrier_keys
@@ -47,7 +49,8 @@ select code, legal_name, name, licence, contact_role, c.status, is_post, format,
   last_at, round(coalesce(reports, 0)::numeric / $2, 1) as reports_per_day,
   case when reports > 0 then round(unmapped::numeric / reports, 5) end as share_unmapped,
   case when reports > 0 then round(refused::numeric / reports, 5) end as share_refused,
-  p50 as late_minutes_p50, p95 as late_minutes_p95, p99 as late_minutes_p99
+  p50 as late_minutes_p50, p95 as late_minutes_p95, p99 as late_minutes_p99,
+  round(ahead, 5) as share_ahead, ahead_minutes
 from carriers c left join hours on hours.carrier = code left join late on late.carrier = code
 left join keys on keys.carrier = code order by code
 """

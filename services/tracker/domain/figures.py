@@ -16,9 +16,11 @@ UNKNOWN_UNIT: Final = "unknown"
 DELIVERED: Final = frozenset(DELIVERED_AS.values())
 POINT: Final = Outcome.DELIVERED_AT_POINT.value
 TO_ADDRESS: Final = Outcome.DELIVERED_TO_ADDRESS.value
-LATENESS_MINUTES: Final = (0, 1, 5, 15, 60, 180, 360, 720, 1_440, 2_880, 4_320, 10_080, 43_200)
-"""Scans are counted by the least of these that their receipt came after their business time; by
-`LATER_MINUTES` beyond, and by 0 if they came before it."""
+LATENESS_MINUTES: Final = (
+    -1_440, -400, -60, -10, 0, 1, 5, 15, 60, 180, 360, 720, 1_440, 2_880, 4_320, 10_080, 43_200,
+)  # fmt: skip
+"""Scans are counted by the least of these that their receipt came after their business time; by `LATER_MINUTES`
+beyond. Below 0 the carrier's clock is ahead: by 7 hours (-400) where it writes Vietnam's time as UTC."""
 LATER_MINUTES: Final = 525_600
 
 
