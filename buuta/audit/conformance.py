@@ -16,11 +16,11 @@ from buuta.errors import BadItem
 from buuta.model.identifiers import s10_flag
 from buuta.model.scan import Scan
 from buuta.model.statuses import OffsetSource, Status
-from buuta.model.steering import out_of_range
 from buuta.web.bodies import parse_json
 from buuta.web.problems import Problem
 from services.ingest.domain.bodies import assembled
 from services.ingest.domain.document import read_document
+from services.ingest.domain.doubts import doubt, in_sum
 from services.ingest.domain.fitting import fitted
 from services.ingest.domain.notes import Note
 from services.ingest.domain.recipe import Receipt, Recipe, UnknownCode, shown_code, to_scan
@@ -58,6 +58,7 @@ class Verdict:
     code: str = ""
     says: str = ""
     notes: Sequence[Note] = ()
+    steers: bool = True
 
 
 @dataclass(frozen=True)
@@ -139,12 +140,12 @@ def _parse(recipe: Recipe, payload: Any) -> Parse:
     return recipe.parse if own else read_report
 
 
-def check(recipe: Recipe, carrier: str, samples: Iterable[Sample], now_ms: int) -> Conformance:
-    """Read, map and fold the samples as if they came in now."""
+def check(recipe: Recipe, receipt: Receipt, samples: Iterable[Sample]) -> Conformance:
+    """Read, map and fold the samples as if they came in so."""
     found = Conformance()
     scans: dict[str, Scan] = {}
     for sample in samples:
-        verdict = _verdict(recipe, carrier, sample, now_ms)
+        verdict = _verdict(recipe, receipt, sample)
         if verdict.scan is not None and verdict.scan.event_id in scans:
             verdict = Verdict(sample.place, "duplicate", verdict.scan, notes=verdict.notes)
         elif verdict.scan is not None:
@@ -153,23 +154,26 @@ def check(recipe: Recipe, carrier: str, samples: Iterable[Sample], now_ms: int) 
             found.unmapped[verdict.code] += 1
         found.verdicts.append(verdict)
     found.missing = list(_missing(scans.values()))
-    found.notes = [*_left_out(found.verdicts), *_notes(scans.values(), now_ms)]
+    found.notes = [*_left_out(found.verdicts), *_notes(scans.values())]
     found.timelines = _timelines(scans.values())
     return found
 
 
-def _verdict(recipe: Recipe, carrier: str, sample: Sample, now_ms: int) -> Verdict:
+def _verdict(recipe: Recipe, receipt: Receipt, sample: Sample) -> Verdict:
     try:
         report = sample.parse(sample.payload)
         report = report and fitted(report)
-        scan = report and to_scan(recipe, report, Receipt(carrier, "webhook", now_ms))
+        scan = report and to_scan(recipe, report, receipt)
     except UnknownCode as unknown:
         return Verdict(sample.place, "quarantined", None, shown_code(unknown.raw_code), str(unknown))
     except BadItem as bad:
         return Verdict(sample.place, "rejected", None, bad.code, str(bad))
     if report is None or scan is None:
         return Verdict(sample.place, "ignored")
-    return Verdict(sample.place, "accepted", scan, notes=report.notes)
+    warned = doubt(scan)
+    if warned is None:
+        return Verdict(sample.place, "accepted", scan, notes=report.notes)
+    return Verdict(sample.place, "accepted", scan, warned.code, warned.message, report.notes, warned.steers)
 
 
 def _left_out(verdicts: Iterable[Verdict]) -> Iterator[str]:
@@ -194,14 +198,15 @@ def _missing(scans: Iterable[Scan]) -> Iterator[str]:
         )
 
 
-def _notes(scans: Iterable[Scan], now_ms: int) -> Iterator[str]:
+def _notes(scans: Iterable[Scan]) -> Iterator[str]:
     every = list(scans)
     assumed = sum(scan.offset_source == OffsetSource.ASSUMED.value for scan in every)
     if assumed:
-        yield f"{assumed} times have no offset; that of the recipe is assumed"
-    odd = sum(out_of_range(scan.occurred_at, now_ms) for scan in every)
-    if odd:
-        yield f"{odd} times lie in the future or more than a year ago: such scans are kept and do not steer"
+        yield f"{assumed} times have no offset; that of the format or of the carrier's time zone is assumed"
+    days = sum(scan.day_only for scan in every)
+    if days:
+        yield f"{days} say the day and no clock: they come after all else of that day, and are told without a clock"
+    yield from in_sum(Counter(each.code for each in map(doubt, every) if each is not None))
     flagged = sorted({scan.number for scan in every if s10_flag(scan.number)})
     if flagged:
         yield f"the S10 check digit fails, which is flagged and never refused: {', '.join(flagged[:5])}"
@@ -231,7 +236,7 @@ def as_json(found: Conformance) -> str:
             "exit_code": found.exit_code,
             "samples": [
                 {"place": each.place, "result": each.result, "code": each.code, "says": each.says,
-                 "notes": [note._asdict() for note in each.notes],
+                 "notes": [note._asdict() for note in each.notes], "steers": each.steers,
                  "scan": None if each.scan is None else each.scan._asdict()}
                 for each in found.verdicts
             ],

@@ -17,7 +17,7 @@ from buuta.model.identifiers import one_spelling
 from buuta.model.scan import Scan
 from buuta.model.statuses import Status
 from services.ingest.carriers.loading import golden
-from services.ingest.domain.recipe import Recipe
+from services.ingest.domain.recipe import Receipt, Recipe
 
 MINUTE_MS: Final = 60_000
 TIME: Final = re.compile(
@@ -74,7 +74,8 @@ def _payloads(recipe: Recipe) -> Iterator[Any]:
 
 def _read(recipe: Recipe, payload: Any, now_ms: int) -> Scan | None:
     """What the recipe makes of a payload; None where that is no scan."""
-    [verdict] = check(recipe, recipe.format, [Sample("sample", payload, recipe.parse)], now_ms).verdicts
+    receipt = Receipt(recipe.format, "webhook", now_ms)
+    [verdict] = check(recipe, receipt, [Sample("sample", payload, recipe.parse)]).verdicts
     return verdict.scan
 
 

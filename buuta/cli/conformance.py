@@ -12,12 +12,13 @@ from rich.console import Console
 from buuta.audit.conformance import Conformance, Timeline, Verdict, as_json, check, read_samples
 from buuta.causes import because
 from buuta.errors import BadItem, Retry
-from buuta.model.times import local_text
+from buuta.model.scan import Scan
+from buuta.model.zones import VIETNAM_ZONE, Zones, is_zone, named_unless_vietnam, one_zone, told_time
 from buuta.settings import load
 from buuta.telemetry.clock import now_ms
 from services.ingest.carriers import all_recipes
 from services.ingest.domain.document import document_of
-from services.ingest.domain.recipe import Recipe
+from services.ingest.domain.recipe import Receipt, Recipe
 from services.ingest.jobs import FORMAT
 from services.ingest.settings import IngestSettings
 
@@ -38,6 +39,10 @@ def carrier_check(
         ),
     ],
     json_: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    time_zone: Annotated[
+        str,
+        typer.Option(help="The carrier's time zone, as in the register: times without an offset are its."),
+    ] = VIETNAM_ZONE,
     url: Annotated[
         str | None, typer.Option(help="Send them to this ingest, too, by a sandbox key.")
     ] = None,
@@ -54,7 +59,9 @@ def carrier_check(
     if format_name not in recipes:
         raise BadItem("format_unknown", f"no such format; there are {', '.join(recipes)}")
     recipe = recipes[format_name]
-    found = check(recipe, format_name, read_samples(recipe, file), now_ms())
+    zones = Zones(named_unless_vietnam(_zone(time_zone)))
+    receipt = Receipt(format_name, "webhook", now_ms(), zones=zones)
+    found = check(recipe, receipt, read_samples(recipe, file))
     if json_:
         typer.echo(as_json(found))
     else:
@@ -63,9 +70,18 @@ def carrier_check(
     sys.exit(max(found.exit_code, live))
 
 
+def _zone(name: str) -> str:
+    if not is_zone(name):
+        raise BadItem(
+            "zone_unknown", "there is no such time zone; a zone's name is such as Asia/Ho_Chi_Minh"
+        )
+    return name
+
+
 def _print(recipe: Recipe, found: Conformance) -> None:
+    zone = one_zone(each.scan.zone for each in found.verdicts if each.scan is not None)
     for verdict in found.verdicts[:MOST_SHOWN]:
-        _say(f"{verdict.place:<10}  {verdict.result:<11}  {_meaning(verdict)}")
+        _say(f"{verdict.place:<10}  {verdict.result:<11}  {_meaning(verdict, zone)}")
     if len(found.verdicts) > MOST_SHOWN:
         _say(f"... and {len(found.verdicts) - MOST_SHOWN} more; --json shows all")
     results = ("accepted", "duplicate", "ignored", "quarantined", "rejected")
@@ -77,31 +93,35 @@ def _print(recipe: Recipe, found: Conformance) -> None:
     for says in found.notes:
         _say(f"note      {says}")
     for timeline in found.timelines[:MOST_SHOWN]:
-        _print_timeline(timeline)
+        _print_timeline(timeline, zone)
 
 
-def _meaning(verdict: Verdict) -> str:
+def _meaning(verdict: Verdict, zone: str | None) -> str:
     scan = verdict.scan
     if scan is None:
         return verdict.says
     words = " ".join(filter(None, (scan.status, scan.reason, scan.delivery_mode)))
     reported = ", reported by the courier" if scan.provisional else ""
-    when = local_text(scan.occurred_at, scan.offset_minutes)
-    return f"{when}  {scan.number}  {scan.raw_code} = {words}{reported}"
+    doubtful = f" ({verdict.says})" if verdict.says else ""
+    return f"{_when(scan, zone)}  {scan.number}  {scan.raw_code} = {words}{reported}{doubtful}"
+
+
+def _when(scan: Scan, zone: str | None) -> str:
+    """The time in the zone of all that is printed; a day is the place's."""
+    return told_time(scan.occurred_at, scan.zone if scan.day_only else zone, day_only=scan.day_only)
 
 
 def _say(line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _print_timeline(timeline: Timeline) -> None:
+def _print_timeline(timeline: Timeline, zone: str | None) -> None:
     parcel = timeline.parcel
     ended = f", {parcel.outcome}" if parcel.outcome else ""
     _say(f"\n{timeline.number}: {parcel.status or 'nothing that steers'}{ended}")
     for scan in timeline.scans:
         reason = f" ({scan.reason})" if scan.reason else ""
-        when = local_text(scan.occurred_at, scan.offset_minutes)
-        _say(f"  {when}  {scan.status}{reason}")
+        _say(f"  {_when(scan, zone)}  {scan.status}{reason}")
     for name in timeline.findings:
         _say(f"  finding: {name}")
 

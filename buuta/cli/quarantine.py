@@ -35,6 +35,7 @@ from buuta.telemetry.clock import now_ms
 from buuta.telemetry.logs import WITNESS
 from services.ingest.carriers import all_recipes
 from services.ingest.domain.codes import CodeRow
+from services.ingest.domain.doubts import in_sum
 from services.ingest.domain.personal import shown
 from services.ingest.keeping import Keeping
 from services.ingest.quarantine import desk, held
@@ -276,6 +277,7 @@ async def _replayed(chosen: Chosen, mapping: NewCode | None, dry_run: bool) -> N
             way = Way(partial(producer.send_keyed, at.settings.events_topic), keeping.take)
             done = await desk.replay(replace(work, way=way), wanted, mapping)
         console.print(f"{done.sent} sent on, {done.waits} wait on.")
+        console.print(*in_sum(done.doubts), sep="\n", end="")
 
 
 async def _previewed(at: Place, scans: Sequence[Scan]) -> Preview:
@@ -291,6 +293,7 @@ def _print_preview(seen: Preview, done: Done) -> None:
         console.print(f"Of the oldest {done.sent + done.waits} reports:")
     console.print(f"{done.sent} would be sent on, {done.waits} would wait on.")
     console.print(f"{seen.history} scans would be new in the history.")
+    console.print(*in_sum(done.doubts), sep="\n", end="")
     for (before, after), count in sorted(seen.statuses.items()):
         if before != after:
             console.print(f"{count} parcels: {before} -> {after}", markup=False)

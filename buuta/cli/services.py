@@ -26,15 +26,17 @@ from buuta.telemetry import logs
 from buuta.telemetry.service import main
 from services.ingest.app import wire as wire_ingest
 from services.ingest.carriers import all_recipes
+from services.ingest.domain.doubts import in_sum
 from services.ingest.doors.drop import DropFolder, take_any
 from services.ingest.doors.events import ENDINGS, read_events
 from services.ingest.doors.file import Summary, withdraw_file
 from services.ingest.doors.sheets import opened
-from services.ingest.intake import Intake, RecipeBook, Result
+from services.ingest.intake import Intake, Result
 from services.ingest.quarantine.held import hold
 from services.ingest.settings import IngestSettings
 from services.ingest.spool import Spool
 from services.ingest.storage import Carrier, be_silent_until_now, carrier_of
+from services.ingest.target import RecipeBook
 from services.ingest.wiring import FOLLOW_SECONDS, Ground, Pools, build_intake
 from services.notifier.app import wire as wire_notifier
 from services.notifier.settings import NotifierSettings
@@ -83,6 +85,8 @@ def file(
     summary = asyncio.run(_take(path, carrier, withdraw_file if withdraw else take_any))
     for line in _told(summary):
         console.print(line, highlight=False, markup=False)
+    for says in in_sum(summary.doubts):
+        console.print(f"{says}.", highlight=False)
     if summary.report is not None:
         console.print(REFUSED_LINES)
         sys.exit(1)

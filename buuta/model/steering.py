@@ -9,6 +9,7 @@ that share a parcel take back what they reported themselves.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from enum import IntEnum
 from typing import Final, NamedTuple
 
 from buuta.model.scan import Scan
@@ -33,6 +34,23 @@ class Facts(NamedTuple):
     occurred_at: int
     received_at: int
     reporter: str | None = None
+
+
+class Doubt(IntEnum):
+    """How far a scan's time can be believed; of copies of one event the one believed best stands."""
+
+    NONE = 0
+    AHEAD = 1
+    TOO_OLD = 2
+
+
+def doubt_of(occurred_at: int, received_at: int, *, day_only: bool = False) -> Doubt:
+    """How far a scan's time can be believed. A day alone has its last millisecond, and may be told before it is
+    over."""
+    if occurred_at < received_at - OLDEST_MS:
+        return Doubt.TOO_OLD
+    ahead = FUTURE_MS + DAY_MS if day_only else FUTURE_MS
+    return Doubt.AHEAD if occurred_at > received_at + ahead else Doubt.NONE
 
 
 def out_of_range(occurred_at: int, received_at: int) -> bool:

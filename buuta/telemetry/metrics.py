@@ -55,8 +55,7 @@ INGEST_UNKNOWN_FACILITIES = Counter(
 )
 INGEST_AHEAD_SECONDS = Histogram(
     "buuta_ingest_ahead_seconds",
-    "By how much the times of a carrier's scans lie after their receipt: its clock is ahead, or writes local time as "
-    "UTC.",
+    "By how much the times of a carrier's scans lie after their receipt: its clock is ahead, or is no UTC.",
     ["carrier"], buckets=(1, 10, 60, 600, 3600, 23_400, 27_000, 86_400),
 )  # fmt: skip
 INGEST_SILENT_SECONDS = Gauge(

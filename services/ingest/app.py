@@ -33,7 +33,6 @@ from services.ingest.doors.gate import Gate, World, Worlds
 from services.ingest.doors.kafka import KafkaDoor
 from services.ingest.doors.polling import PollingDoor
 from services.ingest.doors.sent import MOST_BYTES
-from services.ingest.intake import RecipeBook
 from services.ingest.quarantine import held
 from services.ingest.quarantine.desk import Way
 from services.ingest.quarantine.replay import Keys
@@ -45,6 +44,7 @@ from services.ingest.registry.signatures import Signatures
 from services.ingest.registry.tally import measure_silence
 from services.ingest.settings import IngestSettings
 from services.ingest.spool import Spool, enqueue
+from services.ingest.target import RecipeBook
 from services.ingest.wiring import FOLLOW_SECONDS, Ground, Pools, build_intake, build_sandbox
 
 PATIENT: Final = 5

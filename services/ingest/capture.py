@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from buuta.errors import BadItem, DatabaseAway
 from services.ingest import epcis_rows
 from services.ingest.carriers.epcis.parser import ParsingOnce, code_of
-from services.ingest.checking import read_right, statements, without_conflicts
+from services.ingest.checking import note_doubts, read_right, statements, without_conflicts
 from services.ingest.domain.document import Document
 from services.ingest.domain.effects import Change
 from services.ingest.domain.epcis import of_the_standard
@@ -101,6 +101,7 @@ async def capture(  # noqa: PLR0913 - a document, whose it is, and how it is tak
         stated = await statements(parts.intake, carrier.code, right, is_sandbox=parts.is_sandbox)
         right = without_conflicts(stated, job)
         captured = right if job.success or behaviour is Behaviour.PROCEED else []
+        note_doubts(captured, receipt, job)
         await _Capture(parts, carrier, receipt, document, job).run(captured, admit, stated.new)
     return job
 

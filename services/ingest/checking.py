@@ -10,9 +10,10 @@ from services.ingest import epcis_rows
 from services.ingest.carriers.epcis.parser import code_of, parse
 from services.ingest.domain import repeats
 from services.ingest.domain.document import Document
+from services.ingest.domain.doubts import doubt_at
 from services.ingest.domain.fitting import fitted
 from services.ingest.domain.recipe import Receipt, UnknownCode, to_scan
-from services.ingest.domain.single import Whole, of_one, read_whole
+from services.ingest.domain.single import Whole, of_one, read_whole, time_of
 from services.ingest.domain.skipping import skipped
 from services.ingest.intake import Intake
 from services.ingest.jobs import CONFLICT, FORMAT, Job, Wrong
@@ -46,6 +47,16 @@ def _try(intake: Intake, whole: Whole, receipt: Receipt) -> None:
                 to_scan(intake.recipes[FORMAT], fitted(report), receipt)
         except UnknownCode:
             pass
+
+
+def note_doubts(captured: Sequence[Whole], receipt: Receipt, job: Job) -> None:
+    """Note which of the events have a time that cannot be believed; those that move no parcel steer nothing."""
+    for whole in captured:
+        if whole.place in job.skipped or whole.event.error is not None:
+            continue
+        found = doubt_at(whole.at, receipt.received_at, day_only=time_of(whole.event).day_only)
+        if found is not None:
+            job.note(Wrong(whole.place, found.code, found.message, "eventTime"))
 
 
 @dataclass(frozen=True)

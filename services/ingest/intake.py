@@ -7,39 +7,36 @@ acknowledged (acks=all) or the spool has committed, `quarantined` that PostgreSQ
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from buuta.contracts.codec import Codec
 from buuta.errors import BadItem
 from buuta.model.scan import Scan
 from buuta.storage.unlocking import unlock
 from buuta.storage.vault import Vault
 from buuta.streaming.producer import Pair
-from services.ingest.carriers import RECIPES
-from services.ingest.copies import Copies
 from services.ingest.domain import copy
 from services.ingest.domain.details import Details
+from services.ingest.domain.doubts import WARNED, ahead_ms, doubt
 from services.ingest.domain.fitting import fitted
 from services.ingest.domain.notes import Note
 from services.ingest.domain.personal import kept
 from services.ingest.domain.recipe import Receipt, Recipe, Report, UnknownCode, to_scan
 from services.ingest.domain.texts import text_of
 from services.ingest.encoding import records_of
-from services.ingest.meters import Meter, SandboxMeter
 from services.ingest.quarantine.held import Held, Source, sealed
 from services.ingest.storage import Carrier
+from services.ingest.target import Target
 
 Parse = Callable[[Any], Report | None]
-Keep = Callable[[Sequence[Held]], Awaitable[None]]
-Put = Callable[[Sequence[Pair]], Awaitable[None]]
 PIECE: Final = 10
 BREAK_SECONDS: Final = 0.01
 """So many payloads are read without a look at the clock, and for so long without a break: they may be large."""
 MOST_KEPT: Final = 500_000
 """Bytes of a refused payload that are kept: encrypted and packed it must fit a record of the shelter's topic."""
+TIME: Final = "occurred_at"
 COPY_DIFFERS: Final = "copy_differs"
 """The code of an answer about a scan whose id came before with other words."""
 
@@ -55,7 +52,7 @@ class Result(StrEnum):
 
 
 class Answer(NamedTuple):
-    """What the sender hears about one item."""
+    """What the sender hears about one item; whether its scan steers the parcel's state."""
 
     result: Result
     event_id: str | None = None
@@ -63,11 +60,17 @@ class Answer(NamedTuple):
     field: str | None = None
     message: str | None = None
     notes: Sequence[Note] = ()
+    steers: bool = True
 
     def as_json(self) -> dict[str, Any]:
-        """Only what there is to say."""
-        said = {name: value for name, value in zip(self._fields, self, strict=True) if value}
-        return said | {"notes": [note._asdict() for note in self.notes]} if self.notes else said
+        """Only what there is to say; that it steers goes without saying."""
+        said: dict[str, Any] = {
+            name: value
+            for name, value in zip(self._fields, self, strict=True)
+            if value and name != "steers"
+        }
+        said |= {"notes": [note._asdict() for note in self.notes]} if self.notes else {}
+        return said if self.steers else said | {"steers": False}
 
 
 @dataclass
@@ -83,41 +86,6 @@ class Reading:
     held: list[Held] = field(default_factory=list)
     details: dict[str, Details] = field(default_factory=dict)
     copies: list[Scan] = field(default_factory=list)
-
-
-@dataclass
-class RecipeBook:
-    """The formats by name, as they are at this moment: people map codes while ingest runs."""
-
-    recipes: Mapping[str, Recipe] = field(default_factory=lambda: RECIPES)
-
-
-KeepDetails = Callable[[dict[str, Scan], Mapping[str, Details]], Awaitable[None]]
-
-
-async def _no_details(_: dict[str, Scan], __: Mapping[str, Details]) -> None:
-    """Where details go that are sent by a sandbox key."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where scans go, how they are written, and which formats are read.
-
-    `put` returns when scans are safe and `keep` when reports are that are set aside, or they raise KafkaAway.
-    `placed` gives scans the place of their facility; `meter` counts what carriers report.
-    `keep_details` returns when details are safe, and may say of their scans how far from the destination they were.
-    `copies` knows what was said before under an id.
-    """
-
-    put: Put
-    keep: Keep
-    put_facts: Callable[[Sequence[Any]], Awaitable[None]]
-    codec: Codec
-    book: RecipeBook = field(default_factory=RecipeBook)
-    placed: Callable[[Collection[Scan]], Collection[Scan]] = list
-    meter: Meter = field(default_factory=SandboxMeter)
-    keep_details: KeepDetails = _no_details
-    copies: Copies = field(default_factory=Copies)
 
 
 class Intake:
@@ -174,7 +142,7 @@ class Intake:
         differing = await self._target.copies.differing(reading.scans, stored=late)
         for place, answer in enumerate(reading.answers if differing else ()):
             names = differing.get(answer.event_id or "")
-            if names and answer.code is None:
+            if names and answer.code != COPY_DIFFERS:
                 reading.answers[place] = _differs(answer, names)
 
     def note(self, reading: Reading) -> None:
@@ -204,8 +172,10 @@ class Intake:
         """Count what became of the payloads, once that is for good."""
         self.meter.items(receipt, Counter(answer.result.value for answer in reading.answers))
         noted = Counter(note.code for answer in reading.answers for note in answer.notes)
+        noted.update(answer.code for answer in reading.answers if answer.code in WARNED)
         if noted:
             self.meter.noted(receipt, noted)
+        self.meter.ahead(receipt, [ms for scan in reading.scans.values() if (ms := ahead_ms(scan)) > 0])
 
     def _one(
         self, recipe: Recipe, receipt: Receipt, payload: Any, parse: Parse, reading: Reading
@@ -223,11 +193,11 @@ class Intake:
         if report is None or scan is None:
             return Answer(Result.IGNORED, message="known to be no movement")
         if scan.event_id in reading.scans:
-            return _again(reading, scan)._replace(notes=report.notes)
+            return _again(reading, scan, _warned(scan, report))
         reading.scans[scan.event_id] = scan
         if report.details is not None:
             reading.details[scan.event_id] = report.details
-        return Answer(Result.ACCEPTED, scan.event_id, notes=report.notes)
+        return _warned(scan, report)
 
     def mark(self, text: str, purpose: str = "idempotency") -> str:
         """What is kept of a key or name that may be anything: found again by it, and not told.
@@ -292,14 +262,22 @@ class Intake:
         return sealed(self._vault, source, plain, raw_code)
 
 
-def _again(reading: Reading, scan: Scan) -> Answer:
+def _warned(scan: Scan, report: Report) -> Answer:
+    """Accepted, with what cannot be believed of its time."""
+    answer, found = Answer(Result.ACCEPTED, scan.event_id, notes=report.notes), doubt(scan)
+    if found is None:
+        return answer
+    return answer._replace(code=found.code, field=TIME, message=found.message, steers=found.steers)
+
+
+def _again(reading: Reading, scan: Scan, answer: Answer) -> Answer:
     """What is said of a scan whose id came before in the same payloads.
 
     One that says something else goes into the log as well: which of the two counts is the tracker's rule, and the
     same as if they had come apart.
     """
     names = copy.differences(copy.said(reading.scans[scan.event_id]), copy.said(scan))
-    answer = Answer(Result.DUPLICATE, scan.event_id)
+    answer = answer._replace(result=Result.DUPLICATE)
     if not names:
         return answer
     reading.copies.append(scan)
@@ -307,4 +285,5 @@ def _again(reading: Reading, scan: Scan) -> Answer:
 
 
 def _differs(answer: Answer, names: Sequence[str]) -> Answer:
-    return answer._replace(code=COPY_DIFFERS, field=names[0], message=copy.told(names))
+    message = "; ".join(filter(None, (copy.told(names), answer.message)))
+    return answer._replace(code=COPY_DIFFERS, field=names[0], message=message)

@@ -3,7 +3,7 @@
 Whoever tries things out sends unknown codes and wrong reports on purpose; nobody is to be woken for them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from buuta.telemetry import metrics
@@ -20,7 +20,10 @@ class Meter(Protocol):
         """So many items came in for good, by what became of them."""
 
     def noted(self, receipt: Receipt, notes: Mapping[str, int]) -> None:
-        """So many things were left out of items that came in all the same, by the codes of their notes."""
+        """So many things were left out of items that came in, or cannot be believed, by their codes."""
+
+    def ahead(self, receipt: Receipt, by_ms: Sequence[int]) -> None:
+        """Scans came so much before their own time."""
 
     def refused(self, carrier: str, why: str) -> None:
         """A request of a known carrier was refused."""
@@ -48,6 +51,11 @@ class RealMeter:
         for code, count in notes.items():
             metrics.INGEST_NOTES.labels(receipt.carrier, code).inc(count)
 
+    def ahead(self, receipt: Receipt, by_ms: Sequence[int]) -> None:
+        """Measure it."""
+        for each in by_ms:
+            metrics.INGEST_AHEAD_SECONDS.labels(receipt.carrier).observe(each / 1000)
+
     def refused(self, carrier: str, why: str) -> None:
         """Count it."""
         metrics.INGEST_REFUSED.labels(carrier, why).inc()
@@ -67,6 +75,9 @@ class SandboxMeter:
 
     def noted(self, receipt: Receipt, notes: Mapping[str, int]) -> None:
         """Leave them to the answers."""
+
+    def ahead(self, receipt: Receipt, by_ms: Sequence[int]) -> None:
+        """Leave it to the answers."""
 
     def refused(self, carrier: str, why: str) -> None:
         """Leave it to the use of the key."""

@@ -10,13 +10,14 @@ from buuta.storage.background import Step
 from buuta.storage.vault import Vault
 from services.ingest.copies import Copies
 from services.ingest.domain.recipe import Recipe
-from services.ingest.intake import Intake, Keep, Put, RecipeBook, Target
+from services.ingest.intake import Intake
 from services.ingest.keeping import Keeping
 from services.ingest.meters import RealMeter
 from services.ingest.quarantine import held
 from services.ingest.registry.facilities import Facilities
 from services.ingest.registry.tally import Tally
 from services.ingest.storage import keep_facts
+from services.ingest.target import Keep, Put, RecipeBook, Target
 
 FOLLOW_SECONDS: Final = 5.0
 

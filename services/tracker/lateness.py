@@ -53,7 +53,9 @@ def _days(batch: Any) -> Any:
 
 def _minutes(batch: Any) -> Any:
     late = pc.subtract(_float(batch, "received_at"), _float(batch, "occurred_at"))
-    return _within(pc.subtract(pc.ceil(pc.divide(late, MINUTE_MS)), LEAST), LATENESS_MINUTES[-1] + 1 - LEAST)
+    return _within(
+        pc.subtract(pc.ceil(pc.divide(late, MINUTE_MS)), LEAST), LATENESS_MINUTES[-1] + 1 - LEAST
+    )
 
 
 def _float(batch: Any, name: str) -> Any:

@@ -10,6 +10,7 @@ import pytest
 from buuta.model.scan import Scan
 from buuta.settings import SharedSettings
 from buuta.storage.bounded import BoundedPool, Silence
+from buuta.telemetry.clock import now_ms
 from services.ingest.app import wire
 from services.ingest.carriers import all_recipes
 from services.ingest.copies import Copies
@@ -72,7 +73,7 @@ async def test_copies_in_one_request_are_told_apart_by_what_they_say(
         intake = intake_on(settings, producer, pool)
         intake._target.book.recipes = {"hop": recipe}
         payloads = [REPORT, REPORT, LATER]
-        answers = await intake.take(carrier, Receipt("hop", "webhook", 9), payloads, recipe.parse)
+        answers = await intake.take(carrier, Receipt("hop", "webhook", now_ms()), payloads, recipe.parse)
     assert [(each.result, each.code) for each in answers] == [
         ("accepted", None), ("duplicate", None), ("duplicate", "copy_differs"),
     ]  # fmt: skip
@@ -122,7 +123,7 @@ async def test_a_copy_hears_what_it_says_otherwise_also_where_its_id_holds_the_t
         intake = intake_on(settings, producer, pool)
         parse = intake.recipes[format_name].parse
         heard = [
-            (await intake.take(carrier, Receipt(format_name, "api", 9), [each], parse))[0]
+            (await intake.take(carrier, Receipt(format_name, "api", now_ms()), [each], parse))[0]
             for each in (first, first, other)
         ]
     assert [(each.result, each.code, each.field) for each in heard] == [

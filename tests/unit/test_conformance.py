@@ -9,7 +9,7 @@ import pytest
 from buuta.audit.carrier_page import page
 from buuta.audit.conformance import Conformance, as_json, check, read_samples
 from services.ingest.carriers import RECIPES
-from services.ingest.domain.recipe import Recipe
+from services.ingest.domain.recipe import Receipt, Recipe
 from tests.golden import PAIRS, named
 from tests.unit.test_carriers import FORM, GHN
 
@@ -22,7 +22,7 @@ def judged(folder: Path, format_name: str, content: Any, name: str = "samples.js
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
     recipe = RECIPES[format_name]
-    return check(recipe, format_name, read_samples(recipe, path), NOW)
+    return check(recipe, Receipt(format_name, "webhook", NOW), read_samples(recipe, path))
 
 
 def ghn(status: str, minute: int, **more: Any) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def test_notes_say_what_an_integrator_would_be_asked(tmp_path: Path) -> None:
     }
     notes = " ".join(judged(tmp_path, "ems", ems).notes)
     assert "1 times have no offset" in notes
-    assert "more than a year ago" in notes
+    assert "more than a year before" in notes
     assert "check digit fails, which is flagged and never refused: EJ012345678VN" in notes
 
 

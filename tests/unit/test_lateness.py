@@ -16,7 +16,8 @@ MINUTE = 60_000
     ("late_ms", "within"),
     [
         (-HOUR, -60), (-HOUR + 1, -10), (-10 * MINUTE, -10), (-10 * MINUTE + 1, 0), (-7 * HOUR + MINUTE, -400),
-        (-25 * HOUR, -1_440), (-(2**62), -1_440), (-1, 0), (0, 0), (1, 1), (MINUTE, 1), (MINUTE + 1, 5), (24 * HOUR, 1_440), (24 * HOUR + 1, 2_880),
+        (-25 * HOUR, -1_440), (-(2**62), -1_440), (-1, 0), (0, 0),
+        (1, 1), (MINUTE, 1), (MINUTE + 1, 5), (24 * HOUR, 1_440), (24 * HOUR + 1, 2_880),
         (30 * 24 * HOUR, 43_200), (30 * 24 * HOUR + 1, LATER_MINUTES), (2**62, LATER_MINUTES),
     ],
 )  # fmt: skip
@@ -30,7 +31,9 @@ def test_a_scan_counts_within_the_least_bound_that_holds(late_ms: int, within: i
 
 def test_a_scan_that_says_no_clock_is_neither_late_nor_ahead() -> None:
     """A day ends at midnight, and may be told in the morning."""
-    batch = batch_of("ScanEvent", [scan("held", day_only=True), scan("held", 1), scan("held", 2, day_only=True)])
+    batch = batch_of(
+        "ScanEvent", [scan("held", day_only=True), scan("held", 1), scan("held", 2, day_only=True)]
+    )
     assert sum(lateness(batch).values()) == 1
 
 

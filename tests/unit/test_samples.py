@@ -11,6 +11,7 @@ from buuta.errors import BadItem
 from buuta.model.scan import Scan
 from buuta.model.statuses import Status
 from services.ingest.carriers import RECIPES
+from services.ingest.domain.recipe import Receipt
 
 NOW = 1_796_057_400_000
 """30 November 2026, 23:50 in Hanoi: an hour ago is another day in UTC and not there."""
@@ -20,7 +21,8 @@ def read(format_name: str, text: str) -> Scan:
     recipe = RECIPES[format_name]
     payload = json.loads(text) if text[0] in "[{" else dict(parse_qsl(text))
     payload = payload[0] if isinstance(payload, list) else payload
-    [verdict] = check(recipe, format_name, [Sample("1", payload, recipe.parse)], NOW).verdicts
+    receipt = Receipt(format_name, "webhook", NOW)
+    [verdict] = check(recipe, receipt, [Sample("1", payload, recipe.parse)]).verdicts
     assert verdict.scan is not None, verdict.says
     return verdict.scan
 

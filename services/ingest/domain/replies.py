@@ -34,7 +34,7 @@ def _named(value: Any) -> list[str]:
     return [value[1:]] if isinstance(value, str) and value.startswith("$") else []
 
 
-def written(reply: Reply, payload: Any, more: Mapping[str, str]) -> str:
+def written(reply: Reply, payload: Any, more: Mapping[str, Any]) -> str:
     """The reply as text; `more` is what we found that the vendor should know, for which only JSON has room."""
     if reply.text is not None:
         return PLACEHOLDER.sub(lambda found: _in_text(reply, payload, found[1]), reply.text)

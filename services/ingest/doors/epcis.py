@@ -19,6 +19,7 @@ from buuta.web.problems import Problem, problems
 from services.ingest import capture, epcis_rows
 from services.ingest.carriers.loading import golden
 from services.ingest.domain.document import Document, document_of, read_document
+from services.ingest.domain.doubts import TOO_OLD
 from services.ingest.domain.keys import Scope
 from services.ingest.domain.packing import TooMuch
 from services.ingest.doors.gate import Gate
@@ -180,6 +181,7 @@ def _said(row: Any) -> dict[str, Any]:
         "errors": [_exception(each) for each in json.loads(row["errors"])],
         "warnings": [
             {"code": each["code"], "detail": each["message"], "event": each["place"]}
+            | ({"steers": False} if each["code"] == TOO_OLD else {})
             for each in json.loads(row["warnings"])
         ],
         **(_outcome(row["events"], became) if became else {}),

@@ -18,6 +18,7 @@ from buuta.web.problems import Problem
 from services.ingest import storage
 from services.ingest.capture import capture, earnest, set_aside
 from services.ingest.domain.document import Document, read_document
+from services.ingest.domain.doubts import WARNED
 from services.ingest.domain.packing import TooMuch
 from services.ingest.doors.file import DOOR, Summary, content_hash
 from services.ingest.doors.plain import read_plain
@@ -100,6 +101,7 @@ async def _take_part(run: _Run, first: int, part: Document) -> int:
         return 0
     for result, count in job.counts.items():
         run.summary.counts[result] += count if result != Result.IGNORED else 0
+    run.summary.doubts.update(each.code for each in job.warnings if each.code in WARNED)
     run.summary.counts[Result.REJECTED] += len(job.wrong)
     run.summary.counts[Result.IGNORED] += len(job.skipped)
     _report(job, first, part, run.report)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +15,7 @@ from buuta.errors import BadItem
 from buuta.model.shown import shown_name
 from buuta.telemetry.clock import now_ms
 from services.ingest import storage
+from services.ingest.domain.doubts import WARNED
 from services.ingest.domain.item import ScanItem, read_item
 from services.ingest.domain.recipe import Recipe, taken_back
 from services.ingest.domain.recipe import Report as Reported
@@ -52,6 +54,8 @@ class Summary:
     notes: list[str] = field(default_factory=list)
     more_notes: int = 0
     noted: Path | None = None
+    doubts: Counter[str] = field(default_factory=Counter)
+    """Of this run: how many scans have a time that cannot be believed, by the codes of `domain/doubts.py`."""
     report: Path | None = None
     taken_in_at: datetime | None = None
     """When the same content was taken in before, to its end."""
@@ -154,6 +158,8 @@ async def _take_batch(  # noqa: PLR0913 - one batch and where it goes
     for (line, cells, surplus), answer in zip(batch, answers, strict=True):
         summary.counts[answer.result] += 1
         summary.note(_noted(line, answer))
+        if answer.code in WARNED:
+            summary.doubts[answer.code or ""] += 1
         if answer.result in REFUSED:
             own = [cell for name, cell in cells.items() if name != BROKEN]
             report.write(line, (answer.code or "", answer.message or ""), [*own, *surplus])

@@ -21,12 +21,13 @@ from buuta.web.guessing import KEYS, Guesses, Holders
 from buuta.web.parameters import CarrierQuery, CodeQuery, Cursor, Plain, RecordPath
 from buuta.web.problems import Problem, problems
 from services.ingest.domain.codes import CodeRow
-from services.ingest.intake import RecipeBook
+from services.ingest.domain.doubts import AHEAD, TOO_OLD
 from services.ingest.quarantine import desk, held
 from services.ingest.quarantine.desk import Desk, NewCode, Way
 from services.ingest.quarantine.held import HeldReport, Wanted
 from services.ingest.quarantine.replay import Keys
 from services.ingest.registry import operators
+from services.ingest.target import RecipeBook
 
 log = structlog.get_logger(WITNESS)
 ERRORS: Final = problems(400, 401, 404, 413, 422, 503)
@@ -138,6 +139,7 @@ class Office:
         done = await desk.replay(work, wanted, mapping, after, PAGES)
         why = [{"number": number, "why": why} for number, why in done.why]
         return {"sent_on": done.sent, "new_in_history": done.new, "wait_on": done.waits, "why": why,
+                "do_not_steer": done.doubts[TOO_OLD], "count_from_receipt": done.doubts[AHEAD],
                 "dry_run": dry_run, **({"after": done.after} if done.more else {})}  # fmt: skip
 
 

@@ -40,11 +40,23 @@ class ItemAnswer(BaseModel):
 
     result: Result
     event_id: Annotated[str | None, Field(description="32 hex digits; the same through any door.")] = None
-    code: Annotated[str | None, Field(description="Stable code of what is wrong.")] = None
+    code: Annotated[
+        str | None,
+        Field(
+            description="Stable code of what is wrong; of an accepted item what should be known: copy_differs, "
+            "time_ahead, time_too_old."
+        ),
+    ] = None
     field: Annotated[str | None, Field(description="Where it is wrong.")] = None
     message: Annotated[str | None, Field(description="What to fix.")] = None
     notes: Annotated[
         list[ItemNote] | None, Field(description="What does not fit and was left out; the item came in.")
+    ] = None
+    steers: Annotated[
+        bool | None,
+        Field(
+            description="false: kept, and does not change the parcel's state, since it is older than a year."
+        ),
     ] = None
 
 
@@ -72,7 +84,9 @@ def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
         """Report up to 5,000 scans of your own parcels: a JSON array, NDJSON, or an Avro container.
 
         `Content-Encoding` may be gzip or zstd. The answer comes when all is kept for good; one wrong item
-        never fails the others. After a 503, or no answer, send the same again: nothing counts twice.
+        never fails the others. A time more than 10 minutes after its receipt counts from it (`time_ahead`);
+        one more than a year before it is kept and does not steer (`time_too_old`, and `steers` is false). After a
+        503, or no answer, send the same again: nothing counts twice.
         """
         caller = await gate.caller(request, Scope.REPORT)
         return await taken(caller, request, read_report, idempotency_key)

@@ -16,6 +16,7 @@ from buuta.web.bodies import beside, read_body
 from buuta.web.problems import PROBLEM_RESPONSE, Problem
 from services.ingest.carriers.loading import golden
 from services.ingest.domain import replies
+from services.ingest.domain.doubts import WARNED
 from services.ingest.domain.recipe import Recipe
 from services.ingest.domain.webhook import Reply, Webhook
 from services.ingest.doors.gate import Gate
@@ -24,6 +25,8 @@ from services.ingest.intake import COPY_DIFFERS, Answer, Result
 from services.ingest.registry.keyring import Caller
 
 DOOR: Final = "webhook"
+FOUND: Final = WARNED | {COPY_DIFFERS}
+"""The codes of answers about what is kept."""
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
 MEDIA_TYPES: Final = {"json": [JSON], "form": [FORM, JSON], "xml": ["application/xml", "text/xml"]}
@@ -155,8 +158,11 @@ def _accepted(webhook: Webhook, payloads: Sequence[Any], answers: Sequence[Answe
 
 def _reply(reply: Reply, payload: Any, answer: Answer) -> Response:
     """What the vendor wants to hear, and what we found that it should know."""
-    found = {"finding": answer.code, "message": answer.message} if answer.code == COPY_DIFFERS else {}
-    more = {name: text for name, text in found.items() if text}
+    more: dict[str, Any] = {}
+    if answer.code in FOUND:
+        more = {"finding": answer.code, "message": answer.message}
+    if not answer.steers:
+        more["steers"] = False
     return Response(
         replies.written(reply, payload, more), reply.status, dict(reply.headers), reply.media_type
     )

@@ -4,6 +4,7 @@
 many reports wait. Who is interrupted begins again, and what was sent on does not wait any more.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -13,12 +14,13 @@ from buuta.model.identifiers import parcel_key
 from buuta.model.scan import Scan
 from buuta.streaming.producer import Pair
 from services.ingest.domain.codes import CodeRow
+from services.ingest.domain.doubts import doubt
 from services.ingest.domain.recipe import Recipe
 from services.ingest.encoding import records_of
-from services.ingest.intake import KeepDetails
 from services.ingest.quarantine import held
 from services.ingest.quarantine.held import Wanted
 from services.ingest.quarantine.replay import Keys, Reread, Rereader
+from services.ingest.target import KeepDetails
 
 Send = Callable[[Sequence[Pair]], Awaitable[None]]
 PAGE: Final = 200
@@ -62,7 +64,8 @@ class Done:
     """How far the work has come: reports that were sent on (or would be), and those that wait on, and why.
 
     `after` is the last report that was looked at, `more` that others lie behind it. `new` are scans that the
-    history does not have; `scans` are kept where it is only tried.
+    history does not have; `doubts` counts those with a time that cannot be believed, by code; `scans` are kept
+    where it is only tried.
     """
 
     after: int = 0
@@ -70,6 +73,7 @@ class Done:
     sent: int = 0
     waits: int = 0
     new: int = 0
+    doubts: Counter[str] = field(default_factory=Counter)
     why: list[tuple[int, str]] = field(default_factory=list)
     scans: list[Scan] = field(default_factory=list)
 
@@ -118,6 +122,7 @@ async def _recipes(desk: Desk, mapping: NewCode | None) -> Mapping[str, Recipe]:
 
 async def _one_page(desk: Desk, found: Reread, done: Done) -> None:
     done.new += await _new_in_history(desk.pool, found)
+    done.doubts.update(each.code for each in map(doubt, found.scans) if each is not None)
     if desk.way is None:
         done.scans += found.scans
     else:

@@ -38,7 +38,8 @@ with hours as (
   select carrier, greatest(min(minutes) filter (where upto >= 0.5 * whole), 0) as p50,
     greatest(min(minutes) filter (where upto >= 0.95 * whole), 0) as p95,
     greatest(min(minutes) filter (where upto >= 0.99 * whole), 0) as p99,
-    coalesce(max(upto) filter (where minutes < 0), 0) / max(whole) as ahead, -least(min(minutes), 0) as ahead_minutes
+    coalesce(max(upto) filter (where minutes < 0), 0) / max(whole) as ahead,
+    -least(min(minutes), 0) as ahead_minutes
   from spread where upto > 0 group by carrier
 ), keys as (
   select carrier, count(*) as valid from carrier_keys
