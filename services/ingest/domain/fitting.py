@@ -6,6 +6,8 @@ it corrects and how.
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
 
 from buuta.errors import BadItem
@@ -34,14 +36,12 @@ OPTIONAL: Final[Mapping[str, Callable[[Any], object]]] = {
 }
 """The fields of a `Report` that are left out where they do not fit, and what tells that they do."""
 
+_said: Final = attrgetter(*OPTIONAL)
+
 
 def fitted(report: Report) -> Report:
     """The report without what does not fit, and with a note of it."""
-    wrong = [
-        name
-        for name, fits in OPTIONAL.items()
-        if (said := getattr(report, name)) is not None and not fits(said)
-    ]
+    wrong = _misfits(*_said(report))
     if not wrong:
         return report
     notes = [
@@ -50,3 +50,10 @@ def fitted(report: Report) -> Report:
     ]
     left_out: dict[str, Any] = dict.fromkeys(wrong)
     return report._replace(**left_out, notes=(*report.notes, *notes))
+
+
+@lru_cache(maxsize=8_192, typed=True)
+def _misfits(*said: Any) -> tuple[str, ...]:
+    """The names of what does not fit; what the fields hold comes again and again."""
+    fields = zip(OPTIONAL.items(), said, strict=True)
+    return tuple(name for (name, fits), each in fields if each is not None and not fits(each))

@@ -1,7 +1,6 @@
 """Buuta's own item: what `POST /v1/scans` takes and the columns of a CSV file."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Annotated, Any, Final, Self
 
 from pydantic import (
@@ -144,11 +143,11 @@ class ScanItem(BaseModel):
 
 UNKNOWN: Final = "extra_forbidden"
 """Pydantic's word for a field that there is not."""
-NEEDED: Final = ("number", "code", "occurred_at")
+NEEDED: Final = frozenset({"number", "code", "occurred_at"})
 """Fields without which nothing is reported."""
-KEPT: Final = frozenset({*NEEDED, "provisional", "corrects", "correction"})
+KEPT: Final = NEEDED | {"provisional", "corrects", "correction"}
 """Fields that are never left out: without them the item would say another thing."""
-NUMBERS: Final = (*NEEDED, "natural_id", "facility", "digital_address")
+NUMBERS: Final = NEEDED | {"natural_id", "facility", "digital_address"}
 """Texts that may come as numbers: `4.0` is `4`."""
 CUT: Final = {"place": LONGEST, "note": LONGEST_NOTE}
 """Fields of which the first so many characters are read."""
@@ -181,18 +180,30 @@ def read_item(item: Any) -> Report:
 
 def _said(item: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
     """What the item says: null says nothing, numbers are texts, and texts end somewhere."""
-    said = {name: value for name, value in item.items() if value is not None}
-    for name in NUMBERS:
-        if type(said.get(name)) in (int, float, Rounded):
-            read = partial(text, said, name)
-            said[name] = read() if name in NEEDED else notes.optional(name, read, None)
-    for name in NEEDED:
-        if isinstance(said.get(name), str):
-            said[name] = said[name].strip(UNSEEN)
-    for name, most in CUT.items():
-        if isinstance(said.get(name), str):
-            said[name] = notes.cut(name, said[name], most)
+    said: dict[str, Any] = {}
+    for name, value in item.items():
+        if type(value) is str:
+            said[name] = _text(name, value, notes)
+        elif name in NUMBERS and type(value) in (int, float, Rounded):
+            _number(item, name, said, notes)
+        elif value is not None:
+            said[name] = value
     return said
+
+
+def _text(name: str, value: str, notes: Notes) -> str:
+    if name in NEEDED:
+        return value.strip(UNSEEN)
+    return notes.cut(name, value, CUT[name]) if name in CUT else value
+
+
+def _number(item: Mapping[str, Any], name: str, said: dict[str, Any], notes: Notes) -> None:
+    try:
+        said[name] = text(item, name)
+    except BadItem as bad:
+        if name in NEEDED:
+            raise
+        notes.left_out(name, bad)
 
 
 def _read(said: dict[str, Any], notes: Notes) -> ScanItem:

@@ -1,11 +1,9 @@
 """Notes: what was left out of a report since it does not fit, and what its sender is told of it."""
 
-from collections.abc import Callable
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from buuta.errors import BadItem
 
-Value = TypeVar("Value")
 LEFT_OUT: Final = "the report is taken in without it"
 
 
@@ -20,13 +18,9 @@ class Note(NamedTuple):
 class Notes(list[Note]):
     """The notes of one report while it is read."""
 
-    def optional(self, field: str, read: Callable[[], Value], absent: Value) -> Value:
-        """What `read` finds; where that does not fit, `absent` and a note."""
-        try:
-            return read()
-        except BadItem as bad:
-            self.append(Note(bad.field or field, f"{field}_invalid", f"{bad}; {LEFT_OUT}"))
-            return absent
+    def left_out(self, field: str, bad: BadItem) -> None:
+        """Note that a field is left out, and why."""
+        self.append(Note(bad.field or field, f"{field}_invalid", f"{bad}; {LEFT_OUT}"))
 
     def cut(self, field: str, text: str, most: int) -> str:
         """The text; a longer one than `most` characters is cut, with a note."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from math import isfinite, nan
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from buuta.errors import BadItem
 from buuta.model.statuses import Direction
@@ -28,7 +28,6 @@ OPTIONAL: Final = (
     "returning", "partial_return", *APART, *DETAILS,
 )  # fmt: skip
 
-Value = TypeVar("Value")
 MOST_DEGREES: Final = {"latitude": 90, "longitude": 180}
 SAID: Final = frozenset({"true", "yes", "y", "1"})
 
@@ -65,48 +64,55 @@ class Table:
         if self.ignored and any(each.holds(payload) for each in self.ignored):
             return None
         notes = Notes()
-        left_out = partial(self._or_left_out, payload, notes)
+        spare = self._spare(payload, notes)
+        if self._has_details:
+            spare["details"] = self._details(payload, notes)
         return Report(
             number=self._read(payload, "number"),
             raw_code=self._read(payload, "code"),
             time=self.times.read(self._moment(payload, "time"), self._apart(payload)),
-            place=notes.cut("place", left_out("place", self._text, ""), LONGEST),
-            raw_reason=left_out("reason", self._read, ""),
-            facility=left_out("facility", self._code, None),
-            province=left_out("province", self._code, None),
-            commune=left_out("commune", self._code, None),
-            attempt=left_out("attempt", self._attempt, None),
-            natural_id=left_out("natural_id", self._read, ""),
-            direction=Direction.RETURN if self._flag(payload, "returning") else None,
-            partial_return=self._flag(payload, "partial_return"),
-            linked_number=left_out("linked_number", self._read, "") or None,
-            details=self._details(payload, notes) if self._has_details else None,
+            **spare,
             notes=tuple(notes),
         )
 
-    def _or_left_out(
-        self, payload: Any, notes: Notes, field: str, read: Callable[[Any, str], Value], absent: Value
-    ) -> Value:
-        """A field that need not be there; what does not fit is left out, with a note."""
-        return (
-            notes.optional(field, partial(read, payload, field), absent) if field in self.fields else absent
-        )
+    def _spare(self, payload: Any, notes: Notes) -> dict[str, Any]:
+        """The fields that need not be there, as a report names them; what does not fit is left out, with a note."""
+        found: dict[str, Any] = {}
+        for field, name, read in self._readers:
+            try:
+                found[name] = read(self, payload, field)
+            except BadItem as bad:
+                notes.left_out(field, bad)
+        if len(found.get("place", "")) > LONGEST:
+            found["place"] = notes.cut("place", found["place"], LONGEST)
+        return found
+
+    @cached_property
+    def _readers(self) -> Sequence[tuple[str, str, Callable[["Table", Any, str], Any]]]:
+        return [(field, *SPARE[field]) for field in SPARE if field in self.fields]
 
     @cached_property
     def _has_details(self) -> bool:
         return not self.fields.keys().isdisjoint(DETAILS)
 
     def _details(self, payload: Any, notes: Notes) -> Details | None:
-        left_out = partial(self._or_left_out, payload, notes)
-        latitude, longitude = (left_out(each, self._degrees, None) for each in MOST_DEGREES)
+        found: dict[str, Any] = {}
+        for field in self.fields.keys() & {*DETAILS}:
+            try:
+                found[field] = SPARE_DETAILS[field](self, payload, field)
+            except BadItem as bad:
+                notes.left_out(field, bad)
+        latitude, longitude = (found.get(each) for each in MOST_DEGREES)
         is_whole = latitude is not None and longitude is not None
-        proof = left_out("proof", self._read, "")
+        proof = found.get("proof")
         said = Details(
-            left_out("digital_address", self._read, "") or None,
-            latitude if is_whole else None, longitude if is_whole else None,
-            left_out("plus_code", self._read, "") or None,
-            left_out("note", self._text, "")[:KEPT_OF_NOTE] or None, (proof,) if proof else (),
-        )  # fmt: skip
+            found.get("digital_address") or None,
+            latitude if is_whole else None,
+            longitude if is_whole else None,
+            found.get("plus_code") or None,
+            found.get("note", "")[:KEPT_OF_NOTE] or None,
+            (proof,) if proof else (),
+        )
         return None if said == Details() else said
 
     def _degrees(self, payload: Any, field: str) -> float | None:
@@ -141,6 +147,13 @@ class Table:
         """A field that goes on as it is, so that it must be a code and no text that somebody typed."""
         return code(field, self._read(payload, field))
 
+    def _number(self, payload: Any, field: str) -> str | None:
+        return self._read(payload, field) or None
+
+    def _direction(self, payload: Any, field: str) -> Direction | None:
+        """That it goes back, where the carrier says so; that it does not say so is no word of a way outward."""
+        return Direction.RETURN if self._flag(payload, field) else None
+
     def _flag(self, payload: Any, field: str) -> bool:
         """Whether the carrier says so: true, one of `SAID` in any case, or what a pattern looks for."""
         origin = self.fields.get(field)
@@ -172,3 +185,23 @@ class Table:
         if raw.isascii() and raw.isdigit() and len(raw) <= 2 and int(raw) >= 1:
             return int(raw)
         raise BadItem("attempt_invalid", "an attempt is a number from 1 to 99", field)
+
+
+SPARE: Final[Mapping[str, tuple[str, Callable[[Table, Any, str], Any]]]] = {
+    "place": ("place", Table._text),
+    "reason": ("raw_reason", Table._read),
+    "facility": ("facility", Table._code),
+    "province": ("province", Table._code),
+    "commune": ("commune", Table._code),
+    "attempt": ("attempt", Table._attempt),
+    "natural_id": ("natural_id", Table._read),
+    "linked_number": ("linked_number", Table._number),
+    "returning": ("direction", Table._direction),
+    "partial_return": ("partial_return", Table._flag),
+}
+"""Fields that need not be there: how a report names each, and how it is read."""
+SPARE_DETAILS: Final[Mapping[str, Callable[[Table, Any, str], Any]]] = {
+    **dict.fromkeys(DETAILS, Table._read),
+    **dict.fromkeys(MOST_DEGREES, Table._degrees),
+    "note": Table._text,
+}
