@@ -28,7 +28,7 @@ from services.ingest.domain.single import apart
 from services.ingest.domain.webhook import Webhook
 from services.ingest.domain.xml import read_xml
 from services.ingest.doors.batch import read_line, read_report
-from services.ingest.doors.file import parse_of
+from services.ingest.doors.file import names_of, parse_of
 from services.ingest.doors.forms import read_text_body
 from services.ingest.doors.sheets import TABLES, opened
 from services.ingest.intake import Parse
@@ -100,7 +100,7 @@ def read_samples(recipe: Recipe, path: Path) -> Iterator[Sample]:
         BadItem: a spreadsheet, or a document of EPCIS, that cannot be read.
     """
     if path.suffix.lower() in TABLES:
-        with opened(path) as sheet:
+        with opened(path, names_of(recipe)) as sheet:
             parse = parse_of(recipe, sheet.columns)
             for number, cells, _ in sheet.rows:
                 yield Sample(f"line {number}", cells, parse)
@@ -123,7 +123,9 @@ def _payloads(recipe: Recipe, text: bytes) -> Iterator[Any]:
     read = partial(read_text_body, recipe.webhook or Webhook())
     try:
         whole = read(text) if text.lstrip().startswith(b"--") else parse_json(text)
-    except Problem:
+    except Problem as wrong:
+        if b'"epcisBody"' in text:
+            raise BadItem(wrong.code, wrong.detail) from None
         for line in text.splitlines():
             if line.strip():
                 yield read_line(line.strip(), read)

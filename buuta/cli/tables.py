@@ -31,7 +31,7 @@ def read_table(
         BadItem: the first line does not name the columns.
     """
     good: list[Line] = []
-    with opened(path) as sheet, Report(path, sheet.columns, 0) as report:
+    with opened(path, known) as sheet, Report(path, sheet.columns, 0) as report:
         check_header(sheet.columns, required, known)
         names = known_as(sheet.columns, known)
         for number, cells, surplus in sheet.rows:

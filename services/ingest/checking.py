@@ -100,9 +100,14 @@ def _stated(wholes: Sequence[Whole], mark: Callable[[str], str]) -> Sequence[Sta
     return [
         Statement(whole, None, ())
         if whole.event.event_id is None
-        else Statement(whole, mark(whole.event.event_id), repeats.said(whole.event, mark))
+        else _statement(whole, whole.event.event_id, mark)
         for whole in wholes
     ]
+
+
+def _statement(whole: Whole, event_id: str, mark: Callable[[str], str]) -> Statement:
+    key = bytes.fromhex(mark(f"fields of {event_id}"))
+    return Statement(whole, mark(event_id), repeats.said(whole.event, key))
 
 
 def without_conflicts(stated: Statements, job: Job) -> list[Whole]:

@@ -4,12 +4,14 @@ The documents are ours; their forms are those of the examples in GS1's public re
 """
 
 import json
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from buuta.audit.conformance import check, read_samples
 from buuta.errors import BadItem
 from buuta.web.bodies import parse_json
 from buuta.web.problems import Problem
@@ -189,6 +191,18 @@ SKIPPED: Final = {
 def test_what_is_legal_and_moves_no_parcel_is_skipped_and_says_why(event: dict[str, Any], why: str) -> None:
     event = {**event, "type": event["type"].replace("example:", "http://ns.shop.example/epcis/")}
     assert became(document(event, EVENT)) == [why, "in_transit"]
+
+
+def test_a_check_of_samples_counts_what_is_skipped_as_no_movement(tmp_path: Path) -> None:
+    path = tmp_path / "events.json"
+    trade = {**EVENT, "type": "TransactionEvent", "bizTransactionList": TRADE}
+    path.write_text(json.dumps(document(EVENT, {**EVENT, "epcList": [SGTIN]}, trade)))
+    recipe = RECIPES["epcis"]
+    found = check(recipe, Receipt("gs1post", "webhook", 1_795_500_000_000), read_samples(recipe, path))
+    assert [each.result for each in found.verdicts] == ["accepted", "ignored", "ignored"]
+    path.write_text(path.read_text().replace('"bizStep":', '"bizStep": "x", "bizStep":'))
+    with pytest.raises(BadItem, match="bizStep stands twice"):
+        list(read_samples(recipe, path))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from buuta.errors import BadItem
 from services.ingest.carriers import RECIPES
 from services.ingest.doors.cells import Line, clean, folded
 from services.ingest.doors.encodings import WINDOWS_NOTE
-from services.ingest.doors.file import parse_of
+from services.ingest.doors.file import names_of, parse_of
 from services.ingest.doors.sheets import opened
 
 HEADER: Final = "number,code,occurred_at,place"
@@ -29,8 +29,9 @@ READ: Final = [("Z82BS", "delivered", PLACE)]
 
 def reports(path: Path, format_name: str = "buuta") -> list[tuple[str, str, str]]:
     """Number, code and place of each line."""
-    with opened(path) as sheet:
-        parse = parse_of(RECIPES[format_name], sheet.columns)
+    recipe = RECIPES[format_name]
+    with opened(path, names_of(recipe)) as sheet:
+        parse = parse_of(recipe, sheet.columns)
         read = [
             parse({**cells, "\x00surplus": surplus} if surplus else cells)
             for _, cells, surplus in sheet.rows
@@ -64,6 +65,7 @@ TEXTS: Final = {
     "a mark that nobody sees in a name": PLAIN.replace("number", "\u200bnumber").encode(),
     "empty lines around": f"\n\n{PLAIN}\n,,,\n  ,,,\n".encode(),
     "a title above": f"BÁO CÁO GIAO HÀNG\nTháng 11,,,\n\n{PLAIN}".encode(),
+    "what is known above the names": f"Từ ngày,24/11/2026\nĐến ngày,24/11/2026\nTổng,1\n{PLAIN}".encode(),
     "empty columns at the end": PLAIN.replace("\n", ",,,\n").encode(),
     "text by a formula": PLAIN.replace("Z82BS", '="Z82BS"').encode(),
     "a space that does not break": PLAIN.replace("Z82BS", "\xa0Z82BS ").encode(),
@@ -110,6 +112,7 @@ NO_TEXT: Final = {
     "a workbook named .csv": ("a.csv", b"PK\x03\x04rest", "name a workbook .xlsx"),
     "an old workbook named .csv": ("a.csv", b"\xd0\xcf\x11\xe0rest", "old form"),
     "a web page": ("a.csv", b"\r\n<HTML><table><tr><td>1", "web page"),
+    "a packed file": ("a.csv", b"\x1f\x8b\x08", "unpack it"),
     "a PDF": ("a.txt", b"%PDF-1.7", "PDF"),
     "the old form": ("a.xls", b"\xd0\xcf\x11\xe0", "kind .xls are not read: save it as XLSX"),
     "OpenDocument": ("a.ods", b"PK\x03\x04", "kind .ods are not read"),
@@ -157,7 +160,9 @@ def test_a_number_that_has_lost_digits_is_refused_with_format_as_text(
 ) -> None:
     cells = {"number": "Z82BS", "code": "x", "occurred_at": TIME, "natural_id": "1", column: number}
     path = written(tmp_path / "a.csv", f"{';'.join(cells)}\n{';'.join(cells.values())}\n")
-    with pytest.raises(BadItem, match=f"^{column} is a number .* format the column as text") as told:
+    with pytest.raises(
+        BadItem, match=f"^{column} (is a number|has signs).* format the column as text"
+    ) as told:
         reports(path)
     assert told.value.code == "field_lost_digits"
 
@@ -234,6 +239,15 @@ def test_dates_of_old_macs_are_the_same_dates(tmp_path: Path) -> None:
 def test_a_numeric_cell_beyond_15_digits_is_another_parcel(tmp_path: Path, number: float) -> None:
     path = book(tmp_path / "a.xlsx", [NAMES, [number, "x", TIME, ""]])
     with pytest.raises(BadItem, match="format the column as text"):
+        reports(path)
+
+
+@pytest.mark.parametrize("cell", [46350.39583, 46350, "46350,39583"])
+def test_a_count_of_days_is_no_time_and_hears_how_to_format_it(tmp_path: Path, cell: Any) -> None:
+    path = book(tmp_path / "a.xlsx", [NAMES, ["Z1X", "x", cell, ""]])
+    with pytest.raises(
+        BadItem, match="occurred_at is a spreadsheet's count of days: format the column as date"
+    ):
         reports(path)
 
 

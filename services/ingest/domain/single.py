@@ -144,7 +144,10 @@ def of_one(payload: Mapping[str, Any], uri: str) -> dict[str, Any]:
 
 
 def apart(document: Document) -> Iterator[Any]:
-    """The events of a document, one for each of their things; what is wrong stays as it came."""
+    """The events of a document, one for each of their things; what is wrong stays as it came.
+
+    One that names no thing that moves is one event of none.
+    """
     for raw in document.events:
         try:
             event = read_event(raw, document.prefixes)
@@ -152,7 +155,8 @@ def apart(document: Document) -> Iterator[Any]:
             yield raw
         else:
             payload = payload_of(event)
-            yield from (of_one(payload, uri) for uri in things_of(event))
+            parts = [of_one(payload, uri) for uri in things_of(event)]
+            yield from parts or [{**payload, "type": "ObjectEvent", "epcList": []}]
 
 
 def of_change(payload: Mapping[str, Any], change: Change) -> dict[str, Any]:

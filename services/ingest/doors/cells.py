@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -35,6 +35,26 @@ def clean(cell: str) -> str:
     return whole[1] if whole else text
 
 
+THOUSANDS: Final = re.compile(r"[0-9]{1,3}(?:[.,\u00a0\u202f'][0-9]{3}){2,}")
+"""A whole number with a sign between its thousands, as a spreadsheet shows it."""
+SERIAL: Final = re.compile(r"[1-9][0-9]{4}(?:[.,][0-9]+)?")
+"""A time as a spreadsheet counts it: days since 1900 or, on old Macs, 1904."""
+
+
+def written_time(name: str, cell: str) -> None:
+    """Refuse a time that is a spreadsheet's count of days: from which day on, the file does not say.
+
+    Raises:
+        BadItem: it is.
+    """
+    if SERIAL.fullmatch(cell.strip()):
+        raise BadItem(
+            "time_invalid",
+            f"{name} is a spreadsheet's count of days: format the column as date and time",
+            name,
+        )
+
+
 def whole_digits(name: str, cell: str) -> None:
     """Refuse a number or a code that has lost digits: it would be another parcel's.
 
@@ -46,6 +66,10 @@ def whole_digits(name: str, cell: str) -> None:
             "field_lost_digits",
             f"{name} is a number of which a spreadsheet has lost digits: format the column as text, enter it anew",
             name,
+        )
+    if THOUSANDS.fullmatch(cell.strip()):
+        raise BadItem(
+            "field_lost_digits", f"{name} has signs between its thousands: format the column as text", name
         )
 
 
@@ -62,18 +86,22 @@ def known_as(columns: Collection[str], known: Collection[str]) -> Mapping[str, s
     return {column: names[folded(column)] for column in columns if folded(column) in names}
 
 
-class Line(Mapping[str, Any]):
+class Line(dict[str, Any]):
     """A line by its columns, found by their names however these are written."""
 
     def __init__(self, cells: Mapping[str, Any]) -> None:
-        self._cells = cells
+        super().__init__(cells)
         self._folded = {folded(name): name for name in cells}
 
-    def __getitem__(self, name: str) -> Any:
-        return self._cells[name if name in self._cells else self._folded[folded(name)]]
+    def __missing__(self, name: str) -> Any:
+        return super().__getitem__(self._folded[folded(name)])
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._cells)
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or (isinstance(name, str) and folded(name) in self._folded)
 
-    def __len__(self) -> int:
-        return len(self._cells)
+    def get(self, name: str, default: Any = None) -> Any:
+        """What stands in a column, or `default`."""
+        try:
+            return self[name]
+        except KeyError:
+            return default

@@ -165,7 +165,8 @@ class DropFolder:
             log.info("file_still_grows", file=marked(dropped.path))
             raise StillGrows
         counts = {name: count for name, count in summary.counts.items() if count}
-        log.info("file_taken", carrier=carrier.code, file=marked(dropped.path), **counts, **summary.doubts)
+        event = "file_taken" if summary.taken_in_at is None else "file_taken_before"
+        log.info(event, carrier=carrier.code, file=marked(dropped.path), **counts, **summary.doubts)
         for beside_it in (summary.report, summary.noted):
             if beside_it is not None:
                 _moved(beside_it, "done")

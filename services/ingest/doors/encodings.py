@@ -21,6 +21,7 @@ MARKS: Final = (
 OTHERS: Final = (
     (b"PK\x03\x04", "this is a packed file or a workbook: name a workbook .xlsx"),
     (b"\xd0\xcf\x11\xe0", "this is a workbook of the old form (.xls): save it as XLSX, or as CSV UTF-8"),
+    (b"\x1f\x8b", "this is a packed file: unpack it"),
     (b"%PDF", "this is a PDF: send the table itself, as CSV or XLSX"),
 )
 MARKUP: Final = re.compile(rb"\s*<(?:!doctype|html|table|\?xml|meta|style)", re.IGNORECASE)

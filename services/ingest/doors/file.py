@@ -19,7 +19,7 @@ from services.ingest.domain.doubts import WARNED
 from services.ingest.domain.item import ScanItem, read_item
 from services.ingest.domain.recipe import Recipe, taken_back
 from services.ingest.domain.recipe import Report as Reported
-from services.ingest.doors.cells import Line, folded, known_as, whole_digits
+from services.ingest.doors.cells import Line, folded, known_as, whole_digits, written_time
 from services.ingest.doors.plain import read_plain
 from services.ingest.doors.report import Report, write_notes
 from services.ingest.doors.sheets import BROKEN, OURS, Row, check_required, opened
@@ -111,8 +111,8 @@ async def take_file(
     summary = Summary()
     summary.counts.update(begun.counts)
     with contextlib.ExitStack() as closing:
-        sheet = await asyncio.to_thread(closing.enter_context, opened(path))
         recipe = intake.recipes[carrier.format]
+        sheet = await asyncio.to_thread(closing.enter_context, opened(path, names_of(recipe)))
         parse = way(parse_of(recipe, sheet.columns))
         summary.note((*sheet.notes, *_ignored(recipe, sheet.columns)))
         if begun.finished_at is not None:
@@ -189,11 +189,16 @@ def parse_of(recipe: Recipe, columns: Sequence[str]) -> Parse:
         BadItem: neither are all there, or a name is nearly that of another column; the message says which.
     """
     if _is_own_form(recipe, columns):
-        names = [name for each in recipe.columns[:2] for name in each]
-        return lambda line: recipe.parse(_checked(Line(line), names))
+        number, code, time = ([*names] for names in recipe.columns[:3])
+        return lambda line: recipe.parse(_checked(Line(line), [*number, *code], time))
     own = f"; or those of {recipe.title}: {_names(recipe)}" if recipe.columns else ""
     check_required(columns, REQUIRED, COLUMNS, own)
     return _read
+
+
+def names_of(recipe: Recipe) -> Sequence[str]:
+    """The names of columns that a file of a carrier may have, as far as they are known here."""
+    return [*COLUMNS, *(name for names in recipe.columns for name in names)]
 
 
 def _is_own_form(recipe: Recipe, columns: Sequence[str]) -> bool:
@@ -220,14 +225,16 @@ def _names(recipe: Recipe) -> str:
     return ", ".join(" or ".join(names) for names in recipe.columns)
 
 
-def _checked(line: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, Any]:
-    """The same, if it can be read; `names` are the columns of numbers and codes."""
+def _checked(line: Mapping[str, Any], names: Sequence[str], times: Sequence[str]) -> Mapping[str, Any]:
+    """The same, if it can be read; `names` are the columns of numbers and codes, `times` those of the time."""
     if BROKEN in line:
         raise BadItem("line_unreadable", line[BROKEN])
     if SURPLUS in line:
         raise BadItem("line_invalid", "the line has more cells than the header")
     for name in names:
         whole_digits(name, line.get(name) or "")
+    for name in times:
+        written_time(name, line.get(name) or "")
     return line
 
 
@@ -235,7 +242,7 @@ def _read(line: Mapping[str, Any]) -> Reported:
     """A line as an item: empty cells are left out, truth is read, and columns that are not ours are not."""
     names = known_as(line, COLUMNS)
     item: dict[str, Any] = {}
-    for name, value in _checked(Line(line), IDENTIFYING).items():
+    for name, value in _checked(Line(line), IDENTIFYING, REQUIRED[2:]).items():
         text, field_name = str(value or "").strip(), names.get(name)
         if text and field_name:
             item[field_name] = BOOLEANS.get(text.lower(), text) if field_name in FLAGS else text

@@ -4,7 +4,7 @@ import contextlib
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
@@ -51,8 +51,10 @@ class Sheet:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[Sheet]:
+def opened(path: Path, names: Collection[str] = ()) -> Iterator[Sheet]:
     """Open a file by its ending; XLSX: the first sheet that is shown. It blocks while the file is looked through.
+
+    The line of columns is the first that has two of `names`, or else the first of several cells.
 
     Raises:
         BadItem: no file of that kind, one that unpacks to too much, or no line that names columns.
@@ -72,7 +74,7 @@ def opened(path: Path) -> Iterator[Sheet]:
             notes = [encoding.note] if encoding.note else []
             source = io.TextIOWrapper(raw, encoding=encoding.name, newline="", errors="surrogateescape")
             lines = _separated(source)
-        columns, rest = _header(lines)
+        columns, rest = _header(lines, names)
         yield Sheet([name for name in columns if name], _rows(columns, rest), notes)
 
 
@@ -104,16 +106,14 @@ def _count(line: str, delimiter: str) -> int:
     return QUOTED.sub("", line).count(delimiter)
 
 
-def _header(lines: Iterator[Record]) -> tuple[list[str], Iterator[Record]]:
-    """The names of columns, and the lines after them: the first line of several cells, behind titles.
+def _header(lines: Iterator[Record], names: Collection[str]) -> tuple[list[str], Iterator[Record]]:
+    """The names of columns, and the lines after them: what stands before are titles.
 
     Raises:
         BadItem: it cannot be read, there is none, or two columns have one name.
     """
     first = list(islice(lines, MOST_TITLES))
-    place = next((place for place, each in enumerate(first) if sum(map(_is_name, each.cells)) > 1), None)
-    if place is None:
-        place = next((place for place, each in enumerate(first) if any(map(_is_name, each.cells))), 0)
+    place = _place_of_header([[folded(clean(cell)) for cell in each.cells] for each in first], names)
     header = first[place] if first else Record(1, [])
     if header.wrong is not None:
         raise BadItem("header_invalid", f"the first line cannot be read: {header.wrong}")
@@ -124,8 +124,16 @@ def _header(lines: Iterator[Record]) -> tuple[list[str], Iterator[Record]]:
     return columns, chain(first[place + 1 :], lines)
 
 
-def _is_name(cell: str) -> bool:
-    return bool(clean(cell))
+def _place_of_header(lines: Sequence[Sequence[str]], names: Collection[str]) -> int:
+    """The first line that has two of the names; else the first of two cells, of one, or the first."""
+    known = {folded(name) for name in names}
+    ways: tuple[Callable[[Sequence[str]], bool], ...] = (
+        lambda cells: len(known.intersection(cells)) > 1,
+        lambda cells: sum(map(bool, cells)) > 1,
+        any,
+    )
+    found = (place for way in ways for place, cells in enumerate(lines) if way(cells))
+    return next(found, 0)
 
 
 def check_header(columns: Sequence[str], required: Sequence[str], known: Sequence[str]) -> None:
