@@ -12,7 +12,7 @@ SAMPLES: Final = {"carrier_key": "bk_…", "shipper_key": "bs_…", "operator_ke
 
 
 def _scheme(name: str, whose: str) -> HTTPBearer:
-    said = f"{whose} API key, `{SAMPLES[name]}`, that was shown once."
+    said = f"{whose} API key, {SAMPLES[name]}, that was shown once."
     return HTTPBearer(auto_error=False, scheme_name=name, description=said)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field
 
-from services.portal.domain.rates import COUNTS, Choice, Counts, Range, Standing
+from services.portal.domain.rates import COUNTS, Choice, Counts, Knowledge, Range
 from services.portal.transit import UNKNOWN as NO_HOURS
 from services.portal.transit import Quantiles
 
@@ -54,7 +54,8 @@ class Rate(BaseModel):
     ]
     under_way: int
     standing: Annotated[
-        Standing, Field(description="Whether enough is known; `unknown_share` above a limit is not enough.")
+        Knowledge,
+        Field(description="Whether enough is known; `unknown_share` above a limit is not enough."),
     ]
     net: Annotated[Bounds, Field(description="Of what was delivered; at_least is rate_net.")]
     gross: Annotated[

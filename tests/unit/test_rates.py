@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from buuta.model.scan import Scan
 from buuta.model.times import vietnam_day
-from services.portal.domain.rates import Choice, Counts, Standing
+from services.portal.domain.rates import Choice, Counts, Knowledge
 from services.tracker.domain.figures import CellChanges, contribution, counted
 from services.tracker.domain.fold import fold
 from tests.scans import HOUR, MORNING, journeys, papers, scan
@@ -102,15 +102,15 @@ def test_the_true_share_lies_in_the_range_whatever_the_unknown_were(parts: tuple
 @pytest.mark.parametrize(
     ("counts", "standing", "few"),
     [
-        (Counts(9, 0, 0, 0, 0, 0, 0), Standing.NOTHING_ENDED, True),
-        (Counts(90, 0, 0, 0, 60, 0, 0), Standing.UNKNOWN, False),
-        (Counts(90, 30, 0, 0, 30, 0, 0), Standing.KNOWN, False),
-        (Counts(90, 29, 0, 0, 0, 0, 0), Standing.KNOWN, True),
+        (Counts(9, 0, 0, 0, 0, 0, 0), Knowledge.NOTHING_ENDED, True),
+        (Counts(90, 0, 0, 0, 60, 0, 0), Knowledge.UNKNOWN, False),
+        (Counts(90, 30, 0, 0, 30, 0, 0), Knowledge.KNOWN, False),
+        (Counts(90, 29, 0, 0, 0, 0, 0), Knowledge.KNOWN, True),
     ],
 )
 def test_missing_evidence_is_no_verdict_and_few_parcels_are_said(
     counts: Counts,
-    standing: Standing,
+    standing: Knowledge,
     few: bool,  # noqa: FBT001 - what is expected
 ) -> None:
     assert (counts.standing(0.5), counts.net.few) == (standing, few)

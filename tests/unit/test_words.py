@@ -1,6 +1,7 @@
 """The words: one table for pages, SMS and e-mail, and every language has every one."""
 
 import re
+from pathlib import Path
 from string import Formatter
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from services.notifier.domain.rules import BACKOFF_SECONDS, TOLD, pause_after
 from services.notifier.domain.sms import segment, unaccented
 
 LONGEST_NUMBER: Final = "S20082184.SGP18-G11.1234567"
+PORTAL: Final = Path(__file__).parents[2] / "services" / "portal"
 MODES: Final = (None, *DeliveryMode)
 
 
@@ -86,6 +88,12 @@ def test_what_comes_next_for_a_reason_is_of_a_status_and_a_reason_that_there_are
     rows = [key.partition(".") for key in tables("vi")["next"]]
     assert {status for status, _, _ in rows} == {str(each) for each in Status}
     assert {reason for _, _, reason in rows if reason} <= {str(each) for each in Reason}
+
+
+def test_no_word_of_the_pages_is_left_over() -> None:
+    places = [*PORTAL.glob("templates/*.html"), PORTAL / "domain" / "view.py"]
+    used = "".join(path.read_text(encoding="utf-8") for path in places)
+    assert [key for key in tables("vi")["page"] if f'"{key}"' not in used and f"'{key}'" not in used] == []
 
 
 def test_sentences_of_both_languages_are_filled_with_the_same() -> None:

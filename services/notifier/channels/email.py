@@ -93,7 +93,7 @@ class EmailChannel:
         message = EmailMessage()
         message["From"] = self._settings.mail_from
         message["To"] = letter.address
-        message["Subject"] = words.sentence.split(". ")[0]
+        message["Subject"] = words.sentence.split(". ")[0].removesuffix(".")
         message["Message-ID"] = f"<{letter.message_id}@{self._settings.mail_from.partition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
         link = word("mail", "link", spoken(letter.language))

@@ -15,7 +15,7 @@ class Choice(StrEnum):
     LOCKER = "locker_counts"
 
 
-class Standing(StrEnum):
+class Knowledge(StrEnum):
     """What may be said of a rate."""
 
     KNOWN = "known"
@@ -109,11 +109,11 @@ class Counts:
         may_have = self.to_address + self.delivered_unknown_mode
         return Range(_share(self.to_address, of), _share(may_have, of), of)
 
-    def standing(self, most_unknown: float) -> Standing:
+    def standing(self, most_unknown: float) -> Knowledge:
         """What may be said, where deliveries of unknown mode may be such a share of all and no more."""
         if self.unknown_share is None:
-            return Standing.NOTHING_ENDED
-        return Standing.UNKNOWN if self.unknown_share > most_unknown else Standing.KNOWN
+            return Knowledge.NOTHING_ENDED
+        return Knowledge.UNKNOWN if self.unknown_share > most_unknown else Knowledge.KNOWN
 
     @property
     def unknown_share(self) -> float | None:

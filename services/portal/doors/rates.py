@@ -64,7 +64,7 @@ def router(reader: RateReader, figures: Figures, settings: PortalSettings) -> AP
     """The figures for everybody; published cells of few parcels show no counts."""
     routes = APIRouter(tags=["figures"])
 
-    @routes.get("/v1/rates", response_model=Rates, responses=problems(400, 422, 503))
+    @routes.get("/v1/rates", summary="The rates", response_model=Rates, responses=problems(400, 422, 503))
     async def rates(asked: AskedFor) -> Response:
         """By carrier and destination province, over acceptance days, five years at most; in one snapshot.
 
@@ -73,7 +73,7 @@ def router(reader: RateReader, figures: Figures, settings: PortalSettings) -> AP
         found = await reader.of(asked)
         return Response(await asyncio.to_thread(found.model_dump_json), media_type="application/json")
 
-    @routes.get("/v1/rates/published", responses=problems(400, 422, 503))
+    @routes.get("/v1/rates/published", summary="Published figures", responses=problems(400, 422, 503))
     async def published_figures(  # noqa: PLR0913 - what a page of a period is asked by
         request: Request,
         answer: Response,

@@ -58,7 +58,7 @@ def router(reader: RateReader) -> APIRouter:
         found = await reader.of(asked)
         return await asyncio.to_thread(_page, request, asked, found, sort)
 
-    @routes.get("/v1/rates.csv", response_class=Response, responses=ANSWERS)
+    @routes.get("/v1/rates.csv", summary="The rates as a table", response_class=Response, responses=ANSWERS)
     async def rates_csv(asked: AskedFor, sort: Sort = USUAL) -> Response:
         """The rows of `/v1/rates` as CSV in UTF-8, a column a field, with the names of carriers and provinces."""
         in_order([], sort)

@@ -40,7 +40,12 @@ def router(pool: Any, registrar: Registrar, vault: Vault) -> APIRouter:
     routes = APIRouter(tags=["shippers"], dependencies=[Depends(SHIPPER_KEY)], route_class=guarded(shipper))
     Shipper = Annotated[str, Depends(_caller)]
 
-    @routes.post("/v1/parcels", status_code=201, responses=problems(400, 401, 404, 409, 422, 429, 503))
+    @routes.post(
+        "/v1/parcels",
+        summary="Register a parcel",
+        status_code=201,
+        responses=problems(400, 401, 404, 409, 422, 429, 503),
+    )
     async def register(new: NewParcel, who: Shipper, idempotency_key: IdempotencyKey = None) -> Response:
         """Register a parcel: who is told, where it goes, when it was promised."""
 
@@ -55,7 +60,7 @@ def router(pool: Any, registrar: Registrar, vault: Vault) -> APIRouter:
             status, answer = await _once(con, who, mark, digest, work)
         return Response(answer, status, media_type="application/json")
 
-    @routes.get("/v1/registrations", responses=problems(401, 422, 503))
+    @routes.get("/v1/registrations", summary="Your registrations", responses=problems(401, 422, 503))
     async def registrations(
         who: Shipper, after: uuid.UUID = FIRST_ID, limit: Limit = 100, *, unconfirmed: Unconfirmed = False
     ) -> list[Registered]:
@@ -66,13 +71,21 @@ def router(pool: Any, registrar: Registrar, vault: Vault) -> APIRouter:
             rows = await standing.own(pool, who, after, limit)
         return [shown(dict(row), row["behind"]) for row in rows]
 
-    @routes.patch("/v1/parcels/{registration_id}", responses=problems(401, 404, 409, 422, 429, 503))
+    @routes.patch(
+        "/v1/parcels/{registration_id}",
+        summary="Change a registration",
+        responses=problems(401, 404, 409, 422, 429, 503),
+    )
     async def change(registration_id: uuid.UUID, change: ParcelChange, who: Shipper) -> Registered:
         """Change recipient, destination or promise; what is left out stays."""
         async with pool.acquire() as con, con.transaction():
             return await registrar.change(con, who, registration_id, change, now_ms())
 
-    @routes.delete("/v1/parcels/{registration_id}", responses=problems(401, 404, 422, 503))
+    @routes.delete(
+        "/v1/parcels/{registration_id}",
+        summary="Withdraw a registration",
+        responses=problems(401, 404, 422, 503),
+    )
     async def withdraw(registration_id: uuid.UUID, who: Shipper) -> Registered:
         """Withdraw: no message follows, and the contact is erased."""
         async with pool.acquire() as con, con.transaction():

@@ -102,7 +102,11 @@ def router(pool: Any, board: LiveBoard) -> APIRouter:
                 return _to(request, one.number, *carriers)
         return None
 
-    @routes.get("/v1/parcels/{carrier}/{number}", responses=problems(404, 422, 429, 503))
+    @routes.get(
+        "/v1/parcels/{carrier}/{number}",
+        summary="A parcel and its journey",
+        responses=problems(404, 422, 429, 503),
+    )
     async def parcel(request: Request, carrier: CarrierPath, number: NumberPath) -> TrackedParcel:
         """A parcel as JSON; the same as its page shows."""
         tracked = await lookup(request, carrier, number)
@@ -110,12 +114,12 @@ def router(pool: Any, board: LiveBoard) -> APIRouter:
             raise Problem(404, "parcel_unknown", "no such parcel; check carrier and number")
         return as_json(tracked)
 
-    @routes.get("/v1/numbers/{number}", responses=problems(422, 429, 503))
+    @routes.get("/v1/numbers/{number}", summary="Whose number it is", responses=problems(422, 429, 503))
     async def carriers_of_number(request: Request, number: NumberPath) -> list[str]:
         """The carriers that have a parcel of this number."""
         return list(await carriers_with(request, number))
 
-    @routes.get("/v1/carriers", responses=problems(503))
+    @routes.get("/v1/carriers", summary="All carriers", responses=problems(503))
     async def carriers() -> list[str]:
         """The codes of all carriers."""
         return await storage.carriers(pool)
