@@ -20,6 +20,6 @@ OF_NOTIFIER: Final = (
 OF_PORTAL: Final = (
     "changes_per_day", "cohort_window_days", "figures_pool", "figures_seconds", "figures_temp_mb", "locker_counts",
     "parcel_registrations", "recipient_changes_per_day", "recipient_registrations_per_hour", "redirect_counts",
-    "registrations_per_hour", "smallest_cell", "unconfirmed_per_day",
+    "most_unknown_share", "registrations_per_hour", "smallest_cell", "unconfirmed_per_day",
 )  # fmt: skip
 OF_SERVICES: Final = frozenset({*OF_INGEST, *OF_TRACKER, *OF_NOTIFIER, *OF_PORTAL})

@@ -21,7 +21,7 @@ from services.ingest.domain.recipe import Receipt, Recipe
 
 MINUTE_MS: Final = 60_000
 TIME: Final = re.compile(
-    r"(?P<date>\d{4}-\d\d-\d\d|\d\d/\d\d/\d{4})(?P<between>[T ]+)(?P<clock>\d\d:\d\d(?::\d\d)?)(?=\D|$)",
+    r"(?P<date>\d{4}-\d\d-\d\d|\d\d/\d\d/\d{4})(?P<between>[T ]+)(?P<clock>\d\d:\d\d(?::\d\d)?)(?![0-9])",
     re.ASCII,
 )
 Leaf = Callable[[Any], Any]

@@ -121,7 +121,7 @@ def _width() -> int:
 
 
 def _json(listing: Listing) -> str:
-    names = [re.sub(r"\W+", "_", each.lower()).strip("_") for each in listing.columns]
+    names = [re.sub(r"[^a-z0-9]+", "_", each.lower()).strip("_") for each in listing.columns]
     rows = [dict(zip(names, map(_plain, row), strict=True)) for row in listing.rows]
     return json.dumps(rows, indent=2, ensure_ascii=False)
 

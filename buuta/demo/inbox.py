@@ -14,9 +14,12 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from markupsafe import Markup, escape
 
 from buuta.model.zones import told_time
+from buuta.web.edge import edge_app
+from buuta.web.limits import HttpLimits
 
 SHOWN: Final = 200
-LINK: Final = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]")
+LIMITS: Final = HttpLimits(body_bytes=1_000, inside_bytes=1_000_000)
+LINK: Final = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]", re.ASCII)
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-src 'self'"
 )
@@ -75,7 +78,7 @@ def _digits_or_name(recipient: str) -> str:
     """A recipient in one spelling: `+84 912 345 678`, `84912345678` and `0912345678` are one phone."""
     if "@" in recipient:
         return recipient.strip().lower()
-    digits = re.sub(r"\D", "", recipient)
+    digits = re.sub(r"[^0-9]", "", recipient)
     return f"84{digits[1:]}" if digits.startswith("0") else digits
 
 
@@ -91,7 +94,7 @@ def linked(text: str) -> Markup:
 
 def app_of(inbox: Inbox) -> FastAPI:
     """The page, its files, and the same as JSON; it answers to names of this machine alone."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app = edge_app("Inbox of the demo", "What was sent by SMS and e-mail.", LIMITS)
     pages = Environment(loader=FileSystemLoader(FOLDER), autoescape=select_autoescape())
     pages.filters["linked"] = linked
 

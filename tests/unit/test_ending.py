@@ -17,6 +17,8 @@ TIMERS = {
     ("kafka.py", "timer.cancel()"),
 }
 """What `loop.call_at` returns is no task: it ends by its cancellation."""
+MAIN = ("run.py", "task.cancel()")
+"""The demo's main task, at the second Ctrl-C: `asyncio.run` waits for it."""
 
 
 async def swallows(times: int) -> None:
@@ -100,4 +102,4 @@ def test_nobody_cancels_a_task_by_hand() -> None:
         and isinstance(call.func, ast.Attribute)
         and call.func.attr == "cancel"
     }
-    assert found == {*TIMERS, ("ending.py", "task.cancel()")}
+    assert found == {*TIMERS, ("ending.py", "task.cancel()"), MAIN}

@@ -10,7 +10,7 @@ from buuta.errors import BadItem
 
 UNSEEN: Final = "\u200b\u200c\u200d\u2060\ufeff"
 """What nobody sees, and what stays behind where texts are copied."""
-BETWEEN: Final = re.compile(r"[\s_.-]+")
+BETWEEN: Final = re.compile(r"[\s_.-]+", re.UNICODE)
 AS_TEXT: Final = re.compile(r'="(.*)"', re.DOTALL)
 """How people keep a spreadsheet from reading digits as a number."""
 APOSTROPHE: Final = re.compile(r"'(?=[=+@0-9-])")

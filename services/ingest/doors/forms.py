@@ -17,7 +17,7 @@ MARK: Final = b"\xef\xbb\xbf"
 JSON: Final = (b"{", b"[", b'"')
 FORM: Final = re.compile(rb"[=&]")
 NAME: Final = re.compile(rb"""\bname="?([^";\r\n]*)"?""", re.IGNORECASE)
-BEGINS_LIKE_JSON: Final = re.compile(r"\s*[\[{]")
+BEGINS_LIKE_JSON: Final = re.compile(r"[ \t\r\n]*[\[{]")
 
 
 def read_text_body(webhook: Webhook, body: bytes) -> Any:

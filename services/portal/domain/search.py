@@ -14,7 +14,7 @@ MOST: Final = 6
 """So many numbers of a text are looked for; each is a guess."""
 SHORTEST_WORD: Final = 5
 """Of a text of several words a number has so many letters and digits, or more."""
-LINK: Final = re.compile(r"(?:https?://|www\.)\S+|\b[a-z0-9-]+(?:\.[a-z0-9-]+)+/\S+", re.IGNORECASE)
+LINK: Final = re.compile(r"(?:https?://|www\.)\S+|\b[a-z0-9-]+(?:\.[a-z0-9-]+)+/\S+", re.I | re.UNICODE)
 DASHES: Final = dict.fromkeys(map(ord, "‐‑‒–—―−﹣－"), "-")
 ENDS: Final = " .,;:!?'\"“”‘’«»()[]{}<>#*|/\\=…"
 NAMES: Final = ("bill", "code", "order", "number", "track", "key", "waybill", "vandon", "mvd")
@@ -59,7 +59,7 @@ def _of_words(plain: str) -> Iterator[str]:
     yield from _number(plain)
     # What stands before a colon says what it is: "SPX: SPXVN 0343 ...".
     yield from _number(plain.rpartition(":")[2])
-    words = [word.strip(ENDS) for word in re.split(r"[\s,;:|()\[\]\"'“”]+", plain)]
+    words = [word.strip(ENDS) for word in re.split(r"[\s,;:|()\[\]\"'“”]+", plain, flags=re.UNICODE)]
     for word in words:
         if len(words) > 1 and len(word) >= SHORTEST_WORD and any(map(str.isdigit, word)):
             yield from _number(word)
@@ -105,7 +105,7 @@ def _pairs(fragment: str) -> list[tuple[str, str]]:
 
 def _parts(value: str) -> list[str]:
     """A value of several numbers one by one; a link in a value as it is."""
-    return [value] if LINK.search(value) else re.split(r"[,;\s]+", cleaned(value))
+    return [value] if LINK.search(value) else re.split(r"[,;\s]+", cleaned(value), flags=re.UNICODE)
 
 
 def _with_digits(value: str) -> Iterator[str]:

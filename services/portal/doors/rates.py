@@ -33,7 +33,7 @@ OfService = Annotated[
 OfCarrier = Annotated[Code, Query(description="A carrier's code.")]
 OneCarrier = Annotated[Code | None, EMPTY, Query(alias="carrier", description="One carrier's code.")]
 OneProvince = Annotated[
-    Annotated[str, Field(pattern=r"^(\d{2}|unknown)$")] | None,
+    Annotated[str, Field(pattern=r"^([0-9]{2}|unknown)$")] | None,
     EMPTY,
     Query(description="One province: the code of the Statistics Office, or `unknown`."),
 ]
