@@ -27,6 +27,7 @@ from services.notifier.trying import Trying
 log = structlog.get_logger()
 LOOK_SECONDS: Final = 1.0
 """What was left in doubt, and what an older notifier called for, is looked for so often."""
+MOMENT_SECONDS: Final = 0.02
 DRAIN_SECONDS: Final = 5.0
 """The longest that a stop waits for answers; less than a service has for its end."""
 
@@ -85,9 +86,7 @@ class Sender:
     async def begin(self) -> int:
         """Claim as many lanes as there are free slots, once there is one, and begin with the first of each."""
         most = self._reach.at_once(self._slots)
-        while len(self._under_way) >= most:
-            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
-            self._raise_faults()
+        await self._room(most)
         async with self._claiming:
             if self._trying.is_stopping:
                 return 0
@@ -95,6 +94,18 @@ class Sender:
             begun = await self._begin_with(claimed)
         self._raise_faults()
         return begun
+
+    async def _room(self, most: int) -> None:
+        """Wait until a slot is free, and a moment longer for more: a claim costs the same for several."""
+        enough = max(most // 4, 1)
+        while (free := most - len(self._under_way)) < enough:
+            limit = MOMENT_SECONDS if free > 0 else None
+            done, _ = await asyncio.wait(
+                self._under_way, timeout=limit, return_when=asyncio.FIRST_COMPLETED
+            )
+            self._raise_faults()
+            if not done:
+                return
 
     async def _begin_with(self, claimed: Sequence[Lane]) -> int:
         for lane in claimed:
