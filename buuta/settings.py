@@ -29,6 +29,12 @@ LIKE: Final = 0.8
 """How alike two names are, of 1, so that one may be meant by the other."""
 
 
+OPERATIONS_PORT: Final = (
+    "The port of metrics, health and API pages, not for the public; 0 lets the system choose."
+)
+PUBLIC_PORT: Final = "The service's public HTTP port; 0 lets the system choose."
+
+
 class Environment(StrEnum):
     """Where it runs: what is fine on a desk may be a mistake in production."""
 
@@ -56,7 +62,8 @@ class SharedSettings(BaseSettings):
         6.0, ge=1, description="Seconds after which a silent worker's partitions go to others."
     )
     database: Database = Field(
-        PostgresDsn("postgresql://postgres@127.0.0.1:5432/buuta"), description="PostgreSQL DSN."
+        PostgresDsn("postgresql://postgres@127.0.0.1:5432/buuta"),
+        description="PostgreSQL: postgresql://USER:PASSWORD@HOST:5432/DATABASE.",
     )
     database_timeout: float = Field(
         2.0, gt=0, description="Seconds that a request waits for PostgreSQL; then its sender hears 503."
@@ -106,11 +113,9 @@ class SharedSettings(BaseSettings):
         description="Days after a parcel's ending after which its number, scanned again, is another parcel.",
     )
     host: Host = Field("127.0.0.1", description="Address of the service's public HTTP port.")
-    port: Port = Field(0, description="The service's public HTTP port; 0 lets the system choose.")
+    port: Port = Field(0, description=PUBLIC_PORT)
     operations_host: Host = Field("127.0.0.1", description="Address of the service's operations port.")
-    operations_port: Port = Field(
-        0, description="The port of metrics, health and API pages, not for the public; 0 as above."
-    )
+    operations_port: Port = Field(0, description=OPERATIONS_PORT)
     public_docs: bool = Field(False, description="Whether the public port has the API's pages, too.")
     trusted_proxies: Networks = Field(
         "",
@@ -118,7 +123,7 @@ class SharedSettings(BaseSettings):
     )
     master_key: SecretStr = Field(
         SecretStr(""),
-        description="32 bytes in hex that wrap every person's key; or a file's @PATH.",
+        description="32 bytes in hex that wrap every person's key (`buuta keys new`), or @PATH of a file.",
         json_schema_extra={"only_with": None},  # who needs it does not start without
     )
     master_key_previous: SecretStr = Field(
@@ -126,7 +131,17 @@ class SharedSettings(BaseSettings):
         description="Another master key that opens, too, while `buuta keys rotate` takes its place.",
         json_schema_extra={"only_with": None},
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="From which level on log lines are written."
+    )
+
+    def doubts(self) -> Iterator[str]:
+        """Sentences on values that fit each alone and may be a mistake all the same, wherever it runs."""
+        if self.partitions & (self.partitions - 1):
+            yield (
+                f"BUUTA_PARTITIONS is {self.partitions} and no power of two: a log that grows by doubling "
+                "stays evenly spread only from one."
+            )
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """What stands in a `repr`, and so in tracebacks: addresses without their passwords."""
@@ -177,8 +192,8 @@ def describe(settings: SharedSettings) -> dict[str, str]:
 
 
 def doubts(settings: SharedSettings, environ: Mapping[str, str]) -> list[str]:
-    """Sentences on what may be a mistake: names of no service's setting, and in production more."""
-    found = strangers(environ)
+    """Sentences on what may be a mistake: names of no setting, what does not go together, in production more."""
+    found = [*strangers(environ), *settings.doubts()]
     if settings.environment is Environment.PRODUCTION:
         found += [*_loopback(settings), *_random_ports(settings), *_unset(settings)]
     elif _variable("environment") not in environ:
@@ -212,10 +227,15 @@ def _resembled(name: str, known: Collection[str]) -> str | None:
     return _variable(near[0]) if near else None
 
 
+def is_loopback(address: str) -> bool:
+    """Whether an address, or one of several, is this machine's own."""
+    return LOOPBACK.search(address) is not None
+
+
 def _loopback(settings: SharedSettings) -> Iterator[str]:
     """Parts that are looked for on this machine; where we listen is another matter."""
     for name, value in settings.model_dump().items():
-        if name not in LISTENING and isinstance(value, str | PostgresDsn) and LOOPBACK.search(str(value)):
+        if name not in LISTENING and isinstance(value, str | PostgresDsn) and is_loopback(str(value)):
             yield f"{_variable(name)} is a loopback address in production: {masked(str(value))}"
 
 
@@ -235,7 +255,7 @@ def _unset(settings: SharedSettings) -> Iterator[str]:
         value, extra = getattr(settings, name), field.json_schema_extra
         if not isinstance(value, SecretStr) or not _is_needed(settings, extra):
             continue
-        if value == field.default:
+        if value == field.default or not value.get_secret_value():
             yield f"{_variable(name)} is not set in production. {field.description}"
 
 

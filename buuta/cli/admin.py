@@ -1,9 +1,8 @@
 """Setting up: migrations, topics, shippers, the switch, settings."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import typer
@@ -12,20 +11,15 @@ from rich.console import Console
 from buuta.cli.connect import connected
 from buuta.cli.listing import Json, Listing, show
 from buuta.errors import BadItem
-from buuta.settings import SharedSettings, describe, doubts, load
+from buuta.settings import SharedSettings, load
 from buuta.storage.migrate import migrate as apply_migrations
 from buuta.storage.unlocking import open_vault
 from buuta.storage.vault import Vault
 from buuta.streaming.topics import create_topics, warnings
-from services.ingest.settings import IngestSettings
 from services.notifier import storage
-from services.notifier.settings import NotifierSettings
-from services.portal.settings import PortalSettings
-from services.tracker.settings import TrackerSettings
 
 Result = TypeVar("Result")
 console = Console()
-KINDS: Final = (IngestSettings, TrackerSettings, NotifierSettings, PortalSettings)
 topics = typer.Typer(help="Kafka topics.", no_args_is_help=True)
 messages = typer.Typer(help="Outgoing messages: what is in doubt, and the switch.", no_args_is_help=True)
 
@@ -178,28 +172,9 @@ def _switch(*, on: bool) -> None:
     console.print("Outgoing messages leave." if on else "Outgoing messages wait.")
 
 
-def config(as_json: Json = False) -> None:
-    """Show every setting with its value and meaning; secrets are masked."""
-    rows: dict[str, tuple[str, str, str]] = {}
-    for kind in KINDS:
-        for variable, value in describe(load(kind)).items():
-            name = variable.removeprefix("BUUTA_").lower()
-            rows.setdefault(variable, (variable, value, kind.model_fields[name].description or ""))
-    show(Listing(("variable", "value", "meaning"), list(rows.values())), as_json)
-    for doubt in _doubts():
-        typer.echo(doubt, err=True)
-
-
-def _doubts() -> list[str]:
-    """What may be a mistake, for all services, each said once."""
-    found = [each for kind in KINDS for each in doubts(load(kind), os.environ)]
-    return list(dict.fromkeys(found))
-
-
 def add_to(app: typer.Typer) -> None:
     """Add the tools to the command."""
     app.command()(migrate)
-    app.command()(config)
     for name, group in (
         ("topics", topics),
         ("messages", messages),

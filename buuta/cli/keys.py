@@ -1,5 +1,6 @@
 """Master keys: which one everything lies under, and taking all over to a new one."""
 
+import secrets
 from typing import Any
 
 import typer
@@ -19,6 +20,12 @@ keys = typer.Typer(help="The master key that wraps every other key.", no_args_is
 def status(as_json: Json = False) -> None:
     """Show under which master keys everything lies."""
     show(_standings(*with_vault(_standing)), as_json)
+
+
+@keys.command("new")
+def new() -> None:
+    """Print a new master key, for BUUTA_MASTER_KEY; it is kept nowhere."""
+    typer.echo(secrets.token_hex(32))
 
 
 @keys.command("rotate")

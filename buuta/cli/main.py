@@ -18,7 +18,7 @@ from buuta.telemetry.tracebacks import shown
 MODULES: Final = {
     "demo": "demo",
     "tracker": "services", "notifier": "services", "portal": "services", "ingest": "services",
-    "migrate": "admin", "config": "admin", "topics": "admin", "messages": "admin",
+    "config": "config", "doctor": "doctor", "migrate": "admin", "topics": "admin", "messages": "admin",
     "track": "look", "details": "look", "forget": "look", "findings": "findings", "rebuild": "rebuild",
     "carrier": "carriers", "facility": "facilities", "shipper": "shippers", "operator": "operators",
     "keys": "keys", "quarantine": "quarantine", "dead-letters": "dead_letters", "stuck": "stuck",
@@ -28,7 +28,7 @@ MODULES: Final = {
 
 
 BUG: Final = "This is a fault of Buuta itself; whoever mends it needs the lines below. They hold no data."
-TELLING: Final = frozenset({"tracker", "notifier", "portal", "ingest", "config"})
+TELLING: Final = frozenset({"tracker", "notifier", "portal", "ingest", "config", "doctor"})
 """Commands that tell by themselves what is odd in their surroundings."""
 
 

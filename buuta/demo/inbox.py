@@ -21,9 +21,15 @@ SHOWN: Final = 200
 LIMITS: Final = HttpLimits(body_bytes=1_000, inside_bytes=1_000_000)
 LINK: Final = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]", re.ASCII)
 POLICY: Final = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-src 'self'"
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-LETTER_POLICY: Final = "sandbox allow-popups; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+LETTER: Final = {
+    "Content-Security-Policy": "sandbox allow-popups; default-src 'none'; style-src 'unsafe-inline'; "
+    "frame-ancestors 'self'",
+    "X-Frame-Options": "SAMEORIGIN",
+}
+"""An e-mail as HTML may do nothing, and stands in a frame of the inbox."""
 FILES: Final = {"inbox.css": "text/css", "inbox.js": "text/javascript"}
 FOLDER: Final = Path(__file__).parent / "pages"
 
@@ -134,8 +140,7 @@ def app_of(inbox: Inbox) -> FastAPI:
     async def letter(number: int) -> HTMLResponse:
         if not 0 <= number < len(inbox.messages) or not inbox.messages[number].html:
             raise HTTPException(404, "There is no such e-mail.")
-        headers = {"Content-Security-Policy": LETTER_POLICY}
-        return HTMLResponse(inbox.messages[number].html, headers=headers)
+        return HTMLResponse(inbox.messages[number].html, headers=LETTER)
 
     @app.get("/{name}")
     async def file(name: str) -> Response:

@@ -56,12 +56,19 @@ async def migrate(con: Any, patience: float = PATIENCE_SECONDS) -> list[str]:
     try:
         await con.execute(TABLE)
         done = {row["name"] for row in await con.fetch(DONE)}
-        missing = [(name, sql) for name, sql in sorted(_files().items()) if name not in done]
-        for name, sql in missing:
+        left = [(name, sql) for name, sql in sorted(_files().items()) if name not in done]
+        for name, sql in left:
             await _apply_patiently(con, name, sql, time.monotonic() + patience)
-        return [name for name, _ in missing]
+        return [name for name, _ in left]
     finally:
         await locks.release(con, Lock.MIGRATIONS)
+
+
+async def missing(con: Any) -> list[str]:
+    """The names of what is not applied yet, in order."""
+    is_begun = await con.fetchval("select to_regclass('migrations') is not null")
+    done = {row["name"] for row in await con.fetch(DONE)} if is_begun else set()
+    return sorted(set(_files()) - done)
 
 
 async def _apply_patiently(con: Any, name: str, sql: str, until: float) -> None:

@@ -99,11 +99,17 @@ async def warnings(settings: SharedSettings) -> list[str]:
     """
     wanted = topics(settings)
     async with _admin(settings) as admin:
+        # Asking a broker for a topic by its name may make it.
+        there = set(await admin.list_topics())
+        absent = [f"{topic.name} is missing" for topic in wanted if topic.name not in there]
+        wanted = [topic for topic in wanted if topic.name in there]
+        if not wanted:
+            return absent
         described = await admin.describe_topics([topic.name for topic in wanted])
         copies = {each["topic"]: each["partitions"] for each in described if not each["error_code"]}
         asked = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in wanted]
         configs = dict(_configs(await admin.describe_configs(asked)))
-    return [
+    return absent + [
         sentence
         for topic in wanted
         for sentence in _differences(

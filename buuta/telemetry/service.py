@@ -58,7 +58,8 @@ async def http(app: Any, settings: SharedSettings) -> AsyncIterator[int]:
 
 @contextlib.asynccontextmanager
 async def _served(app: Any, address: tuple[str, int], settings: SharedSettings) -> AsyncIterator[int]:
-    listener = _listener(*address)
+    public = address == (settings.host, settings.port)
+    listener = _listener(*address, "BUUTA_PORT" if public else "BUUTA_OPERATIONS_PORT")
     port: int = listener.getsockname()[1]
     proxies = read_networks(settings.trusted_proxies)
     config = uvicorn.Config(
@@ -77,8 +78,8 @@ async def _served(app: Any, address: tuple[str, int], settings: SharedSettings) 
         await serving
 
 
-def _listener(host: str, port: int) -> socket.socket:
-    """A listening socket; `::` is every address of the machine, of either version.
+def _listener(host: str, port: int, variable: str) -> socket.socket:
+    """A listening socket; `::` is every address of the machine, of either version; `variable` sets its port.
 
     Raises:
         Stop: nothing can listen there.
@@ -89,7 +90,9 @@ def _listener(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, dualstack_ipv6=both)
     except OSError as why:
-        raise Stop(f"cannot listen on host {host!r}, port {port}: {why.strerror or why}") from why
+        raise Stop(
+            f"cannot listen on host {host!r}, port {port}: {why.strerror or why}; another by {variable}"
+        ) from why
 
 
 # Chunks are many short-lived tuples without cycles: collecting after every 700 of them is half the time.

@@ -5,13 +5,16 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from buuta.settings import SharedSettings
+from buuta.settings import OPERATIONS_PORT, PUBLIC_PORT, Port, SharedSettings
 
 
 class IngestSettings(SharedSettings):
     """Limits of the doors, beside what all services share."""
 
     listening_ports: ClassVar[tuple[str, ...]] = ("port", "operations_port")
+
+    port: Port = Field(8081, description=PUBLIC_PORT)
+    operations_port: Port = Field(9081, description=OPERATIONS_PORT)
 
     ingest_body_bytes: int = Field(5_000_000, gt=0, description="Largest body of a batch.")
     ingest_items: int = Field(5_000, gt=0, description="Most items of a batch.")

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from buuta.settings import SharedSettings
+from buuta.settings import OPERATIONS_PORT, PUBLIC_PORT, Port, SharedSettings
 from services.portal.domain.rates import Choice
 
 
@@ -12,6 +12,9 @@ class PortalSettings(SharedSettings):
     """What the portal needs beyond what all services share."""
 
     listening_ports: ClassVar[tuple[str, ...]] = ("port", "operations_port")
+
+    port: Port = Field(8082, description=PUBLIC_PORT)
+    operations_port: Port = Field(9082, description=OPERATIONS_PORT)
 
     cohort_window_days: int = Field(
         45,

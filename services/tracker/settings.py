@@ -2,12 +2,13 @@
 
 from pydantic import Field
 
-from buuta.settings import SharedSettings
+from buuta.settings import OPERATIONS_PORT, Port, SharedSettings
 
 
 class TrackerSettings(SharedSettings):
     """What the tracker needs beyond what all services share."""
 
+    operations_port: Port = Field(9083, description=OPERATIONS_PORT)
     sweep_interval: float = Field(
         60.0, gt=0, description="Seconds between two looks for deadlines that have passed."
     )

@@ -226,7 +226,8 @@ def test_in_production_loopback_addresses_and_secrets_that_are_not_set_are_told(
 def test_in_production_a_port_that_the_system_chooses_is_told_where_somebody_must_know_it(
     kind: type[SharedSettings],
 ) -> None:
-    settings = kind(environment=Environment.PRODUCTION)
+    assert not any(" is 0 " in each for each in doubts(kind(environment=Environment.PRODUCTION), {}))
+    settings = kind(environment=Environment.PRODUCTION, port=0, operations_port=0)
     told = {each.split()[0] for each in doubts(settings, {}) if " is 0 " in each}
     public = {"BUUTA_PORT"} if kind in (IngestSettings, PortalSettings) else set()
     assert told == {"BUUTA_OPERATIONS_PORT"} | public
@@ -270,3 +271,23 @@ def test_a_command_tells_names_of_no_setting_before_it_works_elsewhere() -> None
     )
     assert ran.stderr.decode().startswith("BUUTA_DATABSE is no setting; did you mean BUUTA_DATABASE?\n")
     assert b"hunter2" not in ran.stderr
+
+
+def test_links_to_this_machine_in_messages_that_leave_it_are_told_on_a_desk_too() -> None:
+    cases: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"smpp_host": "smsc.example"}, "SMS leave"),
+        ({"smtp_host": "mail.example", "smpp_host": "smsc.example"}, "SMS and e-mails leave"),
+    )
+    for own, leaving in cases:
+        [said] = NotifierSettings(**own).doubts()
+        assert said.startswith("BUUTA_PORTAL_URL is a loopback address, and " + leaving)
+        assert not list(NotifierSettings(portal_url="https://track.example", **own).doubts())
+    assert not list(NotifierSettings().doubts()), "as in the demo: nothing leaves"
+
+
+def test_what_does_not_go_together_is_told() -> None:
+    [long] = NotifierSettings(smpp_password=SecretStr("nineletters")).doubts()
+    assert "longer than 8 characters" in long
+    assert "nineletters" not in long
+    [uneven] = SharedSettings(partitions=6).doubts()
+    assert "no power of two" in uneven
