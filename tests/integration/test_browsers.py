@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from buuta.settings import SharedSettings
+from buuta.telemetry.connections import MOST_URL_BYTES
 from buuta.wording.words import tables
 from services.ingest.app import wire as wire_ingest
 from services.ingest.settings import IngestSettings
@@ -255,3 +256,8 @@ async def test_every_page_has_its_title_its_icon_and_what_it_is_about(browser: h
         assert '<meta name="description"' in page
         assert (await browser.get("/static/favicon.svg")).headers["content-type"] == "image/svg+xml"
     assert (await browser.get("/favicon.ico")).headers["location"] == "/static/favicon.svg"
+
+
+async def test_what_fits_the_search_fits_an_address(browser: httpx.AsyncClient) -> None:
+    most = int(re.findall(r'maxlength="(\d+)"', (await browser.get("/")).text)[0])
+    assert len(urlencode({"number": "ữ" * most})) < MOST_URL_BYTES
