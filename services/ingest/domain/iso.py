@@ -9,6 +9,7 @@ import re
 import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any, Final
 
 from buuta.errors import BadItem
@@ -150,6 +151,7 @@ def of_its_day(time: BusinessTime) -> BusinessTime:
     )
 
 
+@lru_cache(maxsize=1_024)
 def offset_of(raw: str) -> timedelta:
     """An offset from UTC by its text: `Z`, `+07:00`, `+0700`, `+7`, `7`, `UTC+7`, `GMT`.
 
