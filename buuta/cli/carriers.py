@@ -16,7 +16,7 @@ from buuta.audit.samples import MINUTE_MS, Wanted, sample
 from buuta.cli import polls, recipes, register
 from buuta.cli.access import overlap
 from buuta.cli.admin import with_database
-from buuta.cli.conformance import carrier_check
+from buuta.cli.conformance import carrier_check, known_zone
 from buuta.cli.connect import connected
 from buuta.cli.listing import Json, Listing, show
 from buuta.cli.names import Named, must_exist
@@ -24,6 +24,7 @@ from buuta.errors import BadItem
 from buuta.model.identifiers import CARRIER, SHARED
 from buuta.model.networks import read_network
 from buuta.model.statuses import Status
+from buuta.model.zones import VIETNAM_ZONE, Zones, named_unless_vietnam
 from buuta.settings import load
 from buuta.storage.unlocking import open_vault
 from buuta.telemetry.clock import now_ms
@@ -63,6 +64,9 @@ def carrier_add(
     post: Annotated[
         bool, typer.Option("--post", help="A post: it shares parcels with S10 numbers with other posts.")
     ] = False,
+    time_zone: Annotated[
+        str, typer.Option(help="Where its clocks are: its times without an offset are read so.")
+    ] = VIETNAM_ZONE,
 ) -> None:
     """Add a carrier; its API key and webhook token are shown once and kept as hashes."""
     if not CARRIER.fullmatch(code) or code == SHARED:
@@ -73,8 +77,9 @@ def carrier_add(
     known = all_recipes(load(IngestSettings).ingest_recipes)
     if format not in known:
         raise BadItem("format_unknown", f"no such format; there are {', '.join(known)}")
+    added = Carrier(code, name, format, post, zones=Zones(named_unless_vietnam(known_zone(time_zone))))
     try:
-        secret, token = with_locksmith(lambda smith: smith.add_carrier(Carrier(code, name, format, post)))
+        secret, token = with_locksmith(lambda smith: smith.add_carrier(added))
     except asyncpg.UniqueViolationError:
         raise BadItem("carrier_known", f"carrier {code} exists; rotate its key if it was lost") from None
     console.print(f"API key        {secret}\nwebhook token  {token}\nThey are not shown again.")

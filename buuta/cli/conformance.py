@@ -59,7 +59,7 @@ def carrier_check(
     if format_name not in recipes:
         raise BadItem("format_unknown", f"no such format; there are {', '.join(recipes)}")
     recipe = recipes[format_name]
-    zones = Zones(named_unless_vietnam(_zone(time_zone)))
+    zones = Zones(named_unless_vietnam(known_zone(time_zone)))
     receipt = Receipt(format_name, "webhook", now_ms(), zones=zones)
     found = check(recipe, receipt, read_samples(recipe, file))
     if json_:
@@ -70,7 +70,12 @@ def carrier_check(
     sys.exit(max(found.exit_code, live))
 
 
-def _zone(name: str) -> str:
+def known_zone(name: str) -> str:
+    """The same, if it is the name of a time zone.
+
+    Raises:
+        BadItem: it is none.
+    """
     if not is_zone(name):
         raise BadItem(
             "zone_unknown", "there is no such time zone; a zone's name is such as Asia/Ho_Chi_Minh"

@@ -1,6 +1,7 @@
 """Looking: where a parcel is, and what the vault holds of it, from the terminal."""
 
 import json
+from datetime import datetime
 from getpass import getuser
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -18,6 +19,8 @@ from buuta.cli.listing import Listing, show
 from buuta.cli.names import Named, must_exist
 from buuta.errors import BadItem, Retry
 from buuta.model.identifiers import SHARED, one_spelling, owner_of, parcel_key
+from buuta.model.times import ms_of
+from buuta.model.zones import one_zone, told_time
 from buuta.storage.vault import Vault
 from buuta.telemetry.logs import WITNESS
 from services.ingest.keeping import details_of
@@ -56,15 +59,21 @@ def _get(url: str) -> Any:
 
 def _show(parcel: dict[str, Any]) -> None:
     console.print(f"[bold]{parcel['carrier']} {parcel['number']}[/]  {parcel['status'] or 'registered'}")
-    rows = []
+    rows, zone = [], one_zone(scan["zone"] for scan in parcel["timeline"])
     for scan in parcel["timeline"]:
         status = f"{scan['status']} (reported)" if scan["provisional"] else scan["status"]
         why = scan["delivery_mode"] or scan["reason"] or ""
         place = " ".join(filter(None, (scan["facility"], scan["province"], scan["commune"])))
-        rows.append((scan["occurred_at"], status, why, place))
+        rows.append((_when(scan, zone), status, why, place))
     show(
         Listing(("when", "status", "how or why", "place"), rows, "Nothing is reported yet."), as_json=False
     )
+
+
+def _when(scan: dict[str, Any], zone: str | None) -> str:
+    """The time in the zone of the whole timeline; a day is the place's."""
+    at = ms_of(datetime.fromisoformat(scan["occurred_at"]))
+    return told_time(at, scan["zone"] if scan["day_only"] else zone, day_only=scan["day_only"])
 
 
 def details(parcel: Parcel) -> None:

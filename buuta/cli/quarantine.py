@@ -19,7 +19,7 @@ from rich.console import Console
 from buuta.audit.preview import Preview, preview
 from buuta.cli.admin import with_database, with_vault
 from buuta.cli.connect import connected, producing
-from buuta.cli.listing import Json, Listing
+from buuta.cli.listing import Json, Listing, said
 from buuta.cli.listing import show as show_rows
 from buuta.cli.names import Named, must_exist
 from buuta.contracts import registry
@@ -147,7 +147,7 @@ def show(number: Number) -> None:
     log.info("quarantine_shown", number=number, by=getuser())
     state = f"{report.state}: {report.why}" if report.why else report.state
     console.print(
-        f"{report.carrier} by {report.door} at {report.received_at:%Y-%m-%d %H:%M:%S %Z}, {report.reason}; {state}",
+        f"{report.carrier} by {report.door} at {said(report.received_at)}, {report.reason}; {state}",
         markup=False,
     )
     if code:

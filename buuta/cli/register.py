@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from buuta.cli.admin import with_database
-from buuta.cli.listing import Json, Listing, show
+from buuta.cli.listing import Json, Listing, said, show
 from buuta.cli.tables import end_with, read_table
 from buuta.settings import load
 from services.ingest.carriers import all_recipes
@@ -104,9 +104,7 @@ def gaps() -> None:
     beyond = [each for each in quiet if each.is_beyond]
     for each in beyond:
         allowed = timedelta(seconds=round(each.habit.allowed_silence or 0))
-        console.print(
-            f"{each.carrier}: silent since {each.last_at:%Y-%m-%d %H:%M %Z}; its habit allows {allowed}."
-        )
+        console.print(f"{each.carrier}: silent since {said(each.last_at)}; its habit allows {allowed}.")
     if missing or beyond:
         raise typer.Exit(1)
     console.print("No gaps.")

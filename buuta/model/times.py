@@ -101,12 +101,6 @@ def _day(number: int) -> date:
     return date(1970, 1, 1) + timedelta(days=number)
 
 
-def local_text(ms: int, offset_minutes: int) -> str:
-    """The time as people at the place read it, `24/11/2026 09:30`."""
-    zone = timezone(timedelta(minutes=offset_minutes))
-    return datetime.fromtimestamp(ms / 1000, zone).strftime("%d/%m/%Y %H:%M")
-
-
 def iso_text(ms: int, offset_minutes: int = 0) -> str:
     """ISO 8601 with the offset, to the millisecond."""
     zone = timezone(timedelta(minutes=offset_minutes))

@@ -13,6 +13,7 @@ from buuta.model.times import iso_text
 from buuta.storage.sharing import At
 from buuta.storage.vault import Vault
 from buuta.telemetry.clock import now_ms
+from services.ingest.domain.doubts import doubt_at
 from services.ingest.domain.manifest import Manifest
 from services.ingest.quarantine import held
 from services.ingest.quarantine.held import Wanted
@@ -23,7 +24,8 @@ MINUTE_MS: Final = 60_000
 MOST_SHOWN: Final = 1_000
 RECEIVED: Final = """
 select parcel_key, event_id, received_at, door, raw_code, status, reason, delivery_mode, provisional, occurred_at,
-  offset_minutes, mapping_version, corrects_event_id, correction_kind, copies_differ
+  offset_minutes, mapping_version, corrects_event_id, correction_kind, copies_differ, day_only, zone, direction,
+  partial_return, linked_number
 from scans where received_at >= $2 and received_at < $3 and (reporter = $1
   or (parcel_key >= $1 || ':' and parcel_key < $1 || ';'))
 order by received_at, event_id limit $4
@@ -165,6 +167,7 @@ class SandboxRecords:
 def _said(row: Any) -> dict[str, Any]:
     """A scan as it was mapped; what is not known is left out."""
     corrected = row["corrects_event_id"]
+    warned = doubt_at(row["occurred_at"], row["received_at"], day_only=row["day_only"])
     said = {
         "event_id": row["event_id"].hex(),
         "number": row["parcel_key"].partition(":")[2],
@@ -174,6 +177,9 @@ def _said(row: Any) -> dict[str, Any]:
         "delivery_mode": row["delivery_mode"], "provisional": row["provisional"] or None,
         "mapping": row["mapping_version"], "correction": row["correction_kind"],
         "corrects": None if corrected is None else corrected.hex(),
-        "copies_differ": row["copies_differ"] or None,
+        "copies_differ": row["copies_differ"] or None, "day_only": row["day_only"] or None, "zone": row["zone"],
+        "direction": row["direction"], "partial_return": row["partial_return"] or None,
+        "linked_number": row["linked_number"], "time": None if warned is None else warned.code,
+        "steers": None if warned is None or warned.steers else False,
     }  # fmt: skip
     return {name: value for name, value in said.items() if value is not None}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from buuta.errors import BadItem
-from buuta.model.times import BusinessTime, LocalTime, iso_text, local_text, vietnam_day
+from buuta.model.times import BusinessTime, LocalTime, iso_text, vietnam_day
 from buuta.model.zones import Zones
 from services.ingest.domain.iso import offset_of, read_iso
 
@@ -197,7 +197,3 @@ def test_whatever_is_sent_as_a_time_is_read_or_refused(raw: str) -> None:
     with contextlib.suppress(BadItem):
         time = PLACE.settled(read_iso(raw), None)
         assert 2000 <= datetime.fromtimestamp(time.ms / 1000, UTC).year < 2100
-
-
-def test_people_read_local_time() -> None:
-    assert local_text(1478063919000, 420) == "02/11/2016 12:18"

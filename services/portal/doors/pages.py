@@ -9,7 +9,6 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from buuta.model.times import local_text
 from buuta.telemetry import metrics
 from buuta.web.browsers import error_key, language_of
 from buuta.web.problems import Problem
@@ -34,7 +33,7 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.globals.update(
-    local_text=local_text, place_name=place_name, unit_name=unit_name,
+    place_name=place_name, unit_name=unit_name,
     percent=lambda share: "–" if share is None else f"{share * 100:.1f} %",
 )  # fmt: skip
 
