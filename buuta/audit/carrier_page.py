@@ -4,10 +4,13 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from buuta.model.zones import offset_name
 from services.ingest.carriers.loading import golden
 from services.ingest.domain.codes import CodeRow, Source
 from services.ingest.domain.document import document_of
+from services.ingest.domain.forms import NAMED
 from services.ingest.domain.recipe import Recipe
+from services.ingest.domain.times import Times
 from services.ingest.domain.webhook import Webhook
 from services.ingest.jobs import FORMAT, MOST_ERRORS, MOST_WARNINGS
 
@@ -48,6 +51,8 @@ def page(recipe: Recipe) -> str:
         "## What makes an event",
         f"Its id is made of {_list(recipe.identity)}, so that the same event through two doors, or sent twice, "
         "counts once. After a 503, a 429 or no answer, send the same again.",
+        "## Times",
+        *_times(recipe),
         *_personal(recipe),
         "## Codes",
         "A code that is not here waits in quarantine until a person maps it; it is never guessed.",
@@ -113,6 +118,33 @@ def _document(recipe: Recipe) -> str:
     return (
         "curl -si $INGEST/epcis/capture -H \"Authorization: Bearer $KEY\" -H 'Content-Type: application/json' \\\n"
         f"  -d '{json.dumps(document_of(events[:1]), ensure_ascii=False)}'"
+    )
+
+
+def _times(recipe: Recipe) -> Iterator[str]:
+    own = [form for form in recipe.times.forms if form not in NAMED]
+    forms = f"{_list(own)}, with or without seconds; or as ISO 8601" if own else "ISO 8601"
+    yield (
+        f"Times are written as {forms}; a count of seconds or milliseconds since 1970 is read, too. A date alone "
+        "is a day: it comes after all else of that day and is told without a clock, never as midnight."
+    )
+    if recipe.format != FORMAT:
+        yield f"{_offset(recipe.times)} A named zone in brackets (`[Asia/Tokyo]`) is read, too."
+    yield (
+        "What lies more than 10 minutes after its receipt counts from its receipt (`time_ahead`); what lies more "
+        "than a year before it is kept and does not steer the parcel (`time_too_old`, `steers` is false). The "
+        "answer says so."
+    )
+
+
+def _offset(times: Times) -> str:
+    if times.zone is not None:
+        return f"A time without an offset from UTC is read in the zone {times.zone}."
+    if times.assumed_minutes is not None:
+        return f"A time without an offset from UTC is read as {offset_name(times.assumed_minutes)}."
+    return (
+        "A time without an offset from UTC is read in the time zone of its facility, or else in yours, as the "
+        "register has it (`time_zone`), with its summer time."
     )
 
 

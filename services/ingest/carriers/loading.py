@@ -171,6 +171,7 @@ def _recipe(
         joined_by=_joined_by(table),
         case_matters=table.case_matters,
         sources=table.sources,
+        times=Times(**table.times.model_dump()),
     )
 
 
@@ -251,11 +252,8 @@ def _parse(table: RecipeTable, code: Any) -> Parse:
 
 
 def _by_table(table: RecipeTable) -> Parse:
-    # The date cells of a spreadsheet come as ISO.
-    forms = (*table.times.forms, *(("iso",) if table.file else ()))
     ignored = [Ignored(each.field.origin, frozenset(map(folded, each.values))) for each in table.ignore]
-    times = Times(**table.times.model_dump() | {"forms": forms})
-    return Table(table.origins, times, ignored).parse
+    return Table(table.origins, Times(**table.times.model_dump()), ignored).parse
 
 
 def _facts(table: RecipeTable) -> Facts:

@@ -23,11 +23,10 @@ from services.ingest.domain.details import Details
 from services.ingest.domain.fields import LONGEST, UNSEEN, text
 from services.ingest.domain.notes import LEFT_OUT, Note, Notes
 from services.ingest.domain.recipe import Report
-from services.ingest.domain.times import Times
+from services.ingest.domain.times import ISO
 
 MOST_FIELDS: Final = 100
 """More is no item: each field that does not belong is looked at before one is named."""
-TIMES: Final = Times()
 Code = Annotated[str, Field(min_length=1, max_length=40)]
 LONGEST_NOTE: Final = 1_000
 
@@ -169,7 +168,7 @@ def read_item(item: Any) -> Report:
     notes = Notes()
     read = _read(_said(item, notes), notes)
     return Report(
-        number=read.number, raw_code=read.code, time=TIMES.read(read.occurred_at), place=read.place,
+        number=read.number, raw_code=read.code, time=ISO.read(read.occurred_at), place=read.place,
         reason=read.reason, mode=read.delivery_mode, provisional=read.provisional,
         facility=read.facility, province=read.province, commune=read.commune, attempt=read.attempt,
         distance_bucket=read.distance_bucket, proof_present=read.proof_present,

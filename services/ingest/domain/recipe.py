@@ -19,6 +19,7 @@ from services.ingest.domain.details import Details
 from services.ingest.domain.notes import Note
 from services.ingest.domain.origins import ANY
 from services.ingest.domain.polling import Polling
+from services.ingest.domain.times import ISO, Times
 from services.ingest.domain.unfolding import Chain, unfold
 from services.ingest.domain.webhook import Webhook
 
@@ -83,7 +84,8 @@ class Recipe:
     `personal` are names of fields that are dropped before a payload is kept. `facts` reads what a payload says of
     money (`domain/facts.py`). `polling` is how a carrier of this format is asked, if it can be. `chain` are the
     lists that its fields go through, `joined_by` what stands between codes of several fields. Codes are compared
-    without regard to case unless `case_matters`. `sources` says what the sources of the code tables are.
+    without regard to case unless `case_matters`. `sources` says what the sources of the code tables are, `times`
+    how times are written.
     """
 
     format: str
@@ -102,6 +104,7 @@ class Recipe:
     chain: Chain = ()
     joined_by: str | None = None
     case_matters: bool = False
+    times: Times = ISO
 
     def unfold(self, body: Any) -> list[Any]:
         """The payloads of a body, one for each event.

@@ -14,13 +14,12 @@ from services.ingest.domain.fields import LONGEST, code
 from services.ingest.domain.notes import Notes
 from services.ingest.domain.origins import Origin, Part, names_of
 from services.ingest.domain.recipe import Report
-from services.ingest.domain.times import NOTHING, Apart, Times
+from services.ingest.domain.times import ISO, NOTHING, Apart, Times
 
 REQUIRED: Final = ("number", "code", "time")
 DETAILS: Final = ("digital_address", "latitude", "longitude", "plus_code", "note", "proof")
 """What goes to the vault; a table that names one of these reads them all."""
 APART: Final = Apart._fields
-ISO: Final = Times()
 LONGEST_NOTE, KEPT_OF_NOTE = 100_000, 1_000
 """A courier's essay is no reason to refuse a report."""
 OPTIONAL: Final = (

@@ -93,6 +93,10 @@ class Times:
         return offset_of(text)
 
 
+ISO: Final = Times()
+"""ISO 8601, in the zone of the place where no offset is said."""
+
+
 def _with_clock(said: Said, text: str) -> Said:
     """A day with the clock of another field; a table's day may have midnight beside it.
 
