@@ -249,9 +249,15 @@ class _Capture:
                 yield Waiting(None if whole is None else whole.place, code, mark)
 
     def _warn(self, steps: Iterable[One | Change], reading: Reading) -> None:
+        """What is said of events that are captured: copies that differ, and what was left out of them."""
         for step, answer in zip(steps, reading.answers, strict=True):
+            whole = step.whole if isinstance(step, One) else self._places.get(step.event_id)
+            if whole is None:
+                continue
             if answer.code == COPY_DIFFERS and isinstance(step, One):
-                self._job.warn(step.whole.place, [answer.field or ""])
+                self._job.warn(whole.place, [answer.field or ""])
+            for note in answer.notes:
+                self._job.note(Wrong(whole.place, note.code, note.message, note.field))
 
     def _held_wrong(self) -> list[held.Held]:
         """The events that are wrong, to be set aside."""

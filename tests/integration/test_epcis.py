@@ -292,7 +292,7 @@ async def test_a_file_of_events_is_captured_what_is_wrong_is_reported_and_the_sa
     assert ran.code == 1, ran.said
     assert "accepted  4" in ran.said
     assert "rejected  1" in ran.said
-    [header, refused] = (folder / "events.jsonld.rejected.csv").read_text().splitlines()
+    [header, refused] = (folder / "events.jsonld.rejected.csv").read_text(encoding="utf-8-sig").splitlines()
     assert header == "rejected_line,rejected_code,rejected_message,event"
     assert refused.startswith("2,event_invalid,")
     assert len(await told(settings, pool)) == 4

@@ -155,7 +155,7 @@ async def test_of_a_file_only_the_event_that_is_too_much_alone_is_refused_and_wi
     )
     assert (summary.counts["accepted"], summary.counts["rejected"]) == (5, 1)
     assert summary.report is not None
-    [_, refused] = summary.report.read_text(encoding="utf-8").splitlines()
+    [_, refused] = summary.report.read_text(encoding="utf-8-sig").splitlines()
     assert refused.startswith(
         "4,event_too_large,this event alone asks for more than 40 scans: make several of it,"
     )

@@ -141,6 +141,21 @@ async def test_a_job_says_what_waits_in_quarantine_for_which_code_and_where_to_l
     assert wrong["quarantine"]["events"] == 1
 
 
+@pytest.mark.parametrize(
+    ("attempt", "kept"), [("2", 2), (100, None), (-1, None), ([1], None), ({"x": "y"}, None)]
+)
+async def test_an_attempt_that_does_not_fit_costs_itself_and_a_note(
+    door: Door, key: str, settings: SharedSettings, attempt: Any, kept: int | None
+) -> None:
+    said = {"urn:buuta:ext:attempt": attempt, "urn:buuta:ext:reason": "x" * 50}
+    failed = event("urn:buuta:bizstep:delivery_failed", 1, A, **said)
+    found = await job(door, key, failed, {**failed, "epcList": [BAG]})
+    assert found["success"] is True
+    notes = [each["event"] for each in found["warnings"] if each["code"] == "attempt_invalid"]
+    assert notes == ([] if kept else [0, 1])
+    assert {each["attempt"] for each in await log(settings)} == {kept}
+
+
 async def test_a_context_that_is_not_fetched_is_a_note_of_the_document(door: Door, key: str) -> None:
     raw = document_of([event("accepting", 1, A)])
     raw["@context"].append("https://elsewhere.example/context.jsonld")

@@ -153,7 +153,7 @@ async def test_a_file_has_the_columns_of_its_carrier_and_may_have_others(
     assert (summary.counts["accepted"], summary.counts["quarantined"]) == (1, 1)
     assert summary.report is not None
     assert (
-        summary.report.read_text().splitlines()[0]
+        summary.report.read_text(encoding="utf-8-sig").splitlines()[0]
         == "rejected_line,rejected_code,rejected_message,stt,waybill,scanType,scanTime,staffName"
     )
     [event] = await log(settings)

@@ -230,7 +230,7 @@ async def test_a_file_comes_in_and_its_refused_lines_come_back_with_the_reason(
     await producer.stop()
     assert (summary.counts[Result.ACCEPTED], sum(done)) == (1, 4)
     assert summary.report is not None
-    report = summary.report.read_text(encoding="utf-8").splitlines()
+    report = summary.report.read_text(encoding="utf-8-sig").splitlines()
     assert report[0].startswith("rejected_line,rejected_code,rejected_message,number,code,occurred_at")
     assert [line.split(",")[:2] for line in report[1:]] == [
         ["3", "time_invalid"], ["4", "unknown_code"], ["5", "line_invalid"],

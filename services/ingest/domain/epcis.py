@@ -15,6 +15,7 @@ from services.ingest.domain.epcis_faults import told, unknown
 from services.ingest.domain.epcis_parts import (
     FEW,
     Action,
+    Attempt,
     BizStep,
     BizTransaction,
     Destination,
@@ -27,6 +28,7 @@ from services.ingest.domain.epcis_parts import (
     PersistentDisposition,
     Place,
     Quantity,
+    ReasonSaid,
     SensorElement,
     Source,
     Uri,
@@ -70,8 +72,8 @@ class Event(BaseModel):
     transformation: Uri | None = Field(None, alias="transformationID")
     ilmd: dict[str, Any] | None = None
     error: ErrorDeclaration | None = Field(None, alias="errorDeclaration")
-    reason: str | None = Field(None, alias=f"{EXTENSION}reason", max_length=40)
-    attempt: int | None = Field(None, alias=f"{EXTENSION}attempt", ge=1, le=99)
+    reason: ReasonSaid | None = Field(None, alias=f"{EXTENSION}reason")
+    attempt: Attempt | None = Field(None, alias=f"{EXTENSION}attempt")
     turn: int = Field(0, alias=f"{EXTENSION}turn", ge=0, le=1_000)
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Set
 from functools import cache
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from buuta.model.bounded import Bounded
@@ -66,6 +66,27 @@ def _type(value: str) -> str:
     return name
 
 
+MOST_DIGITS: Final = 4
+UNLISTED: Final = "unlisted"
+"""Stands for a reason that no table has; it has none of that name either."""
+UNFIT: Final = 0
+"""Stands for an attempt that is none: it is left out, with a note."""
+
+
+def _attempt(value: Any) -> int:
+    """A whole number, as text too; whatever else stands there keeps no event out."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS:
+        return int(value)
+    return value if type(value) is int else UNFIT
+
+
+def _reason(value: Any) -> str:
+    return value if isinstance(value, str) and len(value) <= LONGEST_REASON else UNLISTED
+
+
+LONGEST_REASON: Final = 40
+Attempt = Annotated[int, BeforeValidator(_attempt)]
+ReasonSaid = Annotated[str, BeforeValidator(_reason)]
 EventType = Annotated[str, Field(max_length=500), AfterValidator(_type)]
 """One of the standard's, or a URI of the sender's own (an extended event)."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from services.ingest.domain.epcis import EXTENSION, Event
+from services.ingest.domain.epcis_parts import UNLISTED
 from services.ingest.domain.gs1 import FACILITY, PARCEL, Thing, facility_of
 from services.ingest.domain.single import Whole
 
@@ -20,8 +21,6 @@ PLAIN_ID: Final = re.compile(
     r"|ni:///sha-256;[0-9A-Fa-f]{64}\?ver=CBV2\.[0-9]"
 )
 """Ids that hold nothing but a number made by chance, or the hash of the event."""
-UNLISTED: Final = "unlisted"
-"""Stands for a reason that the table does not have; it has none of that name either."""
 STEPS: Final = frozenset({"bizStep", "disposition"})
 """Together they are the code; without a colon they are words of the standard."""
 

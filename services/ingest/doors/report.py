@@ -12,6 +12,8 @@ FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What spreadsheets take for the beginning of a formula."""
 SUFFIX: Final = ".rejected.csv"
 NOTES: Final = ".notes.txt"
+MARK: Final = "\ufeff"
+"""By which spreadsheets see that a file is UTF-8."""
 OURS: Final = ("rejected_line", "rejected_code", "rejected_message")
 """Columns before the sender's own."""
 
@@ -63,6 +65,7 @@ class Report:
             self._file = os.fdopen(found, "a", encoding="utf-8", newline="", errors="surrogateescape")
             self._writer = csv.writer(self._file)
             if not self._kept:
+                self._file.write(MARK)
                 self._writer.writerow([*OURS, *map(harmless, self._columns)])
         self._writer.writerow([line, *why, *map(harmless, cells)])
 
