@@ -40,7 +40,8 @@ class Ignored:
 
     def holds(self, payload: Any) -> bool:
         """Whether the payload is one of these."""
-        return folded(self.origin.read(payload, LONGEST_NOTE)) in self.values
+        found = self.origin.value(payload)
+        return isinstance(found, str | int) and folded(str(found)) in self.values
 
 
 @dataclass(frozen=True)
