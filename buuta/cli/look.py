@@ -59,15 +59,22 @@ def _get(url: str) -> Any:
 
 def _show(parcel: dict[str, Any]) -> None:
     console.print(f"[bold]{parcel['carrier']} {parcel['number']}[/]  {parcel['status'] or 'registered'}")
-    rows, zone = [], one_zone(scan["zone"] for scan in parcel["timeline"])
-    for scan in parcel["timeline"]:
-        status = f"{scan['status']} (reported)" if scan["provisional"] else scan["status"]
-        why = scan["delivery_mode"] or scan["reason"] or ""
-        place = " ".join(filter(None, (scan["facility"], scan["province"], scan["commune"])))
-        rows.append((_when(scan, zone), status, why, place))
     show(
-        Listing(("when", "status", "how or why", "place"), rows, "Nothing is reported yet."), as_json=False
+        Listing(("when", "status", "how or why", "place"), lines_of(parcel), "Nothing is reported yet."),
+        as_json=False,
     )
+
+
+def lines_of(parcel: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The timeline that the portal's API tells, as people read it: all times in one zone."""
+    zone = one_zone(scan["zone"] for scan in parcel["timeline"])
+    return [(_when(scan, zone), *_what(scan)) for scan in parcel["timeline"]]
+
+
+def _what(scan: dict[str, Any]) -> tuple[str, str, str]:
+    status = f"{scan['status']} (reported)" if scan["provisional"] else scan["status"]
+    place = " ".join(filter(None, (scan["facility"], scan["province"], scan["commune"])))
+    return status, scan["delivery_mode"] or scan["reason"] or "", place
 
 
 def _when(scan: dict[str, Any], zone: str | None) -> str:

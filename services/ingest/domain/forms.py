@@ -6,7 +6,7 @@ that has the form but for its seconds, or with a part of a second, is read, too,
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -15,8 +15,19 @@ from typing import Final
 from buuta.errors import BadItem
 from buuta.model.statuses import OffsetSource
 from buuta.model.times import VIETNAM_MINUTES, BusinessTime, LocalTime, in_range
+from services.ingest.domain.directives import (
+    CLOCK,
+    DATE,
+    DAYS,
+    MONTHS,
+    NUMBERS,
+    PARTS,
+    checked_pieces,
+    is_number,
+    is_of,
+    pieces_of,
+)
 from services.ingest.domain.iso import (
-    HALVES,
     at_offset,
     hour_of,
     microseconds,
@@ -29,42 +40,6 @@ from services.ingest.domain.iso import (
 
 Said = BusinessTime | LocalTime
 Way = Callable[[str], Said]
-MONTHS: Final = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
-    "december",
-)  # fmt: skip
-DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-NUMBERS: Final = {"Y": 4, "m": 2, "d": 2, "H": 2, "I": 2, "M": 2, "S": 2, "j": 3}
-"""Directives that are numbers, and their digits where the next number follows at once."""
-
-
-def _names(words: Sequence[str]) -> str:
-    """Each in full or by its first three letters."""
-    return "|".join(f"{word}|{word[:3]}" for word in words)
-
-
-PARTS: Final[Mapping[str, str]] = {
-    "Y": "[0-9]{4}", "m": "[0-9]{1,2}", "d": "[0-9]{1,2}", "j": "[0-9]{1,3}", "H": "[0-9]{1,2}", "I": "[0-9]{1,2}",
-    "M": "[0-9]{1,2}", "S": "[0-9]{1,2}", "f": "[0-9]{1,9}", "p": "|".join(map(re.escape, HALVES)),
-    "z": "Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?", "b": _names(MONTHS), "B": _names(MONTHS), "a": _names(DAYS),
-    "A": _names(DAYS),
-}  # fmt: skip
-"""The directives, which are those of `strptime`, and what each fits."""
-CLOCK: Final = frozenset("HIMSfpz")
-DATE: Final = frozenset(PARTS) - CLOCK
-WRONG: Final = {
-    "%Z": "%Z reads the name of a zone and drops it: write %z for an offset, or name the zone's field in [fields]",
-    "%y": "%y may be a day as well as a year, and is of no century: a year is %Y, four digits",
-    **dict.fromkeys(
-        ("%U", "%W", "%G", "%V", "%u", "%w"),
-        "{} is part of a week date, which gives no day by itself: write %Y, %m and %d",
-    ),
-    **dict.fromkeys(
-        ("%c", "%x", "%X"), "{} depends on the language of the machine: write the parts one by one"
-    ),
-}
-WORDS: Final = re.compile(r"Y{2,4}|y{2,4}|D{2}|d{2}|M{2}|H{2}|h{2}|m{2}|s{2}", re.ASCII)
-"""How other systems write forms; here such letters would be letters."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +148,7 @@ def ways_of(forms: tuple[str, ...]) -> Sequence[Way]:
         ValueError: a form reads nothing, or something else than was meant; the sentence says what to write.
     """
     ways = [way for form in forms for way in _ways(form)]
-    are_digits = any(all(_is_of(piece, NUMBERS) for piece in _pieces(form)) for form in forms)
+    are_digits = any(all(is_of(piece, NUMBERS) for piece in pieces_of(form)) for form in forms)
     return [*ways, read_extended] if are_digits else [*ways, read_extended, NAMED["epoch"]]
 
 
@@ -181,7 +156,7 @@ def _ways(form: str) -> Iterator[Way]:
     if form in NAMED:
         yield NAMED[form]
         return
-    pieces = _checked(form)
+    pieces = checked_pieces(form)
     yield from (Pattern(form, _compiled(each)) for each in _variants(pieces))
 
 
@@ -191,13 +166,13 @@ def _variants(pieces: list[str]) -> Iterator[list[str]]:
     whole = _without_part(pieces)
     if "%S" in whole:
         at = whole.index("%S")
-        if not _is_number(whole[at + 1 : at + 2]):
+        if not is_number(whole[at + 1 : at + 2]):
             yield [*whole[: at + 1], ".", "%f", *whole[at + 1 :]]
         yield whole
-        if whole[at - 1] == ":" or _is_number(whole[at - 1 : at]):
+        if whole[at - 1] == ":" or is_number(whole[at - 1 : at]):
             yield [*whole[: at - (whole[at - 1] == ":")], *whole[at + 1 :]]
-    clock = [place for place, piece in enumerate(pieces) if _is_of(piece, CLOCK)]
-    if clock and not any(_is_of(piece, DATE) for piece in pieces[clock[0] : clock[-1]]):
+    clock = [place for place, piece in enumerate(pieces) if is_of(piece, CLOCK)]
+    if clock and not any(is_of(piece, DATE) for piece in pieces[clock[0] : clock[-1]]):
         yield _without(pieces, clock[0], clock[-1])
 
 
@@ -222,87 +197,20 @@ def _lstripped(pieces: list[str]) -> list[str]:
     return pieces[next((place for place, each in enumerate(pieces) if each.startswith("%")), 0) :]
 
 
-def _is_number(pieces: Sequence[str]) -> bool:
-    return any(_is_of(piece, NUMBERS) for piece in pieces)
-
-
-def _is_of(piece: str, names: Collection[str]) -> bool:
-    return piece.startswith("%") and piece[1:] in names
-
-
 def _compiled(pieces: Sequence[str]) -> re.Pattern[str]:
-    """Numbers that follow one another at once have all their digits: else 2026111 might be two dates."""
-    made = []
+    """Numbers that follow one another at once have all their digits: else 2026111 might be two dates.
+
+    Behind a clock of 24 hours SA or CH may stand all the same: spreadsheets write so by the reader's country.
+    """
+    made, ends = [], max((place for place, piece in enumerate(pieces) if is_of(piece, "MSf")), default=-1)
+    half = "" if "%p" in pieces or "%H" not in pieces else f"(?: ?(?P<p>{PARTS['p']}))?"
     for place, piece in enumerate(pieces):
         name = piece[1:]
         if not piece.startswith("%") or piece == "%%":
             made.append(re.escape("%" if piece == "%%" else piece))
             continue
         beside = [*pieces[max(place - 1, 0) : place], *pieces[place + 1 : place + 2]]
-        is_fixed = name in NUMBERS and _is_number(beside)
+        is_fixed = name in NUMBERS and is_number(beside)
         made.append(f"(?P<{name}>{f'[0-9]{{{NUMBERS[name]}}}' if is_fixed else PARTS[name]})")
+        made.append(half if place == ends else "")
     return re.compile("".join(made), re.IGNORECASE | re.UNICODE)
-
-
-def _pieces(form: str) -> list[str]:
-    return re.findall(r"%.|[^%]|%", one_spaced(form), re.DOTALL)
-
-
-def _checked(form: str) -> list[str]:
-    """The pieces of a pattern: directives and single letters.
-
-    Raises:
-        ValueError: what is wrong with it, and what to write.
-    """
-    pieces = _pieces(form)
-    for fault in _faults(pieces):
-        raise ValueError(f"the form {form!r}: {fault}")
-    return pieces
-
-
-def _faults(pieces: Sequence[str]) -> Iterator[str]:
-    directives = [piece for piece in pieces if piece.startswith("%") and piece != "%%"]
-    if not directives and not WORDS.search("".join(pieces)):
-        yield f"there is no such form; there are {', '.join(NAMED)}, and patterns such as %d/%m/%Y %H:%M:%S"
-    for piece in directives:
-        if piece in WRONG:
-            yield WRONG[piece].format(piece)
-        elif piece[1:] not in PARTS:
-            yield f"there is no {piece}; there are {', '.join(f'%{name}' for name in PARTS)}"
-        elif directives.count(piece) > 1:
-            yield f"{piece} stands twice"
-    letters = "".join(" " if piece.startswith("%") else piece for piece in pieces)
-    if (word := WORDS.search(letters)) is not None:
-        yield f"{word[0]} is read as those letters: write a form as %d/%m/%Y %H:%M:%S"
-    yield from _missing({piece[1:] for piece in directives})
-    yield from _unbounded(pieces)
-
-
-def _missing(names: set[str]) -> Iterator[str]:
-    """What a form must say, and what says nothing without another."""
-    if "Y" not in names:
-        yield "it has no year (%Y)"
-    if "j" in names and names & {"m", "b", "B", "d"}:
-        yield "%j is the day of the year: with it there is no %m and no %d"
-    if "j" not in names and len(names & {"m", "b", "B"}) != 1:
-        yield "it must have one month (%m; %M is the minute)"
-    if "j" not in names and "d" not in names:
-        yield "it has no day (%d)"
-    if len(names & {"a", "A"}) > 1:
-        yield "the day of the week stands twice"
-    if {"H", "I"} <= names:
-        yield "%H is of 24 hours and %I of 12: write one"
-    if ("I" in names) != ("p" in names):
-        yield "%I and %p come together: SA and CH, or AM and PM, count with an hour of 12 alone"
-    if bool(names & {"H", "I"}) != ("M" in names):
-        yield "an hour (%H) and a minute (%M) come together"
-    if ("S" in names and "M" not in names) or ("f" in names and "S" not in names):
-        yield "seconds come after minutes, and their parts after seconds"
-
-
-def _unbounded(pieces: Sequence[str]) -> Iterator[str]:
-    """A part of a second has no fixed number of digits."""
-    if "%f" in pieces:
-        at = pieces.index("%f")
-        if _is_number([*pieces[max(at - 1, 0) : at], *pieces[at + 1 : at + 2]]):
-            yield "%f beside a number has no beginning or no end: put a point between"

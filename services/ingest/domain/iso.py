@@ -20,9 +20,9 @@ from buuta.model.zones import is_zone, zone_of
 MOST_OFFSET: Final = timedelta(hours=14)
 CLOCK: Final = r"(?P<H>[0-9]{2}):(?P<M>[0-9]{2})(?::(?P<S>[0-9]{2})(?:[.,](?P<f>[0-9]{1,9}))?)?"
 BASIC_CLOCK: Final = r"(?P<H>[0-9]{2})(?P<M>[0-9]{2})(?:(?P<S>[0-9]{2})(?:[.,](?P<f>[0-9]{1,9}))?)?"
-OFFSET: Final = (
-    r"(?P<z> ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)| [0-9]{2}:[0-9]{2})?(?:\[(?P<zone>[^\]]{1,64})\])?"
-)
+AWAY: Final = r"(?:UTC|GMT)?[+-][0-9]{1,2}(?::?[0-9]{2})?|Z|UTC|GMT"
+"""An offset from UTC as it stands behind a time."""
+OFFSET: Final = rf"(?P<z> ?(?:{AWAY})| [0-9]{{2}}:[0-9]{{2}})?(?:\[(?P<zone>[^\]]{{1,64}})\])?"
 """RFC 9557 puts the zone's name in brackets. A form's unescaped `+` arrives as a space."""
 EXTENDED: Final = re.compile(
     rf"(?P<Y>[0-9]{{4}})-(?P<m>[0-9]{{2}})-(?P<d>[0-9]{{2}})(?:[T ]{CLOCK}{OFFSET})?",

@@ -12,6 +12,7 @@ from buuta.model.times import BusinessTime, LocalTime
 from buuta.model.zones import is_zone
 from services.ingest.domain.forms import Said, read_by
 from services.ingest.domain.iso import (
+    AWAY,
     HALVES,
     at_offset,
     hour_of,
@@ -26,7 +27,7 @@ UNITS: Final = {"hours": 60, "minutes": 1}
 """Minutes of a plain number in the field of the offset, by `[times] offset_unit`."""
 CLOCK: Final = re.compile(
     r"(?P<H>[0-9]{1,2})[:h](?P<M>[0-9]{2})(?::(?P<S>[0-9]{2})(?:[.,](?P<f>[0-9]{1,9}))?)?"
-    rf"(?: ?(?P<p>{'|'.join(map(re.escape, HALVES))}))?(?P<z> ?(?:Z|UTC|GMT|[+-][0-9]{{2}}(?::?[0-9]{{2}})?))?",
+    rf"(?: ?(?P<p>{'|'.join(map(re.escape, HALVES))}))?(?P<z> ?(?:{AWAY}))?",
     re.IGNORECASE | re.UNICODE,
 )
 DIGITS: Final = re.compile("[0-9]{3,6}")
