@@ -3,7 +3,6 @@
 Only `Type` create and switch_status report a movement; update_weight, update_cod and update_fee
 repeat the present status and make no scan. Types are compared without case: the sample writes
 `create`, the list `Create`; who forwards a webhook often leaves it out, and then the status is what is reported.
-There is no public list of reason codes, so a reason is `unknown`.
 
 How a parcel was handed over is not said: the fee `StationDO` is "pickup fee at station" on GHN's page, where pickup
 is at the sender, and public code labels it as dropping off at a point.
