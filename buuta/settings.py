@@ -9,14 +9,23 @@ from inspect import isclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar, get_origin
 
-from pydantic import Field, PostgresDsn, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, PostgresDsn, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from buuta.endpoints import Database, Host, Networks, Servers, Topic, WebAddress, masked
 from buuta.errors import BadSettings
+from buuta.model.gaps import LEAST_DAYS, Gaps, read_gaps
 from buuta.setting_names import OF_SERVICES
 
 Settings = TypeVar("Settings", bound="SharedSettings")
+
+
+def _gaps_by_carrier(written: str) -> str:
+    read_gaps(LEAST_DAYS, written)
+    return written
+
+
+GapsByCarrier = Annotated[str, AfterValidator(_gaps_by_carrier)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 PREFIX: Final = "BUUTA_"
 NUMBERS: Final = (int, float, bool, bool | None)
@@ -112,6 +121,9 @@ class SharedSettings(BaseSettings):
         ge=31,
         description="Days after a parcel's ending after which its number, scanned again, is another parcel.",
     )
+    epoch_gap_days_by_carrier: GapsByCarrier = Field(
+        "", description="The same of carriers that use their numbers again sooner or later: ghn=90,s10=365."
+    )
     host: Host = Field("127.0.0.1", description="Address of the service's public HTTP port.")
     port: Port = Field(0, description=PUBLIC_PORT)
     operations_host: Host = Field("127.0.0.1", description="Address of the service's operations port.")
@@ -142,6 +154,11 @@ class SharedSettings(BaseSettings):
                 f"BUUTA_PARTITIONS is {self.partitions} and no power of two: a log that grows by doubling "
                 "stays evenly spread only from one."
             )
+
+    @property
+    def epoch_gaps(self) -> Gaps:
+        """How long numbers rest before they are other parcels'."""
+        return read_gaps(self.epoch_gap_days, self.epoch_gap_days_by_carrier)
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """What stands in a `repr`, and so in tracebacks: addresses without their passwords."""

@@ -1,5 +1,6 @@
 """Scans for tests: sensible defaults, and a Hypothesis strategy for whole journeys."""
 
+import re
 from typing import Any
 
 from hypothesis import strategies as st
@@ -31,6 +32,11 @@ def scan(status: str, hour: float = 0, number: str = "Z82BS", **more: Any) -> Sc
     return Scan(**fields | more)
 
 
+def letters(live: str) -> str:
+    """A live set without what tells the milestones of one kind apart."""
+    return re.sub("[0-9@,]", "", live)
+
+
 def registration(number: str = "Z82BS", **more: Any) -> Registration:
     """A registration of carrier ghn's parcel."""
     fields: dict[str, Any] = {
@@ -59,16 +65,24 @@ def journeys(most: int = 12) -> st.SearchStrategy[list[Scan]]:
         st.builds(
             scan,
             st.sampled_from([str(status) for status in Status]),
-            st.integers(0, 16).map(lambda half: half / 2),
+            st.integers(0, 60).map(lambda half: half / 2),
             reason=st.sampled_from([None, "no_contact", "refused", "reschedule_requested"]),
             delivery_mode=st.sampled_from([None, "address", "point", "locker"]),
             provisional=st.sampled_from([False, False, False, True]),
-            received_at=st.sampled_from([EVENING, EVENING, EVENING + 1, EVENING + 2, MORNING]),
-            attempt=st.sampled_from([None, None, 2]),
+            received_at=st.sampled_from(
+                [EVENING, EVENING, EVENING + 1, EVENING + 2, MORNING, EVENING + 366 * 24 * HOUR]
+            ),
+            attempt=st.sampled_from([None, None, 1, 2]),
             distance_bucket=st.sampled_from([None, None, "within_50_m", "beyond_1_km"]),
             proof_present=st.sampled_from([None, True]),
             province=st.sampled_from([None, "01", "01", "24", "79"]),
             reporter=st.sampled_from([None, None, None, "laopost", "vnpost"]),
+            facility=st.sampled_from([None, "BC1", "bc1", "BC2"]),
+            day_only=st.sampled_from([False, False, False, True]),
+            zone=st.sampled_from([None, None, "Asia/Tokyo", "America/New_York"]),
+            direction=st.sampled_from([None, None, None, "return", "outward"]),
+            partial_return=st.sampled_from([False, False, False, True]),
+            linked_number=st.sampled_from([None, None, "Z82BS-PR"]),
         ),
         max_size=most,
     )

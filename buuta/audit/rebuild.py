@@ -21,7 +21,6 @@ from buuta.audit.recompute import CONSUMER, LONG, applied, cells_of
 from buuta.contracts.codec import Codec
 from buuta.contracts.columns import Decoded, Group
 from buuta.contracts.storable import set_aside_unstorable
-from buuta.model.times import DAY_MS
 from buuta.settings import SharedSettings
 from buuta.streaming.chunk import Chunk
 from buuta.streaming.dead_letters import dead_places
@@ -114,8 +113,8 @@ class Rebuild:
         self._pool = pool
         self._archive = archive
         self._codec = codec
-        self._fold = ChunkFold(codec, settings.epoch_gap_days * DAY_MS, most_folded=None)
-        self._rules = f"{VERSION}/{settings.epoch_gap_days}"
+        self._fold = ChunkFold(codec, settings.epoch_gaps, most_folded=None)
+        self._rules = f"{VERSION}/{settings.epoch_gap_days}/{settings.epoch_gap_days_by_carrier}"
 
     async def make(self) -> None:
         """Fold the log as far as the tables are, or go on with what an earlier run did by the same rules.

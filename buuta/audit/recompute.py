@@ -20,13 +20,15 @@ from buuta.audit.archive import Archive, archive_log
 from buuta.audit.sums import differing
 from buuta.contracts.codec import Codec
 from buuta.contracts.columns import batch_of
+from buuta.model.gaps import Gaps
 from buuta.model.scan import SCAN_FIELDS
 from buuta.model.statuses import RANK, Outcome
-from buuta.model.steering import FUTURE_MS, MOST_SCANS, OLDEST_MS
-from buuta.model.times import DAY_MS
+from buuta.model.steering import FUTURE_MS, MOST_SCANS, OLDEST_MS, steering_ms
+from buuta.model.ways import GOES_BACK, ON_THE_WAY_BACK
 from buuta.settings import SharedSettings
 from buuta.streaming.dead_letters import dead_places
-from services.tracker.domain.epochs import AHEAD_MS, GAP_MS, OPENS
+from services.tracker.domain.days import day_begins, day_number
+from services.tracker.domain.epochs import AHEAD_MS, OPENS
 from services.tracker.domain.figures import LATENESS_MINUTES, LATER_MINUTES
 from services.tracker.domain.rules import (
     BEFORE_ACCEPTANCE,
@@ -34,6 +36,7 @@ from services.tracker.domain.rules import (
     ENDED_AS,
     LAST_MILE,
     NEXT_EXPECTED_MS,
+    REOPENS_MS,
     RULES,
     STOPS_CLOCK,
 )
@@ -41,6 +44,7 @@ from services.tracker.lateness import LAST_DAY
 from services.tracker.storage import COUNTS
 
 CONSUMER: Final = "tracker"
+USUAL: Final = Gaps()
 LONG: Final = 24 * 3600
 """Seconds that a statement over all parcels may take."""
 POSITIONS: Final = "select partition, position from progress where consumer = $1 and topic = $2"
@@ -142,7 +146,7 @@ async def audit(settings: SharedSettings, pool: Any, archive: Archive, codec: Co
         sums = await differing(pool, LONG)
         await archive_log(settings, archive, codec)
         dead = await dead_places(settings, archive.topic)
-        found = compare(archive.folder, Path(name), positions, dead, settings.epoch_gap_days * DAY_MS)
+        found = compare(archive.folder, Path(name), positions, dead, settings.epoch_gaps)
         found.cells += sums
         return found
 
@@ -152,7 +156,7 @@ def compare(
     tables: Path,
     positions: Mapping[int, int],
     dead: Iterable[tuple[int, int]],
-    gap_ms: int = GAP_MS,
+    gaps: Gaps = USUAL,
 ) -> Audit:
     """Recompute from the archive up to the positions, without what is dead, and compare with the tables."""
     found = Audit(dict(positions))
@@ -162,9 +166,11 @@ def compare(
         for table, contract in (("scans", "ScanEvent"), ("registrations", "ParcelRegistration")):
             _load(con, table, contract, archived)
         _rules(con)
-        con.execute(_statement("first_copies.sql", gap_ms))
+        con.execute(_statement("first_copies.sql", gaps))
         _fill(con, "voided", "parcel_key varchar, event_id varchar", _voided(con))
-        con.execute(_statement("recompute.sql", gap_ms))
+        _local_days(con)
+        _fill(con, "gaps", "carrier varchar, gap_ms bigint", gaps.by_carrier.items())
+        con.execute(_statement("recompute.sql", gaps))
         for table in ("cells", "parcels"):
             con.execute(
                 f"create table {table} as from read_csv('{tables / table}.csv', header = true, "
@@ -216,6 +222,11 @@ def _rules(con: Any) -> None:
     bounds = [*LATENESS_MINUTES, LATER_MINUTES]
     _fill(con, "late_bounds", "minutes bigint", [(bound,) for bound in bounds])
     _fill(con, "last_mile", "status varchar", [(status,) for status in sorted(LAST_MILE)])
+    _fill(con, "turning", "status varchar", [(status,) for status in sorted(GOES_BACK)])
+    _fill(con, "backward", "status varchar, means varchar", ON_THE_WAY_BACK.items())
+    _fill(
+        con, "reopening", "status varchar, after_ms bigint", [(str(s), ms) for s, ms in REOPENS_MS.items()]
+    )
     _fill(con, "stopping", "status varchar, reason varchar", STOPS_CLOCK)
     _fill(con, "opening", "status varchar", [(status,) for status in sorted(OPENS)])
     _fill(con, "ended", "status varchar", [(status,) for status in RULES if status not in NEXT_EXPECTED_MS])
@@ -225,7 +236,22 @@ def _rules(con: Any) -> None:
     )
 
 
-def _statement(name: str, gap_ms: int) -> str:
+def _local_days(con: Any) -> None:
+    """The calendar days of the scans that lie in other zones than Vietnam's."""
+    rows = con.execute(
+        "select distinct zone, occurred_at, received_at from first_received where zone is not null"
+    )
+    zoned = {
+        (zone, steering_ms(occurred_at, received_at)) for zone, occurred_at, received_at in rows.fetchall()
+    }
+    days = [(zone, at, day_number(at, zone), day_begins(at, zone)) for zone, at in zoned]
+    types = {"zone": pa.string(), "moment": pa.int64(), "day": pa.int64(), "begins": pa.int64()}
+    columns = zip(*days, strict=True) if days else [()] * len(types)
+    con.register("days", pa.table(dict(zip(types, map(pa.array, columns, types.values()), strict=True))))
+    con.execute("create table local_days as from days")
+
+
+def _statement(name: str, gaps: Gaps) -> str:
     text = (Path(__file__).parent / name).read_text(encoding="utf-8")
     content = ", ".join(f"coalesce({name}::varchar, '')" for name in SCAN_FIELDS)
     return Template(text).substitute(
@@ -233,7 +259,7 @@ def _statement(name: str, gap_ms: int) -> str:
         oldest_ms=OLDEST_MS,
         future_ms=FUTURE_MS,
         content=content,
-        gap_ms=gap_ms,
+        gap_ms=gaps.usual_ms,
         ahead_ms=AHEAD_MS,
         later=LATER_MINUTES,
         last_day=LAST_DAY,

@@ -27,7 +27,6 @@ from buuta.errors import BadItem, Unopenable
 from buuta.model.scan import Scan
 from buuta.model.shown import has_few_digits
 from buuta.model.statuses import DeliveryMode, Reason, Status
-from buuta.model.times import DAY_MS
 from buuta.settings import load
 from buuta.storage.unlocking import open_vault
 from buuta.storage.vault import Vault
@@ -282,7 +281,7 @@ async def _replayed(chosen: Chosen, mapping: NewCode | None, dry_run: bool) -> N
 
 async def _previewed(at: Place, scans: Sequence[Scan]) -> Preview:
     async with registry.opened(at.settings.schema_registry_url) as codec:
-        fold = ChunkFold(codec, at.settings.epoch_gap_days * DAY_MS, most_folded=None)
+        fold = ChunkFold(codec, at.settings.epoch_gaps, most_folded=None)
         plan = ChunkPlan(at.vault, load(NotifierSettings))
         async with at.pool.acquire() as con:
             return await preview(con, fold, plan, scans, now_ms())

@@ -45,10 +45,12 @@ class Action(StrEnum):
 
 
 class Milestone(NamedTuple):
-    """A member of a parcel's live set: epoch, kind and ordinal are its identity.
+    """A member of a parcel's live set: epoch, kind and occurrence are its identity.
 
-    `ordinal` counts from 1: the second failed attempt is `(attempt_failed, 2)`. `epoch` says which parcel of
-    its number it is of, from 1. Zone, day, partial return and linked number are as in `Scan`.
+    `occurrence` is made of what tells milestones of one kind apart (the attempt's number, the day, the place), so
+    that a late scan gives no other its number. `ordinal` counts for people: the second failed attempt has 2; a late
+    scan may change it. `epoch` says which parcel of its number it is of, from 1. Zone, day, partial return and
+    linked number are as in `Scan`.
     """
 
     kind: str
@@ -67,6 +69,7 @@ class Milestone(NamedTuple):
     day_only: bool = False
     partial_return: bool = False
     linked_number: str | None = None
+    occurrence: int = 1
 
 
 class ParcelMilestone(NamedTuple):
@@ -74,7 +77,8 @@ class ParcelMilestone(NamedTuple):
 
     `sequence` counts the records of a parcel from 1 without a gap, so a consumer that has seen
     number n has seen all below it. `milestone_id` is `parcel key + "#" + sequence`. Told are the recipients
-    of `registration_id`, and of each in `also_registered`.
+    of `registration_id`, and of each in `also_registered`. Where `occurrence` is 0, the writer was an older one and
+    `ordinal` told milestones of one kind apart.
     """
 
     milestone_id: str
@@ -101,3 +105,4 @@ class ParcelMilestone(NamedTuple):
     day_only: bool = False
     partial_return: bool = False
     linked_number: str | None = None
+    occurrence: int = 0

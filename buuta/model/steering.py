@@ -1,4 +1,7 @@
-"""Which of a parcel's scans steer its state: those that stand, and whose time can be believed.
+"""Which of a parcel's scans steer its state, those that stand, and by which time.
+
+Nothing happened after it was received: a scan more than 10 minutes ahead steers by its receipt. One older than a
+year is kept and does not steer: nobody can say of which parcel of the number it is.
 
 Corrections follow GS1 EPCIS 2.0, `errorDeclaration`: a correction names the scan that it corrects.
 *Did not occur* takes that scan's effect away and says nothing else; *incorrect data* is itself the
@@ -19,7 +22,7 @@ from buuta.model.times import DAY_MS
 DID_NOT_OCCUR: Final = CorrectionKind.DID_NOT_OCCUR.value
 FUTURE_MS: Final = 10 * 60_000
 OLDEST_MS: Final = 365 * DAY_MS
-"""A business time this far after, or before, its receipt is kept and does not steer."""
+"""A business time this far after, or before, its receipt cannot be believed."""
 MOST_SCANS: Final = 2_000
 """So many scans of one key steer, the first received; more is no parcel but a fault or an attack. Posts that share
 a parcel take turns, so that none crowds out another: the first scan of each, then the second of each."""
@@ -44,6 +47,16 @@ class Doubt(IntEnum):
     TOO_OLD = 2
 
 
+def steering_ms(occurred_at: int, received_at: int) -> int:
+    """The business time by which a scan steers and is sorted: its own, or that of its receipt where it is ahead."""
+    return received_at if occurred_at > received_at + FUTURE_MS else occurred_at
+
+
+STEERING_MS: Final = f"""(
+case when occurred_at > received_at + {FUTURE_MS} then received_at else occurred_at end)"""
+"""The same in SQL, of columns of `scans`."""
+
+
 def doubt_of(occurred_at: int, received_at: int, *, day_only: bool = False) -> Doubt:
     """How far a scan's time can be believed. A day alone has its last millisecond, and may be told before it is
     over."""
@@ -51,6 +64,11 @@ def doubt_of(occurred_at: int, received_at: int, *, day_only: bool = False) -> D
         return Doubt.TOO_OLD
     ahead = FUTURE_MS + DAY_MS if day_only else FUTURE_MS
     return Doubt.AHEAD if occurred_at > received_at + ahead else Doubt.NONE
+
+
+def is_too_old(occurred_at: int, received_at: int) -> bool:
+    """Whether a scan came so late that it does not steer."""
+    return occurred_at < received_at - OLDEST_MS
 
 
 def out_of_range(occurred_at: int, received_at: int) -> bool:
@@ -71,17 +89,17 @@ def first_received(scans: Iterable[Scan]) -> list[Scan]:
 def steering(scans: Iterable[Facts]) -> set[str]:
     """The event ids of the scans that steer, of all scans of a parcel (each event id once)."""
     by_id = {scan.event_id: scan for scan in scans}
-    voided = _voided(by_id)
+    void = voided(by_id)
     return {
         event_id
         for event_id, scan in by_id.items()
-        if event_id not in voided
+        if event_id not in void
         and scan.correction_kind != DID_NOT_OCCUR
-        and not out_of_range(scan.occurred_at, scan.received_at)
+        and not is_too_old(scan.occurred_at, scan.received_at)
     }
 
 
-def _voided(by_id: Mapping[str, Facts]) -> set[str]:
+def voided(by_id: Mapping[str, Facts]) -> set[str]:
     """Scans that a correction takes back; a scan is void exactly if a correction that stands names it.
 
     Corrections that correct one another in a circle cancel out: none of them takes an effect away.
@@ -94,7 +112,7 @@ def _voided(by_id: Mapping[str, Facts]) -> set[str]:
         and by_id[scan.corrects_event_id].reporter == scan.reporter
     }
     undecided = Counter(target.values())
-    voided: set[str] = set()
+    void: set[str] = set()
     decided = [event_id for event_id in target if event_id not in undecided]
     while decided:
         correction = decided.pop()
@@ -102,12 +120,12 @@ def _voided(by_id: Mapping[str, Facts]) -> set[str]:
         if corrected is None:
             continue
         undecided[corrected] -= 1
-        if corrected in voided:
+        if corrected in void:
             continue
-        if correction not in voided:
+        if correction not in void:
             # Void, whatever else is said of it: so it is decided what its own correction does.
-            voided.add(corrected)
+            void.add(corrected)
             decided.append(corrected)
         elif not undecided[corrected]:
             decided.append(corrected)
-    return voided
+    return void

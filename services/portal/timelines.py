@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple
 
-from buuta.model.steering import MOST_SCANS
+from buuta.model.steering import MOST_SCANS, STEERING_MS
 from buuta.web.problems import Problem
 
 KEPT_SECONDS: Final = 60.0
@@ -20,7 +20,7 @@ COLUMNS: Final = """status, reason, delivery_mode, provisional, occurred_at, off
   encode(corrects_event_id, 'hex') as corrects_event_id,
   correction_kind, received_at, reporter"""
 ALL: Final = f"""
-select {COLUMNS} from scans where parcel_key = $1 and occurred_at >= $2 order by occurred_at desc, event_id
+select {COLUMNS} from scans where parcel_key = $1 and {STEERING_MS} >= $2 order by occurred_at desc, event_id
 """  # noqa: S608 - names of our own
 FIRST_RECEIVED: Final = f"""
 select {COLUMNS} from (
@@ -29,7 +29,7 @@ select {COLUMNS} from (
     from scans where parcel_key = $1
   ) as turns where turn <= {MOST_SCANS} order by turn, received_at, event_id limit {MOST_SCANS}
 ) as first_received
-where occurred_at >= $2
+where {STEERING_MS} >= $2
 order by occurred_at desc, event_id
 """  # noqa: S608 - names of our own
 Rows = Sequence[Any]

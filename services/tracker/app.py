@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from buuta.model.times import DAY_MS
 from buuta.storage.background import run_forever, running
 from buuta.streaming import stream
 from buuta.streaming.stream import Route
@@ -31,9 +30,7 @@ async def wire(settings: TrackerSettings) -> AsyncIterator[tuple[Any, "asyncio.F
     app = operations_app("tracker", readiness, VERSION)
     route = Route(CONSUMER, settings.events_topic, EXPECTED, settings.milestones_topic)
     async with stream.opened(settings, route, readiness) as parts:
-        fold = ChunkFold(
-            parts.codec, settings.epoch_gap_days * DAY_MS, mark_parcels=settings.publish_parcels
-        )
+        fold = ChunkFold(parts.codec, settings.epoch_gaps, mark_parcels=settings.publish_parcels)
         worker = ChunkWorker(parts, fold.prepare, failed)
         timekeeper = Timekeeper(worker, settings.events_topic, settings.sweep_interval)
         async with stream.running(settings, worker):

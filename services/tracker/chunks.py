@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from buuta.contracts.codec import Codec
 from buuta.contracts.columns import Decoded, batch_of, encode_rows
+from buuta.model.gaps import Gaps
 from buuta.model.identifiers import parcel_key, split_key
 from buuta.model.milestone import Action, ParcelMilestone
 from buuta.model.scan import DeadlinePassed, Registration, Scan
@@ -23,7 +24,7 @@ from buuta.streaming.producer import Pair
 from buuta.streaming.work import TooMuch
 from buuta.telemetry import metrics
 from services.tracker import history, storage
-from services.tracker.domain.epochs import GAP_MS, Papers
+from services.tracker.domain.epochs import Papers
 from services.tracker.domain.figures import CellChanges, contribution, counted
 from services.tracker.domain.parcel import Parcel
 from services.tracker.early import early_places, without
@@ -44,6 +45,7 @@ from services.tracker.slow import (
 )
 
 T = TypeVar("T")
+USUAL: Final = Gaps()
 EXPECTED: Final = frozenset({"ScanEvent", "ParcelRegistration", "DeadlinePassed"})
 MOST_FOLDED: Final = 100_000
 """About a second's work, and a bound on what one chunk tells."""
@@ -99,13 +101,13 @@ class ChunkFold:
     def __init__(
         self,
         codec: Codec,
-        gap_ms: int = GAP_MS,
+        gaps: Gaps = USUAL,
         *,
         mark_parcels: bool = False,
         most_folded: int | None = MOST_FOLDED,
     ) -> None:
         self._codec = codec
-        self._gap_ms = gap_ms
+        self._gaps = gaps
         self._mark_parcels = mark_parcels
         self._most_folded = most_folded
 
@@ -122,7 +124,7 @@ class ChunkFold:
         told_of = {key_of(each) for _, each in others}
         parcels = await storage.load_parcels(source, {*scans.keys, *told_of})
         before = {key: counted(parcel) for key, parcel in parcels.items()}
-        slow_keys = not_later(scans, parcels, self._gap_ms) | told_of | with_repeats(scans)
+        slow_keys = not_later(scans, parcels, self._gaps) | told_of | with_repeats(scans)
         slow_keys |= await history.stored_keys(source, _perhaps_stored(scans, slow_keys, parcels))
         own = own_records(scans, others, slow_keys)
         late = beyond(own, parcels)
@@ -169,7 +171,7 @@ class ChunkFold:
         return {
             key: Known(
                 scans.get(key, ()),
-                Papers(passed.get(key, none), declared.get(key, none), self._gap_ms),
+                Papers(passed.get(key, none), declared.get(key, none), self._gaps.of_key(key)),
                 past.get(key, ()),
             )
             for key in own

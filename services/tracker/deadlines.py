@@ -17,6 +17,7 @@ from buuta.contracts.columns import encode_rows
 from buuta.model.identifiers import split_key
 from buuta.model.scan import DeadlinePassed
 from buuta.model.statuses import DEADLINE_LETTER
+from buuta.model.ways import GOES_BACK
 from buuta.storage import set_aside
 from buuta.storage.background import Fault, each_alone, in_turn, run_forever
 from buuta.storage.set_aside import Aside
@@ -24,7 +25,6 @@ from buuta.storage.skew import Clock, database_time
 from buuta.streaming.parts import Parts
 from buuta.streaming.worker import ChunkWorker
 from buuta.telemetry import metrics
-from services.tracker.domain.invitations import GOES_BACK
 from services.tracker.domain.rules import DEADLINES, STALE_MS
 
 LOOP: Final = "deadlines"

@@ -1,9 +1,10 @@
 """The fast path: scans later than all that is known of their parcel, stepped on columns.
 
 A scan later than the greatest business time ever known for its key, and with an event id that is new, takes one
-step of the fold. The time alone proves nothing: where a vendor's own id is the identity, a copy can come
-with a later time. Only what the fold looks at becomes
-a Python value; all else stays in Arrow columns from the log to the table and to the milestones.
+step of the fold; days without a clock, times that cannot be believed and parts that go back take the slow path. The
+time alone proves nothing: where a vendor's own id is the identity, a copy can come with a later time. Only what the
+fold looks at becomes a Python value; all else stays in Arrow columns from the log to the table and to the
+milestones.
 """
 
 from collections import Counter
@@ -16,16 +17,18 @@ import pyarrow.compute as pc
 
 from buuta.contracts.codec import Codec
 from buuta.contracts.columns import Decoded, batch_of, encode_columns, rows_of
+from buuta.model.gaps import Gaps
 from buuta.model.milestone import Action, ParcelMilestone
 from buuta.model.scan import Scan
+from buuta.model.statuses import Status
 from buuta.model.steering import FUTURE_MS, MOST_SCANS, OLDEST_MS
 from buuta.streaming.producer import Pair
 from services.tracker.domain.epochs import AHEAD_MS
-from services.tracker.domain.fold import SEEN, Seen, advance, told_mode
 from services.tracker.domain.parcel import Parcel
-from services.tracker.domain.rules import kind_of
+from services.tracker.domain.rules import NEXT_EXPECTED_MS, kind_of
+from services.tracker.domain.step import SEEN, Seen, advance, told_mode
 
-COPIED: Final = set(ParcelMilestone._fields) & set(Scan._fields) - {"delivery_mode"}
+COPIED: Final = set(ParcelMilestone._fields) & set(Scan._fields) - {"delivery_mode", "status"}
 """What a milestone tells as its scan says it."""
 
 
@@ -65,24 +68,29 @@ def scan_columns(decoded: Decoded) -> ScanColumns:
     return ScanColumns(places, batch, keys.to_pylist(), batch.column("event_id").to_pylist())
 
 
-def not_later(scans: ScanColumns, stored: Mapping[str, Parcel], gap_ms: int) -> set[str]:
+def not_later(scans: ScanColumns, stored: Mapping[str, Parcel], gaps: Gaps) -> set[str]:
     """Keys with a scan that is not later than all known before it, the chunk's earlier ones too.
 
     A scan that does not simply steer or may begin an epoch, and a parcel with a correction that waits for
     its scan, with passed deadlines or too many scans, are not for one step either.
     """
-    greatest = {key: _last_for_slow(parcel, gap_ms) for key, parcel in stored.items()}
+    greatest = {key: _last_for_slow(parcel, gaps.of_key(key)) for key, parcel in stored.items()}
     slow = {key for key, parcel in stored.items() if _waits(parcel)}
+    slow.update(_accepted_again(scans, stored))
     slow.update(scans.keys[row] for row in _odd_rows(scans.batch))
     slow.update(_too_many(scans.keys, stored))
-    begins = {key: parcel.last_at + gap_ms for key, parcel in stored.items() if parcel.last_at is not None}
+    begins = {
+        key: parcel.last_at + gaps.of_key(key)
+        for key, parcel in stored.items()
+        if parcel.last_at is not None
+    }
     for key, occurred_at in zip(scans.keys, scans.batch.column("occurred_at").to_pylist(), strict=True):
         known = greatest.get(key)
         if (known is not None and occurred_at <= known) or occurred_at >= begins.get(key, LAST_MS):
             slow.add(key)
         else:
             greatest[key] = occurred_at
-            begins.setdefault(key, occurred_at + gap_ms)
+            begins.setdefault(key, occurred_at + gaps.of_key(key))
     return slow
 
 
@@ -107,7 +115,28 @@ def _last_for_slow(parcel: Parcel, gap_ms: int) -> int | None:
 
 def _waits(parcel: Parcel) -> bool:
     """Whether the next scan of a parcel is never for one step."""
-    return parcel.awaits_scan or parcel.deadlines or (parcel.epoch > 1 and parcel.status is None)
+    return (
+        parcel.awaits_scan
+        or parcel.deadlines
+        or parcel.partial_return
+        or parcel.linked_number is not None
+        or (parcel.epoch > 1 and parcel.status is None)
+    )
+
+
+def _accepted_again(scans: ScanColumns, stored: Mapping[str, Parcel]) -> Iterator[str]:
+    """Keys of which a parcel may begin by an acceptance, since somebody registered it and it has ended, or does
+    here."""
+    accepted = pc.equal(scans.batch.column("status"), Status.ACCEPTED.value)
+    keys = {scans.keys[row] for row in pc.indices_nonzero(accepted).to_pylist()}
+    registered = {key for key in keys if key in stored and stored[key].registered_at is not None}
+    if not registered:
+        return
+    ended = pc.invert(pc.is_in(scans.batch.column("status"), pa.array(list(map(str, NEXT_EXPECTED_MS)))))
+    ends_here = {scans.keys[row] for row in pc.indices_nonzero(ended).to_pylist()}
+    for key in registered:
+        if key in ends_here or stored[key].next_expected_at is None:
+            yield key
 
 
 def _too_many(keys: Sequence[str], stored: Mapping[str, Parcel]) -> Iterator[str]:
@@ -119,23 +148,26 @@ def _too_many(keys: Sequence[str], stored: Mapping[str, Parcel]) -> Iterator[str
 
 
 def _odd_rows(batch: Any) -> list[int]:
-    """Rows of corrections, of parcels that posts share, and of scans whose time is out of range."""
+    """Rows of corrections, of parcels that posts share, of days without a clock, of parts that go back, and of
+    scans
+    whose time cannot be believed."""
     # As floats: the difference of two numbers that somebody made up must not wrap around.
     times = ("received_at", "occurred_at")
     age = pc.subtract(*(batch.column(name).cast(pa.float64(), safe=False) for name in times))
-    odd = pc.or_(
-        pc.or_(pc.is_valid(batch.column("corrects_event_id")), pc.is_valid(batch.column("reporter"))),
-        pc.or_(pc.less(age, -FUTURE_MS), pc.greater(age, OLDEST_MS)),
-    )
+    odd = pc.or_(pc.less(age, -FUTURE_MS), pc.greater(age, OLDEST_MS))
+    for name in ("corrects_event_id", "reporter", "linked_number"):
+        odd = pc.or_(odd, pc.is_valid(batch.column(name)))
+    for name in ("day_only", "partial_return"):
+        odd = pc.or_(odd, batch.column(name))
     rows: list[int] = pc.indices_nonzero(odd).to_pylist()
     return rows
 
 
 LAST_MS: Final = 2**63
 """Later than any time."""
-Told = tuple[int, str, int, str, int, str | None, int, str | None, int | None, str]
-"""What a milestone of the fast path says beside its scan: the scan's row, parcel key, sequence, kind,
-ordinal, delivery mode, epoch, registration id, promised at, further registrations apart by spaces."""
+Told = tuple[int, str, int, str, str, int, int, str | None, int, str | None, int | None, str]
+"""What a milestone of the fast path says beside its scan: the scan's row, parcel key, sequence, kind, status,
+ordinal, occurrence, delivery mode, epoch, registration id, promised at, further registrations apart by spaces."""
 
 
 @dataclass
@@ -155,16 +187,19 @@ class Fast:
         """Keys and values of the milestones."""
         if not self.told:
             return []
-        rows, keys, sequences, kinds, ordinals, modes, epochs, registrations, promises, further = zip(
-            *self.told, strict=True
-        )
+        (
+            rows, keys, sequences, kinds, statuses, ordinals, occurrences, modes, epochs, registrations, promises,
+            further,
+        ) = zip(*self.told, strict=True)  # fmt: skip
         scans = _rows(self.scans.batch, rows)
         columns = {name: scans.column(name) for name in COPIED} | {
             "milestone_id": pa.array(map("{}#{}".format, keys, sequences), pa.string()),
             "sequence": pa.array(sequences, pa.int32()),
             "action": pa.repeat(Action.JOINED.value, len(rows)),
             "kind": pa.array(kinds, pa.string()),
+            "status": pa.array(statuses, pa.string()),
             "ordinal": pa.array(ordinals, pa.int32()),
+            "occurrence": pa.array(occurrences, pa.int32()),
             "delivery_mode": pa.array(modes, pa.string()),
             "epoch": pa.array(epochs, pa.int32()),
             "registration_id": pa.array(registrations, pa.string()),
@@ -185,13 +220,13 @@ def take_fast(scans: ScanColumns, slow: Collection[str], parcels: MutableMapping
         parcel = parcels.get(key)
         if parcel is None:
             parcel = parcels[key] = Parcel()
-        ordinal = advance(parcel, scan)
+        joined = advance(parcel, scan)
         parcel.scans += 1
         took(row)
-        if ordinal is not None:
-            status, parcel.sequence = scan[0], parcel.sequence + 1
+        if joined is not None:
+            status, parcel.sequence = parcel.status or scan[0], parcel.sequence + 1
             told((
-                row, key, parcel.sequence, kind_of(status), ordinal, told_mode(parcel, status),
+                row, key, parcel.sequence, kind_of(status), status, *joined, told_mode(parcel, status),
                 parcel.epoch, parcel.registration_id, parcel.promised_at, parcel.also_registered,
             ))  # fmt: skip
     return fast

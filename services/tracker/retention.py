@@ -53,7 +53,7 @@ class Retention:
     """Looks through the parcels and all other tables; `topic` is the log that the archive is of."""
 
     def __init__(self, pool: Any, settings: TrackerSettings) -> None:
-        least = least_days(settings.epoch_gap_days)
+        least = least_days(settings.epoch_gaps.longest_days)
         if settings.keep_parcels_days < least:
             raise BadSettings(
                 f"BUUTA_KEEP_PARCELS_DAYS is {settings.keep_parcels_days}: at least {least}, a year in which a "

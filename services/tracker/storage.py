@@ -83,7 +83,7 @@ PARCEL_TYPES: Final = tuple(
     pa.int64() if name.endswith("_at")
     else pa.int64() if name in {"epoch_from", "stopped_ms"}
     else pa.int32() if name in {"attempts", "sequence", "registration_version", "scans", "epoch"}
-    else pa.bool_() if name in {"awaits_scan", "invited_twice", "deadlines", "partial_return"}
+    else pa.bool_() if name in {"awaits_scan", "invited_twice", "deadlines", "partial_return", "by_day"}
     else pa.string()
     for name in STATE_FIELDS
 )  # fmt: skip

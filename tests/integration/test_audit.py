@@ -171,13 +171,13 @@ async def test_posts_take_turns_and_take_back_only_their_own_alike(
 async def test_epochs_begin_alike_to_the_millisecond(
     settings: SharedSettings, pool: Any, tmp_path: Path
 ) -> None:
-    """At the gap after the ending; a registration counts for the next parcel 30 days before it."""
+    """At the gap after the ending, or registered up to 30 days before it is accepted again."""
     delivered = scan("delivered", 0)
     records: list[Scan | Registration] = [delivered, delivered._replace(number="N2", event_id="2" * 32)]
     for number, just_before in (("Z82BS", 0), ("N2", 1)):
         again = later(scan("accepted", 0, number), 180)
         records.append(again._replace(occurred_at=again.occurred_at - just_before))
-        registered = MORNING + GAP_MS - AHEAD_MS - just_before
+        registered = MORNING + GAP_MS - AHEAD_MS - 2 * just_before
         records.append(registration(number, registered_at=registered, province="79"))
     found = await audited(settings, pool, tmp_path, records)
     assert (found.agrees, found.counted) == (True, 3)

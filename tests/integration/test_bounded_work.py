@@ -17,7 +17,7 @@ from buuta.streaming.work import TooMuch, Work
 from services.tracker.chunks import EXPECTED, SLICE, ChunkFold
 from services.tracker.storage import load_parcels
 from tests.integration.parts import chunk, worker
-from tests.scans import EVENING, MORNING, registration, scan
+from tests.scans import EVENING, MORNING, letters, registration, scan
 
 IDLE_SECONDS = 3.0
 """As long as PostgreSQL lets a transaction of these settings lie idle."""
@@ -106,7 +106,7 @@ async def test_an_honest_late_file_is_through_at_once(settings: SharedSettings, 
     await filled(pool, 1_000, 80)
     watched = await handled(settings, pool, late_scans(1_000))
     assert watched.pieces == [1_000]
-    assert await pool.fetchval("select count(*) from parcels where scans = 81 and live = 'TH'") == 1_000
+    assert await pool.fetchval("select count(*) from parcels where scans = 81 and live like 'TH%'") == 1_000
 
 
 async def test_of_a_flood_of_one_number_only_what_can_steer_is_loaded(
@@ -119,7 +119,8 @@ async def test_of_a_flood_of_one_number_only_what_can_steer_is_loaded(
     watched = await handled(settings, pool, [Codec().encode("DeadlinePassed", deadline._asdict()), early])
     assert watched.largest == MOST_SCANS + 1
     parcel = (await load_parcels(pool, ["ghn:H0"]))["ghn:H0"]
-    assert (parcel.scans, parcel.full_at, parcel.live) == (100_001, MORNING + MOST_SCANS * 1000, "AH")
+    assert (parcel.scans, parcel.full_at) == (100_001, MORNING + MOST_SCANS * 1000)
+    assert letters(parcel.live) == "AH"
     assert "Z" in parcel.findings
 
 

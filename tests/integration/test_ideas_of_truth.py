@@ -45,7 +45,7 @@ async def live_by_consumer(settings: SharedSettings) -> Live:
     live: Live = defaultdict(dict)
     last: dict[str, int] = defaultdict(int)
     for each in await milestones(settings):
-        key, identity = each["number"], (each["epoch"], each["kind"], each["ordinal"])
+        key, identity = each["number"], (each["epoch"], each["kind"], each["occurrence"])
         if each["sequence"] <= last[key]:
             continue
         assert each["sequence"] == last[key] + 1, "a gap in a parcel's numbers"
@@ -60,13 +60,19 @@ async def live_by_consumer(settings: SharedSettings) -> Live:
 async def test_idea_4_a_late_scan_amends_and_what_is_not_implied_any_more_is_retracted(
     settings: SharedSettings, pool: Any
 ) -> None:
-    first = [scan("accepted", 0), scan("out_for_delivery", 4)]
-    await apply(settings, pool, [*first], [scan("out_for_delivery", 2), scan("cancelled", 3)])
+    first = [scan("accepted", 0), scan("out_for_delivery", 28)]
+    late = [scan("out_for_delivery", 26), scan("cancelled", 3)]
+    await apply(settings, pool, first, late, [scan("held", 4), scan("out_for_delivery", 2)])
     told = [(each["action"], each["kind"], each["ordinal"]) for each in await milestones(settings)]
     assert told == [
-        ("joined", "accepted", 1), ("joined", "out_for_delivery", 1), ("amended", "out_for_delivery", 1),
-        ("joined", "cancelled", 1), ("joined", "out_for_delivery", 2),
+        ("joined", "accepted", 1), ("joined", "out_for_delivery", 1), ("joined", "cancelled", 1),
+        ("amended", "out_for_delivery", 1), ("joined", "out_for_delivery", 1), ("joined", "held", 1),
+        ("amended", "out_for_delivery", 2),
     ]  # fmt: skip
+    [*_, again, _, amended] = await milestones(settings)
+    assert (again["occurrence"], amended["occurrence"]) == (20261124, 20261125), (
+        "no other has another number"
+    )
 
 
 async def test_idea_5_registering_after_the_scans_tells_the_newest_once(
@@ -222,9 +228,9 @@ async def holds(settings: SharedSettings, pool: Any, numbers: list[str], own: li
             if name != "sequence":
                 assert getattr(stored[key], name) == getattr(expected, name), name
         assert sorted((await load_past(pool, [key])).get(key, []), key=lambda each: each.epoch) == past
-        assert set(live[number]) == {(each.epoch, each.kind, each.ordinal) for each in expected_live}
+        assert set(live[number]) == {(each.epoch, each.kind, each.occurrence) for each in expected_live}
         for each in expected_live:
-            assert live[number][each.epoch, each.kind, each.ordinal]["event_id"] == each.event_id
+            assert live[number][each.epoch, each.kind, each.occurrence]["event_id"] == each.event_id
         for parcel in [*past, expected]:
             if part := contribution("ghn", counted(parcel)):
                 cells[str(part.cell.day), "accepted"] += 1

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from buuta.model.gaps import read_gaps
 from buuta.model.scan import Scan
 from services.tracker.domain.epochs import AHEAD_MS, GAP_MS, Papers, standing
 from services.tracker.domain.fold import Folded, fold
 from services.tracker.domain.parcel import Declared
 from services.tracker.domain.tell import difference, numbered, told_ids
-from tests.scans import HOUR, MORNING, declared, later, reused_journeys, scan
+from tests.scans import HOUR, MORNING, declared, later, letters, reused_journeys, scan
 
 DELIVERED = [scan("accepted", 0), scan("out_for_delivery", 1), scan("delivered", 2)]
 DAY = 24 * HOUR
@@ -37,7 +38,7 @@ def test_a_number_used_again_180_days_after_its_ending_is_another_parcel(days: i
     parcel, live, past = fold([*DELIVERED, *again(days, "accepted", "delivered")])
     assert (parcel.epoch, len(past)) == (epoch, epoch - 1)
     if epoch == 2:
-        assert (parcel.live, past[0].live, parcel.attempts) == ("AD", "AOD", 0)
+        assert (parcel.live, letters(past[0].live), parcel.attempts) == ("AD", "AOD", 0)
         assert [each.epoch for each in live] == [1, 1, 1, 2, 2]
         assert parcel.epoch_from == parcel.accepted_at
         assert past[0].outcome == parcel.outcome == "delivered_unknown_mode"
@@ -63,11 +64,11 @@ def test_what_a_courier_reports_and_nobody_confirms_opens_no_parcel() -> None:
 
 def test_a_late_scan_joins_two_epochs_and_what_was_told_is_not_told_again() -> None:
     reused = [*DELIVERED, *again(200, "accepted", "out_for_delivery")]
-    still_alive = later(scan("returning", 1), 100)
+    still_alive = later(scan("attempt_failed", 1), 100)
     before, after = fold(reused), fold([*reused, still_alive])
     assert (before.parcel.epoch, after.parcel.epoch, after.past) == (2, 1, [])
     assert [(action.value, each.epoch, each.kind) for action, each in difference(before.live, after.live)] == [
-        ("retracted", 2, "accepted"), ("retracted", 2, "out_for_delivery"), ("joined", 1, "returning"),
+        ("retracted", 2, "accepted"), ("retracted", 2, "out_for_delivery"), ("joined", 1, "attempt_failed"),
         ("moved", 1, "out_for_delivery"),
     ]  # fmt: skip
 
@@ -152,3 +153,85 @@ def test_each_registration_stands_alone(versions: list[Declared], chance: Random
 def test_a_longer_gap_parts_no_more_epochs(scans: list[Scan], days: int) -> None:
     many = fold(scans, Papers(gap_ms=days * DAY)).parcel.epoch
     assert fold(scans, Papers(gap_ms=(days + 30) * DAY)).parcel.epoch <= many
+
+
+ENDED_AT = MORNING + 2 * HOUR
+
+
+def registered(days: float, **more: Any) -> Declared:
+    """A registration so many days after the first parcel's end."""
+    return declared(registered_at=ENDED_AT + int(days * DAY), registration_id="n", **more)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "made", "epoch"),
+    [
+        (60, 59, 2), (60, 60.5, 2), (3, 2, 2), (60, 31, 2),
+        (60, 29, 1),  # too long before: of the parcel that was delivered then
+        (60, 91, 1), (60, -1, 1),
+    ],
+)  # fmt: skip
+def test_registered_again_and_accepted_again_within_180_days_it_is_another_parcel(
+    accepted: int, made: float, epoch: int
+) -> None:
+    scans = [*DELIVERED, *again(accepted, "accepted", "out_for_delivery")]
+    parcel, live, past = with_(scans, declared(), registered(made, province="79"))
+    assert (parcel.epoch, len(past)) == (epoch, epoch - 1)
+    if epoch == 2:
+        assert (parcel.status, parcel.registration_id, parcel.dest_province) == (
+            "out_for_delivery",
+            "n",
+            "79",
+        )
+        assert (past[0].outcome, past[0].registration_id) == (
+            "delivered_unknown_mode",
+            declared().registration_id,
+        )
+        assert [each.epoch for each in live] == [1, 1, 1, 2, 2]
+    else:
+        assert "I" in parcel.findings, "accepted, though it was delivered"
+
+
+@pytest.mark.parametrize("status", ["in_transit", "info_received", "out_for_delivery", "returning"])
+def test_registered_again_alone_or_scanned_again_alone_is_no_other_parcel(status: str) -> None:
+    assert with_([*DELIVERED, *again(60, status)], registered(59)).parcel.epoch == 1
+    assert fold([*DELIVERED, *again(60, "accepted")]).parcel.epoch == 1
+    back = [each._replace(direction="return") for each in again(60, "accepted")]
+    assert with_([*DELIVERED, *back], registered(59)).parcel.epoch == 1, "a return leg never is"
+
+
+def test_what_was_announced_before_it_was_accepted_again_is_of_the_next_parcel() -> None:
+    scans = [*DELIVERED, *again(60, "info_received", "pickup_in_progress", "accepted")]
+    parcel, _, past = with_(scans, registered(59))
+    assert (parcel.epoch_from, parcel.findings, past[0].findings) == (ENDED_AT + 60 * DAY, "", "")
+
+
+SCANS = [
+    *DELIVERED,
+    *again(60, "info_received", "accepted", "delivered"),
+    *again(120, "accepted", "returning"),
+]
+
+
+@given(
+    st.lists(st.sampled_from(SCANS), unique=True),
+    st.lists(st.sampled_from([-1, 1, 59, 61, 119, 200]), max_size=3, unique=True),
+    st.randoms(),
+)
+def test_where_parcels_part_does_not_depend_on_the_order(
+    scans: list[Scan], made: list[int], chance: Random
+) -> None:
+    papers = [registered(days, version=days + 2) for days in made]
+    shuffled = chance.sample(scans, len(scans))
+    assert with_(shuffled, *reversed(papers)) == with_(scans, *papers)
+
+
+def test_a_carrier_may_use_its_numbers_again_sooner_or_later() -> None:
+    gaps = read_gaps(180, "ghn=60, S10=365")
+    assert (gaps.of_key("ghn:Z82BS"), gaps.of("s10"), gaps.of("vnp")) == (60 * DAY, 365 * DAY, 180 * DAY)
+    assert gaps.longest_days == 365
+    scans = [*DELIVERED, *again(60, "in_transit")]
+    assert fold(scans, Papers(gap_ms=gaps.of("ghn"))).parcel.epoch == 2
+    for wrong in ("ghn", "ghn=30", "ghn=x", "ghn=-90"):
+        with pytest.raises(ValueError, match="31 at least"):
+            read_gaps(180, wrong)

@@ -9,7 +9,11 @@ from services.notifier.domain.rules import TOLD, news_ms
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a message would say: a milestone of a parcel, whatever its number."""
+    """What a message would say: a milestone of a parcel, whatever its number.
+
+    `ordinal` is what tells milestones of one kind apart, and no count:
+    `buuta.model.milestone.Milestone.occurrence`.
+    """
 
     parcel_key: str
     epoch: int
@@ -20,7 +24,7 @@ class Meaning:
 def meaning(milestone: ParcelMilestone) -> Meaning:
     """The meaning of a milestone record."""
     key = parcel_key(milestone.carrier, milestone.number)
-    return Meaning(key, milestone.epoch, milestone.kind, milestone.ordinal)
+    return Meaning(key, milestone.epoch, milestone.kind, milestone.occurrence or milestone.ordinal)
 
 
 def told_of(milestone: ParcelMilestone) -> list[str]:

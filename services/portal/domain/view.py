@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final, NamedTuple
 
-from buuta.model.statuses import DEADLINE_LETTER, RANK, Deadline, Direction, Reason, Status
-from buuta.model.steering import FUTURE_MS
+from buuta.model.statuses import DEADLINE_LETTER, Deadline, Direction, Reason, Status
+from buuta.model.steering import steering_ms
 from buuta.model.times import iso_text
+from buuta.model.ways import implied_by, lines
 from buuta.model.zones import offset_name, one_zone, told_time, zone_of
 from buuta.wording.carriers import KnownCarrier
 from buuta.wording.words import Language, next_step, word
@@ -52,7 +53,7 @@ class Point(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A scan on the page."""
+    """A scan on the page; its label says what it means on the way that the parcel was on."""
 
     label: str
     reason: str | None
@@ -97,29 +98,20 @@ class Known(NamedTuple):
     facilities: Mapping[Place, Mapping[str, Any]]
 
 
-def effective(scan: Mapping[str, Any]) -> int:
-    """The time by which a scan steers, UTC milliseconds: one that is ahead of the clock steers by its receipt."""
-    occurred_at, received_at = int(scan["occurred_at"]), int(scan["received_at"])
-    return received_at if occurred_at > received_at + FUTURE_MS else occurred_at
-
-
 def in_order(scans: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The scans of a parcel, the newest first, in the order in which they are folded."""
-    return sorted(
-        scans,
-        key=lambda scan: (effective(scan), RANK[scan["status"]], scan["event_id"]),
-        reverse=True,
-    )
+    return [line.row for line in lines(scans)]
 
 
 def state_scan(parcel: Mapping[str, Any], scans: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """Of scans in order, the one that gave the state; None before the first that is confirmed."""
     if parcel["status"] is None:
         return None
-    confirmed = [scan for scan in scans if not scan["provisional"]]
-    at = [scan for scan in confirmed if effective(scan) == parcel["last_at"]]
-    same = [scan for scan in at or confirmed if scan["status"] == parcel["status"]]
-    return next(iter(same or at or confirmed), None)
+    told = lines(scans)
+    line = implied_by(told, parcel["status"], parcel["last_at"])
+    if line is not None:
+        return line.row  # type: ignore[no-any-return]
+    return next((each.row for each in told if not each.row["provisional"]), None)
 
 
 def page_of(known: Known, language: Language) -> Page:
@@ -141,6 +133,7 @@ class _Teller:
         self._known = known
         self._parcel = known.parcel
         self._scans = scans
+        self._means = {line.row["event_id"]: line.status for line in lines(scans)}
         self._state = state
         self._language = language
         self._zone = one_zone(scan["zone"] for scan in scans) if scans else None
@@ -270,7 +263,8 @@ class _Teller:
 
     def _line(self, scan: Mapping[str, Any]) -> Line:
         current = scan is self._state
-        status = self._status if current and self._status is not None else scan["status"]
+        means = self._means[scan["event_id"]]
+        status = self._status if current and self._status is not None else means
         return Line(
             label=self._label(status, scan["delivery_mode"]),
             reason=None if scan["reason"] is None else self._word("reason", scan["reason"]),
@@ -285,7 +279,7 @@ class _Teller:
         """The clock of the page's zone; a day is the place's own."""
         if scan["day_only"]:
             return told_time(scan["occurred_at"], scan["zone"], day_only=True)
-        return told_time(scan["occurred_at"], self._zone)
+        return told_time(steering_ms(scan["occurred_at"], scan["received_at"]), self._zone)
 
     def _place(self, scan: Mapping[str, Any]) -> str:
         row = self._facility(scan)
@@ -307,4 +301,4 @@ def _moment(scan: Mapping[str, Any]) -> str:
         return (
             f"{datetime.fromtimestamp(scan['occurred_at'] / 1000, zone_of(scan['zone']) or UTC):%Y-%m-%d}"
         )
-    return iso_text(scan["occurred_at"], scan["offset_minutes"])
+    return iso_text(steering_ms(scan["occurred_at"], scan["received_at"]), scan["offset_minutes"])

@@ -1,8 +1,9 @@
 """Copies: records of one event id. Which of them stands, and whether they say the same.
 
 Carriers repeat their reports, and where the vendor's own id is the identity, a copy may say something else.
-The one that was received first stands, whatever the order in which they come; that another says something
-else is a finding. Both are functions of the set of records.
+The one whose time can be believed best stands, of these the one that was received first, whatever the order in
+which they come: a true copy heals one that was ahead of its time. That another says something else is a finding.
+Both are functions of the set of records.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,7 @@ from operator import attrgetter
 from typing import Final
 
 from buuta.model.scan import Scan
+from buuta.model.steering import doubt_of
 
 NO_SCANS: Final[Mapping[str, Scan]] = {}
 _says = attrgetter(
@@ -21,11 +23,15 @@ _says = attrgetter(
 
 
 def merged(one: Scan, other: Scan) -> Scan:
-    """Of two copies of one event, the one that was received first; then by content, so that
-    the choice does not depend on which copy came first."""
-    if one.received_at != other.received_at:
-        return one if one.received_at < other.received_at else other
-    return one if one == other else min(one, other, key=content)
+    """Of two copies of one event, the one that is believed best, then the one that was received first; then by
+    content, so that the choice does not depend on which copy came first."""
+    if one == other:
+        return one
+    return min(one, other, key=lambda each: (_doubt(each), each.received_at, content(each)))
+
+
+def _doubt(scan: Scan) -> int:
+    return doubt_of(scan.occurred_at, scan.received_at, day_only=scan.day_only)
 
 
 def content(scan: Scan) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from buuta.model.milestone import Milestone
 from buuta.model.scan import Scan
 from buuta.model.statuses import Deadline
 from buuta.model.times import VIETNAM_MINUTES
-from services.tracker.domain.invitations import GOES_BACK
+from buuta.model.ways import GOES_BACK
+from services.tracker.domain.occurrences import Joined, join_deadline
 from services.tracker.domain.parcel import Parcel
 from services.tracker.domain.rules import DEADLINES, STALE_MS
 
@@ -64,12 +65,13 @@ class Silence:
         parcel.overdue = "".join(sorted(DEADLINES[due.kind].letter for due in over))
         new = [due for due in over if due not in self._told]
         self._told.update(new)
-        joined = ((due, parcel.join(DEADLINES[due.kind])) for due in new)
+        joined = ((due, join_deadline(parcel, DEADLINES[due.kind], due.deadline_at)) for due in new)
         return [_milestone(parcel, newest, due, each) for due, each in joined if each is not None]
 
 
-def _milestone(parcel: Parcel, newest: Scan, due: Passed, ordinal: int) -> Milestone:
+def _milestone(parcel: Parcel, newest: Scan, due: Passed, joined: Joined) -> Milestone:
     return Milestone(
-        DEADLINES[due.kind].kind, ordinal, parcel.status or newest.status, parcel.reason, None,
+        DEADLINES[due.kind].kind, joined.ordinal, parcel.status or newest.status, parcel.reason, None,
         due.deadline_at, VIETNAM_MINUTES, None, parcel.province, None, newest.event_id, parcel.epoch,
+        occurrence=joined.occurrence,
     )  # fmt: skip

@@ -43,7 +43,8 @@ class Contribution(NamedTuple):
     `delivered_to_address_declared` if it was delivered to the address by the carrier's word, and not only by
     distance or proof.
     `transit_hours` are the hours begun from acceptance (else the first movement) to the handover, without
-    those in which the clock stood still (`rules.STOPS_CLOCK`).
+    those in which the clock stood still (`rules.STOPS_CLOCK`). Where one of the two is known by its day alone,
+    neither they nor whether it was on time is known.
     """
 
     cell: Cell
@@ -68,6 +69,7 @@ class Counted(NamedTuple):
     mode_evidence: str | None
     stopped_ms: int
     credited: str | None
+    by_day: bool
 
 
 counted: Final[Callable[[Parcel], tuple[Any, ...]]] = attrgetter(*Counted._fields)
@@ -95,7 +97,9 @@ def contribution(carrier: str, looked_at: tuple[Any, ...] | None) -> Contributio
         return Contribution(cell, parcel.outcome)
     in_transit = parcel.delivered_at - since - parcel.stopped_ms
     measures = tuple(_measures(parcel, parcel.delivered_at))
-    return Contribution(cell, parcel.outcome, measures, -(-in_transit // HOUR_MS))
+    return Contribution(
+        cell, parcel.outcome, measures, None if parcel.by_day else -(-in_transit // HOUR_MS)
+    )
 
 
 def _measures(parcel: Counted, delivered_at: int) -> Iterator[str]:
@@ -105,7 +109,7 @@ def _measures(parcel: Counted, delivered_at: int) -> Iterator[str]:
         yield "delivered_to_address_declared"
     if not parcel.attempts:
         yield "delivered_first_attempt"
-    if parcel.promised_at is not None:
+    if parcel.promised_at is not None and not parcel.by_day:
         yield "promised"
         if delivered_at <= parcel.promised_at:
             yield "on_time"

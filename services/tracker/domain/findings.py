@@ -28,7 +28,22 @@ ATTEMPT_FAR_AWAY: Final = Finding(
     "an attempt failed more than 1 km from the address: perhaps none was made",
 )
 TIME_OUT_OF_RANGE: Final = Finding(
-    "T", "time_out_of_range", "a scan from the future or older than a year; it is kept and does not steer"
+    "T",
+    "time_out_of_range",
+    "a scan that is older than a year when it comes; it is kept and does not steer",
+)
+TIME_AHEAD: Final = Finding(
+    "U", "time_ahead", "a scan more than 10 minutes ahead of its receipt; it steers by its receipt"
+)
+DELIVERED_ON_THE_WAY_BACK: Final = Finding(
+    "B",
+    "delivered_on_the_way_back",
+    "reported as delivered on its way back: to its sender, so it is returned",
+)
+TRIED_AFTER_DELIVERY: Final = Finding(
+    "E",
+    "tried_after_delivery",
+    "on its round again after it was delivered: the delivery was a mistake, or a time is wrong",
 )
 
 TOO_FAST: Final = Finding(
@@ -58,7 +73,7 @@ CORRECTS_ANOTHERS: Final = Finding(
 FINDINGS: Final = (
     IMPOSSIBLE_MOVE, NO_ROUND_BEFORE_DELIVERY, NO_ROUND_BEFORE_ATTEMPT, ATTEMPT_FAR_AWAY, TIME_OUT_OF_RANGE,
     TOO_FAST, NOT_INVITED_TWICE, TOO_MANY_SCANS, COPIES_DIFFER,
-    CORRECTS_ANOTHERS,
+    CORRECTS_ANOTHERS, TIME_AHEAD, DELIVERED_ON_THE_WAY_BACK, TRIED_AFTER_DELIVERY,
 )  # fmt: skip
 
 

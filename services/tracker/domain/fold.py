@@ -1,195 +1,45 @@
 """The fold: from a parcel's scans to its state and its live set.
 
-A parcel's state is a function of its set of scans. `fold` sorts the set by business time (ties by
-rank of status, then by event id), merges copies of one event id, and steps through. A scan later
-than all that is known may take `step` alone: the result is the same, and a property test holds it.
+A parcel's state is a function of its set of scans. `fold` sorts the set into the one order (`buuta/model/ways.py`:
+business time, rank of status, event id), merges copies of one event id, and steps through. A scan later
+than all that is known may take a step alone (`step.py`): the result is the same, and a property test holds it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Final, NamedTuple
 
 from buuta.model.milestone import Milestone
 from buuta.model.scan import Scan
-from buuta.model.statuses import RANK, Status
-from buuta.model.steering import MOST_SCANS, Facts, first_received, out_of_range, steering
+from buuta.model.steering import (
+    MOST_SCANS,
+    Doubt,
+    Facts,
+    doubt_of,
+    first_received,
+    is_too_old,
+    steering,
+    steering_ms,
+)
+from buuta.model.ways import Order, business_order
 from services.tracker.domain.copies import differing, distinct
 from services.tracker.domain.deadlines import Passed, Silence
 from services.tracker.domain.epochs import NO_PAPERS, Epoch, Papers, epochs
-from services.tracker.domain.evidence import (
-    FAR,
-    READY_AT_POINT,
-    UNKNOWN,
-    Handover,
-    graded,
-)
 from services.tracker.domain.findings import (
-    ATTEMPT_FAR_AWAY,
     COPIES_DIFFER,
     CORRECTS_ANOTHERS,
-    IMPOSSIBLE_MOVE,
-    NO_ROUND_BEFORE_ATTEMPT,
-    NO_ROUND_BEFORE_DELIVERY,
-    NOT_INVITED_TWICE,
+    TIME_AHEAD,
     TIME_OUT_OF_RANGE,
-    TOO_FAST,
     TOO_MANY_SCANS,
     find,
 )
-from services.tracker.domain.invitations import GOES_BACK, INVITING, invite, returns_too_early
 from services.tracker.domain.parcel import Parcel
-from services.tracker.domain.places import least_ms
-from services.tracker.domain.rules import (
-    DELIVERED_AS,
-    LAST_MILE,
-    MAY_STOP,
-    MILESTONES,
-    RULES,
-    kind_of,
-    next_expected_ms,
-    stops_clock,
-)
+from services.tracker.domain.step import step
+from services.tracker.domain.undone import NOTHING_TAKEN_BACK, TakenBack, taken_back
 
-DELIVERED: Final = Status.DELIVERED.value
-ATTEMPT_FAILED: Final = Status.ATTEMPT_FAILED.value
-ACCEPTED: Final = Status.ACCEPTED.value
-LAST_MILE_LETTERS: Final = frozenset(MILESTONES[status].letter for status in LAST_MILE)
-WENT_OUT: Final = MILESTONES[Status.OUT_FOR_DELIVERY].letter
-
-SEEN: Final = (
-    "status", "reason", "delivery_mode", "provisional", "occurred_at", "attempt", "distance_bucket",
-    "proof_present", "province", "carrier", "reporter",
-)  # fmt: skip
-"""What the fold looks at in a scan, in this order."""
-Seen = tuple[
-    str, str | None, str | None, bool, int, int | None, str | None, bool | None, str | None, str, str | None
-]  # fmt: skip
-seen: Final[Callable[[Scan], Seen]] = attrgetter(*SEEN)
-_occurred_at, _corrects = attrgetter("occurred_at"), attrgetter("corrects_event_id")
+DOUBTFUL: Final = {Doubt.AHEAD: TIME_AHEAD, Doubt.TOO_OLD: TIME_OUT_OF_RANGE}
+_corrects = attrgetter("corrects_event_id")
 _facts = attrgetter(*Facts._fields)
-
-
-def advance(parcel: Parcel, scan: Seen) -> int | None:
-    """Take in a scan that is later than all before it.
-
-    Returns the ordinal of the milestone that joins the live set, if one does; its kind is the one
-    that the status implies.
-    """
-    status, reason, _, provisional, occurred_at, _, _, _, province, carrier, reporter = scan
-    parcel.greatest_at = occurred_at
-    if provisional:
-        # The courier reports; the carrier has not confirmed. It shows, and starts nothing.
-        parcel.reported_status = status
-        return None
-    before = parcel.status
-    if before is not None and status in RULES[before].barred:
-        find(parcel, IMPOSSIBLE_MOVE)
-        return None
-    milestone, _, moves, ended_as = RULES[status]
-    limit = next_expected_ms(carrier, parcel.service, status)
-    if parcel.stopped_at is not None or status in MAY_STOP:
-        _run_clock(parcel, scan)
-    if moves:
-        _move(parcel, status, occurred_at)
-    if status == DELIVERED:
-        ended_as = _deliver(parcel, scan)
-    elif status == ATTEMPT_FAILED:
-        _attempt(parcel, scan)
-    if status in INVITING:
-        invite(parcel, occurred_at)
-    elif status in GOES_BACK and returns_too_early(parcel, status, reason):
-        find(parcel, NOT_INVITED_TWICE)
-    if reporter is not None or province != parcel.province:
-        _arrive(parcel, scan)
-    parcel.status, parcel.reason, parcel.reported_status = status, reason, None
-    parcel.last_at = occurred_at
-    parcel.outcome = ended_as if parcel.moved_at is not None else None
-    parcel.next_expected_at = None if limit is None else occurred_at + limit
-    return None if milestone is None or status == before else parcel.join(milestone)
-
-
-def step(parcel: Parcel, scan: Scan) -> Milestone | None:
-    """`advance`, and the milestone that joins with all that it says."""
-    ordinal = advance(parcel, seen(scan))
-    if ordinal is None:
-        return None
-    return Milestone(
-        kind_of(scan.status), ordinal, scan.status, scan.reason, told_mode(parcel, scan.status),
-        scan.occurred_at, scan.offset_minutes, scan.facility, scan.province, scan.commune,
-        scan.event_id, parcel.epoch, scan.zone, scan.day_only, scan.partial_return, scan.linked_number,
-    )  # fmt: skip
-
-
-def told_mode(parcel: Parcel, status: str) -> str | None:
-    """The delivery mode that a milestone of this status tells."""
-    return parcel.delivery_mode if status == DELIVERED else None
-
-
-def _credit(parcel: Parcel, status: str, reporter: str) -> None:
-    """A parcel that posts share counts for the one of the last mile: whoever took it to the door last.
-
-    A status that is reported again, as posts pass each other's events on, changes nothing.
-    """
-    begun = not LAST_MILE_LETTERS.isdisjoint(parcel.live)
-    if not begun or (status in LAST_MILE and status != parcel.status):
-        parcel.credited = reporter
-
-
-def _run_clock(parcel: Parcel, scan: Seen) -> None:
-    """The clock of the transit time runs again with the next scan, unless that one stops it, too."""
-    status, reason, _, _, occurred_at, *_ = scan
-    if parcel.stopped_at is not None:
-        parcel.stopped_ms += occurred_at - parcel.stopped_at
-    stops = parcel.delivered_at is None and stops_clock(status, reason)
-    parcel.stopped_at = occurred_at if stops else None
-
-
-def _move(parcel: Parcel, status: str, occurred_at: int) -> None:
-    if parcel.moved_at is None:
-        parcel.moved_at = occurred_at
-    if parcel.accepted_at is None and status == ACCEPTED:
-        # The clock of the transit time begins here.
-        parcel.accepted_at, parcel.stopped_ms = occurred_at, 0
-
-
-def _arrive(parcel: Parcel, scan: Seen) -> None:
-    """The newest scan is another post's, or lies in another province than the one before.
-
-    What says no place, bars nothing.
-    """
-    status, _, _, _, occurred_at, _, _, _, province, _, reporter = scan
-    if reporter is not None:
-        _credit(parcel, status, reporter)
-    before, since = parcel.province, parcel.last_at
-    parcel.province = province
-    if before is None or since is None or province in (None, before):
-        return
-    if occurred_at - since < least_ms(before, province):
-        find(parcel, TOO_FAST)
-
-
-def _deliver(parcel: Parcel, scan: Seen) -> str:
-    """Note how it was handed over; returns the outcome. A better known mode is not given up."""
-    _, _, declared, _, occurred_at, _, distance, proof, *_ = scan
-    waited_at_point, went_out = parcel.status == READY_AT_POINT, WENT_OUT in parcel.live
-    if not (went_out or waited_at_point or parcel.status == DELIVERED):
-        find(parcel, NO_ROUND_BEFORE_DELIVERY)
-    mode, evidence = graded(Handover(declared, distance, proof, waited_at_point, went_out))
-    if parcel.status != DELIVERED:
-        parcel.delivered_at = occurred_at
-    if mode != UNKNOWN or parcel.delivery_mode is None:
-        parcel.delivery_mode, parcel.mode_evidence = mode, evidence
-    return DELIVERED_AS[parcel.delivery_mode or UNKNOWN]
-
-
-def _attempt(parcel: Parcel, scan: Seen) -> None:
-    """Count a failed attempt once, however often it is reported in a row."""
-    _, _, _, _, _, attempt, distance, *_ = scan
-    if WENT_OUT not in parcel.live:
-        find(parcel, NO_ROUND_BEFORE_ATTEMPT)
-    if distance == FAR:
-        find(parcel, ATTEMPT_FAR_AWAY)
-    parcel.attempts = max(parcel.attempts + (parcel.status != ATTEMPT_FAILED), attempt or 0)
 
 
 class Folded(NamedTuple):
@@ -203,20 +53,21 @@ class Folded(NamedTuple):
 def fold(scans: Iterable[Scan], papers: Papers = NO_PAPERS) -> Folded:
     """The states and the live set that a set of scans implies, with the other `papers` of the key.
 
-    Scans that a correction took back, and those whose time is out of range, do not steer.
+    Scans that a correction took back, and those that are older than a year when they come, do not steer.
     """
     scans = list(scans)
     everything = distinct(scans)
     by_id, surplus = _can_steer(everything)
-    steers = sorted(_steers(by_id), key=_business_order)
+    steers, undone = _steers(by_id)
     parcels, live = list[Parcel](), list[Milestone]()
     parts = epochs(steers, papers)
     for number, epoch in enumerate(parts, 1):
-        folded, lives = _fold_epoch(number, epoch, papers.passed)
+        folded, lives = _fold_epoch(number, epoch, papers.passed, undone)
         parcels.append(folded)
         live += lives
     parcel = parcels.pop()
-    parcel.awaits_scan = parts[-1].awaits_next
+    # Of what was taken back only all scans together tell whether the next one is another.
+    parcel.awaits_scan = parts[-1].awaits_next or bool(undone)
     parcel.deadlines = bool(papers.passed)
     _note(parcel, by_id)
     parcel.scans = len(everything)
@@ -228,7 +79,9 @@ def fold(scans: Iterable[Scan], papers: Papers = NO_PAPERS) -> Folded:
     return Folded(parcel, live, parcels)
 
 
-def _fold_epoch(number: int, epoch: Epoch, passed: frozenset[Passed]) -> tuple[Parcel, list[Milestone]]:
+def _fold_epoch(
+    number: int, epoch: Epoch, passed: frozenset[Passed], undone: TakenBack
+) -> tuple[Parcel, list[Milestone]]:
     parcel, live = Parcel(epoch=number, epoch_from=epoch.since), list[Milestone]()
     steers, told = epoch.standing
     if steers is not None:
@@ -237,23 +90,32 @@ def _fold_epoch(number: int, epoch: Epoch, passed: frozenset[Passed]) -> tuple[P
     silence, newest = Silence(passed), None
     for scan in epoch.scans:
         live += silence.until(parcel, newest, scan.occurred_at)
-        milestone = step(parcel, scan)
+        milestone = step(parcel, scan, undone.before(scan) if undone else 0)
         if milestone is not None:
             live.append(milestone)
         newest = scan
     return parcel, live + silence.until(parcel, newest, None)
 
 
-def _business_order(scan: Scan) -> tuple[int, int, str]:
-    return scan.occurred_at, RANK[scan.status], scan.event_id
-
-
-def _steers(by_id: Mapping[str, Scan]) -> list[Scan]:
-    """The scans that steer; where nothing is corrected, all whose time can be believed."""
+def _steers(by_id: Mapping[str, Scan]) -> tuple[list[Scan], TakenBack]:
+    """The scans that steer, in business order, with the time by which they do; and what was taken back of them."""
+    steers, undone = list(by_id.values()), NOTHING_TAKEN_BACK
     if any(map(_corrects, by_id.values())):
-        ids = steering(Facts(*_facts(scan)) for scan in by_id.values())
-        return [by_id[event_id] for event_id in ids]
-    return [scan for scan in by_id.values() if not out_of_range(scan.occurred_at, scan.received_at)]
+        facts = [Facts(*_facts(scan)) for scan in by_id.values()]
+        steers = [by_id[event_id] for event_id in steering(facts)]
+        undone = taken_back(by_id)
+    timed = [_timed(scan) for scan in steers if not is_too_old(scan.occurred_at, scan.received_at)]
+    return sorted(timed, key=_business_order), undone
+
+
+def _business_order(scan: Scan) -> Order:
+    return business_order(scan.occurred_at, scan.received_at, scan.status, scan.event_id)
+
+
+def _timed(scan: Scan) -> Scan:
+    """The scan at the time by which it steers."""
+    at = steering_ms(scan.occurred_at, scan.received_at)
+    return scan if at == scan.occurred_at else scan._replace(occurred_at=at)
 
 
 def _can_steer(by_id: dict[str, Scan]) -> tuple[dict[str, Scan], Scan | None]:
@@ -267,15 +129,18 @@ def _can_steer(by_id: dict[str, Scan]) -> tuple[dict[str, Scan], Scan | None]:
 def _note(parcel: Parcel, by_id: Mapping[str, Scan]) -> None:
     """What a parcel's scans imply whether they steer or not."""
     scans = by_id.values()
-    parcel.greatest_at = max(map(_occurred_at, scans), default=None)
+    parcel.greatest_at = max(
+        (steering_ms(each.occurred_at, each.received_at) for each in scans), default=None
+    )
     corrections = [scan for scan in scans if scan.corrects_event_id is not None]
     for scan in corrections:
         corrected = by_id.get(scan.corrects_event_id or "")
         parcel.awaits_scan |= corrected is None
         if corrected is not None and corrected.reporter != scan.reporter:
             find(parcel, CORRECTS_ANOTHERS)
-    if any(out_of_range(scan.occurred_at, scan.received_at) for scan in scans):
-        find(parcel, TIME_OUT_OF_RANGE)
+    doubts = {doubt_of(scan.occurred_at, scan.received_at, day_only=scan.day_only) for scan in scans}
+    for doubt in doubts & DOUBTFUL.keys():
+        find(parcel, DOUBTFUL[doubt])
 
 
 def latest(live: Sequence[Milestone]) -> Milestone | None:
@@ -284,5 +149,5 @@ def latest(live: Sequence[Milestone]) -> Milestone | None:
 
 
 def identified(live: Iterable[Milestone]) -> Mapping[tuple[int, str, int], Milestone]:
-    """A live set by identity: epoch, kind and ordinal."""
-    return {(milestone.epoch, milestone.kind, milestone.ordinal): milestone for milestone in live}
+    """A live set by identity: epoch, kind and occurrence."""
+    return {(milestone.epoch, milestone.kind, milestone.occurrence): milestone for milestone in live}

@@ -13,11 +13,11 @@ import holidays
 
 from buuta.model.statuses import Reason, Status
 from buuta.model.times import vietnam_day
+from buuta.model.ways import GOES_BACK
 from services.tracker.domain.parcel import Parcel
 
 WORKING_DAYS_APART: Final = 2
 INVITING: Final = frozenset({Status.ATTEMPT_FAILED.value, Status.READY_AT_POINT.value})
-GOES_BACK: Final = frozenset({Status.RETURN_PENDING.value, Status.RETURNING.value, Status.RETURNED.value})
 GOES_BACK_ANYWAY: Final = frozenset({
     # Art. 17(1): no use in an invitation.
     Reason.ADDRESS_INCOMPLETE_OR_WRONG.value, Reason.ADDRESSEE_MOVED.value, Reason.ADDRESSEE_UNKNOWN.value,

@@ -3,44 +3,62 @@
 `VERSION` grows with every change of a row: it is shown by the service and by `/health`.
 """
 
+from enum import Enum, auto
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from buuta.model.milestone import MilestoneKind
 from buuta.model.statuses import DEADLINE_LETTER, Deadline, DeliveryMode, Outcome, Reason, Service, Status
 
-VERSION: Final = "7"
+VERSION: Final = "8"
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 
 
+class Apart(Enum):
+    """What tells the milestones of one kind apart; so it says when there is another one.
+
+    `ONCE`: nothing does. `EACH_TIME`: it came to it again from something else; they are counted. `A_DAY`: the day
+    at the place, so twice on a day is one. `A_STAY`: the day as well, where it came to it from something else.
+    `ATTEMPT`: the number of the attempt where the carrier counts, else the day and whether it went out again.
+    `POINT`: the place and the day of the arrival.
+    """
+
+    ONCE = auto()
+    EACH_TIME = auto()
+    A_DAY = auto()
+    A_STAY = auto()
+    ATTEMPT = auto()
+    POINT = auto()
+
+
 class MilestoneRule(NamedTuple):
-    """Which milestone a status implies, the letter that `parcels.live` keeps, and whether again."""
+    """Which milestone a status implies, the letter that `parcels.live` keeps, and what tells two of them apart."""
 
     kind: str
     letter: str
-    repeats: bool
+    apart: Apart
 
 
-ONCE: Final = False
-EACH_TIME: Final = True
+IN_A_ROW: Final = frozenset({Apart.A_DAY, Apart.ATTEMPT, Apart.POINT})
+"""There may be another one though the status was the same before."""
 
 MILESTONES: Final[dict[str, MilestoneRule]] = {
-    Status.ACCEPTED: MilestoneRule(MilestoneKind.ACCEPTED.value, "A", ONCE),
-    Status.IN_TRANSIT: MilestoneRule(MilestoneKind.IN_TRANSIT.value, "T", ONCE),
-    Status.CUSTOMS_HOLD: MilestoneRule(MilestoneKind.CUSTOMS_HOLD.value, "C", ONCE),
-    Status.HELD: MilestoneRule(MilestoneKind.HELD.value, "H", EACH_TIME),
-    Status.OUT_FOR_DELIVERY: MilestoneRule(MilestoneKind.OUT_FOR_DELIVERY.value, "O", EACH_TIME),
-    Status.ATTEMPT_FAILED: MilestoneRule(MilestoneKind.ATTEMPT_FAILED.value, "F", EACH_TIME),
-    Status.READY_AT_POINT: MilestoneRule(MilestoneKind.READY_AT_POINT.value, "P", EACH_TIME),
-    Status.DELIVERED: MilestoneRule(MilestoneKind.DELIVERED.value, "D", ONCE),
-    Status.RETURN_PENDING: MilestoneRule(MilestoneKind.RETURNING.value, "R", ONCE),
-    Status.RETURNING: MilestoneRule(MilestoneKind.RETURNING.value, "R", ONCE),
-    Status.RETURNED: MilestoneRule(MilestoneKind.RETURNED.value, "U", ONCE),
-    Status.CANCELLED: MilestoneRule(MilestoneKind.CANCELLED.value, "X", ONCE),
-    Status.DAMAGED: MilestoneRule(MilestoneKind.DAMAGED.value, "M", ONCE),
-    Status.LOST: MilestoneRule(MilestoneKind.LOST.value, "L", ONCE),
-    Status.COMPENSATED: MilestoneRule(MilestoneKind.LOST.value, "L", ONCE),
+    Status.ACCEPTED: MilestoneRule(MilestoneKind.ACCEPTED.value, "A", Apart.ONCE),
+    Status.IN_TRANSIT: MilestoneRule(MilestoneKind.IN_TRANSIT.value, "T", Apart.ONCE),
+    Status.CUSTOMS_HOLD: MilestoneRule(MilestoneKind.CUSTOMS_HOLD.value, "C", Apart.ONCE),
+    Status.HELD: MilestoneRule(MilestoneKind.HELD.value, "H", Apart.A_STAY),
+    Status.OUT_FOR_DELIVERY: MilestoneRule(MilestoneKind.OUT_FOR_DELIVERY.value, "O", Apart.A_DAY),
+    Status.ATTEMPT_FAILED: MilestoneRule(MilestoneKind.ATTEMPT_FAILED.value, "F", Apart.ATTEMPT),
+    Status.READY_AT_POINT: MilestoneRule(MilestoneKind.READY_AT_POINT.value, "P", Apart.POINT),
+    Status.DELIVERED: MilestoneRule(MilestoneKind.DELIVERED.value, "D", Apart.EACH_TIME),
+    Status.RETURN_PENDING: MilestoneRule(MilestoneKind.RETURNING.value, "R", Apart.EACH_TIME),
+    Status.RETURNING: MilestoneRule(MilestoneKind.RETURNING.value, "R", Apart.EACH_TIME),
+    Status.RETURNED: MilestoneRule(MilestoneKind.RETURNED.value, "U", Apart.ONCE),
+    Status.CANCELLED: MilestoneRule(MilestoneKind.CANCELLED.value, "X", Apart.EACH_TIME),
+    Status.DAMAGED: MilestoneRule(MilestoneKind.DAMAGED.value, "M", Apart.EACH_TIME),
+    Status.LOST: MilestoneRule(MilestoneKind.LOST.value, "L", Apart.EACH_TIME),
+    Status.COMPENSATED: MilestoneRule(MilestoneKind.LOST.value, "L", Apart.EACH_TIME),
 }
 """A status that does not stand here is worth no milestone."""
 
@@ -55,8 +73,8 @@ _MOVES: Final = frozenset(Status) - {
 }  # fmt: skip
 
 LEAVES: Final[dict[str, frozenset[Status]]] = {
-    # A return leg may carry the same number, so delivered is not absorbing.
-    Status.DELIVERED: _RETURN,
+    # A return leg may carry the same number, and a delivery may have been reported by mistake (`REOPENS_MS`).
+    Status.DELIVERED: _RETURN | {Status.OUT_FOR_DELIVERY, Status.ATTEMPT_FAILED, Status.READY_AT_POINT},
     Status.RETURNED: frozenset(),
     # An order that was cancelled and moves all the same: what happened counts.
     Status.CANCELLED: _MOVES - {Status.EXPIRED},
@@ -66,6 +84,14 @@ LEAVES: Final[dict[str, frozenset[Status]]] = {
     Status.COMPENSATED: frozenset(),
 }
 """Where an ended parcel can still go; a move that is not here changes nothing. Others go anywhere."""
+
+REOPENS_MS: Final[dict[str, int]] = {
+    Status.ATTEMPT_FAILED: 0,
+    Status.OUT_FOR_DELIVERY: HOUR_MS,
+    Status.READY_AT_POINT: HOUR_MS,
+}
+"""So long after a delivery, or later, such a scan says that it was none. Sooner it is of the round before: couriers
+scan in a hurry and clocks differ; that an attempt failed is no slip of a minute."""
 
 BEFORE_ACCEPTANCE: Final = frozenset(
     {
@@ -124,9 +150,11 @@ STALE_MS: Final = 30 * DAY_MS
 """So long without a scan, a parcel is stale, whatever its status."""
 
 DEADLINES: Final[dict[str, MilestoneRule]] = {
-    Deadline.STUCK: MilestoneRule(MilestoneKind.STUCK.value, DEADLINE_LETTER[Deadline.STUCK], EACH_TIME),
-    Deadline.DELAYED: MilestoneRule(MilestoneKind.DELAYED.value, DEADLINE_LETTER[Deadline.DELAYED], ONCE),
-    Deadline.STALE: MilestoneRule(MilestoneKind.STALE.value, DEADLINE_LETTER[Deadline.STALE], EACH_TIME),
+    Deadline.STUCK: MilestoneRule(MilestoneKind.STUCK.value, DEADLINE_LETTER[Deadline.STUCK], Apart.A_DAY),
+    Deadline.DELAYED: MilestoneRule(
+        MilestoneKind.DELAYED.value, DEADLINE_LETTER[Deadline.DELAYED], Apart.ONCE
+    ),
+    Deadline.STALE: MilestoneRule(MilestoneKind.STALE.value, DEADLINE_LETTER[Deadline.STALE], Apart.A_DAY),
 }
 """Which milestone a deadline implies that passed."""
 
@@ -149,6 +177,7 @@ class StatusRule(NamedTuple):
     """All that the tables say of one status, in one look-up, with plain texts: the hot path's table."""
 
     milestone: MilestoneRule | None
+    in_a_row: bool
     barred: frozenset[str]
     moves: bool
     ended_as: str | None
@@ -159,8 +188,10 @@ def _rule(status: Status) -> StatusRule:
     barred = (
         frozenset[str]() if goes is None else frozenset(str(each) for each in Status if each not in goes)
     )
+    milestone = MILESTONES.get(status)
     return StatusRule(
-        MILESTONES.get(status),
+        milestone,
+        milestone is not None and milestone.apart in IN_A_ROW,
         barred - {str(status)},
         status not in BEFORE_ACCEPTANCE,
         ENDED_AS[status].value if status in ENDED_AS else None,
