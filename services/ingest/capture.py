@@ -26,7 +26,7 @@ from services.ingest.domain.packing import TooMuch
 from services.ingest.domain.recipe import Receipt, shown_code
 from services.ingest.domain.single import Whole, of_change, of_one
 from services.ingest.intake import COPY_DIFFERS, Intake, Reading, Result
-from services.ingest.jobs import FORMAT, Behaviour, Job, Waiting, Wrong
+from services.ingest.jobs import FORMAT, Behaviour, Job, Tally, Waiting, Wrong
 from services.ingest.quarantine import held
 from services.ingest.spool import Enqueue
 from services.ingest.storage import Carrier
@@ -99,7 +99,7 @@ async def capture(  # noqa: PLR0913 - a document, whose it is, and how it is tak
     right = await asyncio.to_thread(read_right, parts.intake, document, receipt, job)
     async with parts.turns[carrier.code]:
         stated = await statements(parts.intake, carrier.code, right, is_sandbox=parts.is_sandbox)
-        right = without_conflicts(stated, job)
+        right = await asyncio.to_thread(without_conflicts, stated, job)
         captured = right if job.success or behaviour is Behaviour.PROCEED else []
         note_doubts(captured, receipt, job)
         await _Capture(parts, carrier, receipt, document, job).run(captured, admit, stated.new)
@@ -206,9 +206,7 @@ class _Capture:
         self._warn(steps, reading)
         if is_last:
             reading.held += await asyncio.to_thread(self._held_wrong)
-        tally = self._job.tally.plus(
-            (answer.result for answer in reading.answers), self._waiting(steps, reading)
-        )
+        tally = await asyncio.to_thread(self._tally, steps, reading)
         async with self._intake.pool.acquire() as con, con.transaction():
             if made.payloads:
                 await epcis_rows.hold_version(con, self._carrier.code, made.version)
@@ -237,6 +235,10 @@ class _Capture:
             if answer.result is Result.REJECTED:
                 reading.held.append(self._intake.sealed(self._receipt, payload, answer.code or "", ""))
         return reading, self._intake.records(reading)
+
+    def _tally(self, steps: Sequence[One | Change], reading: Reading) -> Tally:
+        results = (answer.result for answer in reading.answers)
+        return self._job.tally.plus(results, self._waiting(steps, reading))
 
     def _waiting(self, steps: Iterable[One | Change], reading: Reading) -> Iterator[Waiting]:
         """What waits for a code to be mapped; the reports that are held first are these, in their order."""

@@ -77,6 +77,7 @@ class Job:
     skipped: dict[int, Skipped] = field(default_factory=dict)
     captured: int = 0
     tally: Tally = field(default_factory=Tally)
+    _noted: set[Wrong] = field(default_factory=set)
     begun_at: int = field(default_factory=now_ms)
     id: uuid.UUID = field(default_factory=uuid.uuid4)
 
@@ -103,7 +104,8 @@ class Job:
 
     def note(self, found: Wrong) -> None:
         """Note what should be known, once."""
-        if len(self.warnings) < MOST_WARNINGS and found not in self.warnings:
+        if len(self.warnings) < MOST_WARNINGS and found not in self._noted:
+            self._noted.add(found)
             self.warnings.append(found)
 
     def outcome(self, tally: Tally) -> Mapping[str, Any]:

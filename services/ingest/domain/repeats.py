@@ -41,6 +41,8 @@ def _fields(event: Event) -> Iterator[tuple[str, str]]:
 
 def differing(one: Sequence[str], other: Sequence[str]) -> Sequence[str]:
     """The names of the fields in which two events differ; none where they say the same."""
+    if one == other:
+        return ()
     first, second = _by_name(one), _by_name(other)
     return sorted(name for name in first.keys() | second.keys() if first.get(name) != second.get(name))
 

@@ -33,6 +33,7 @@ NO_WORKBOOK: Final = "this is no XLSX file"
 OLD_FORM: Final = b"\xd0\xcf\x11\xe0"
 PROTECTED: Final = "EncryptedPackage".encode("utf-16-le")
 """The name of the part that holds a workbook with a password, as a file of the old form writes names."""
+SMALL_BYTES: Final = 1_000_000
 EXACT: Final = 1e15
 """Up to here a number of a spreadsheet, which keeps 15 digits, is the one that was entered."""
 MOST_MERGED: Final = 10_000
@@ -99,7 +100,8 @@ def read(packed: bytes, notes: list[str] | None = None) -> Iterator[list[str]]:
             unpacked = sum(each.file_size for each in archive.infolist())
         if unpacked > MOST_UNPACKED_BYTES:
             raise BadItem("file_too_large", f"the file unpacks to {unpacked} bytes; split it")
-        sheet = _sheet(CalamineWorkbook.from_filelike(io.BytesIO(packed)), [] if notes is None else notes)
+        book = CalamineWorkbook.from_filelike(io.BytesIO(packed))
+        sheet = _sheet(book, len(packed), [] if notes is None else notes)
         merged = _Merged(sheet.merged_cell_ranges or ())
         for row, cells in enumerate(sheet.iter_rows()):
             yield [" ".join(_text(cell).splitlines()) for cell in merged.filled(row, cells)]
@@ -125,8 +127,8 @@ def _check(packed: bytes) -> None:
         raise BadItem("file_unreadable", f"{NO_WORKBOOK}, but text or something else: name a CSV file .csv")
 
 
-def _sheet(book: Any, notes: list[str]) -> Any:
-    """The first sheet that is shown and has lines; tells of others that are left."""
+def _sheet(book: Any, size: int, notes: list[str]) -> Any:
+    """The first sheet that is shown and has lines; tells of others that are left. `size` is that of the file."""
     from python_calamine import SheetTypeEnum, SheetVisibleEnum
 
     sheets = enumerate(book.sheets_metadata)
@@ -139,7 +141,7 @@ def _sheet(book: Any, notes: list[str]) -> Any:
             break
     else:
         return book.get_sheet_by_index(next(iter(shown or [place for place, _ in tables])))
-    others = sum(_has_lines(book, other) for other in shown if other > place)
+    others = sum(_has_lines(book, other, size) for other in shown if other > place)
     if others:
         notes.append(f"one sheet was read, and {others} more were not that have lines: send a file of each")
     if any(not is_shown for _, is_shown in tables):
@@ -147,9 +149,12 @@ def _sheet(book: Any, notes: list[str]) -> Any:
     return chosen
 
 
-def _has_lines(book: Any, place: int) -> bool:
+def _has_lines(book: Any, place: int, size: int) -> bool:
+    """Whether a sheet has lines, which is looked at where that costs little."""
     from python_calamine import CalamineError
 
+    if size > SMALL_BYTES:
+        return True
     try:
         return bool(book.get_sheet_by_index(place).height)
     except CalamineError:
