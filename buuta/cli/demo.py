@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from buuta.cli import surroundings
+from buuta.errors import BadSettings
 from buuta.telemetry import logs
 
 
@@ -29,8 +30,14 @@ def demo(
     that ends is told with its last words and started again; without the broker or the database the demo stops.
     Ends with a reconciliation; the exit code is 0 only if nothing was lost or doubled.
     """
-    from buuta.demo.run import Wish
-    from buuta.demo.run import demo as run
+    try:
+        from buuta.demo.run import Wish
+        from buuta.demo.run import demo as run
+    except ModuleNotFoundError as absent:
+        raise BadSettings(
+            f"The demo stands on more than the services do, of which {absent.name} is not installed: "
+            "pip install 'buuta[demo]'"
+        ) from None
 
     logs.configure("demo", surroundings.log_level("ERROR"))
 

@@ -109,6 +109,10 @@ def ending(why: Exception) -> tuple[str, int]:
         return str(why), 1 if isinstance(why, Reject) else 2
     if said := cause(why):
         return f"{_where(why)}: {said}.", 2
+    from buuta.storage.faults import is_bad_data  # what it stands on takes long to import
+
+    if is_bad_data(why):
+        return "One of these values cannot be kept: it is too large a number, or no text.", 1
     return f"{BUG}\n{shown((type(why), why, why.__traceback__))}", 70
 
 
@@ -116,4 +120,4 @@ def _where(why: Exception) -> str:
     """What it is that fails: a file, PostgreSQL, or something on the network."""
     if type(why).__module__.startswith("asyncpg"):
         return "PostgreSQL does not do it"
-    return "A file cannot be opened" if isinstance(why, OSError) else "It does not answer"
+    return "A file cannot be opened" if isinstance(why, OSError) and why.filename else "It does not answer"

@@ -23,7 +23,7 @@ ASKING = (
     ("partitions", "list"), ("partitions", "pause", "tracker", "1"), ("messages", "held"), ("messages", "stop"),
     ("rebuild",), ("rates", "recompute", "--from-log"), ("rates", "publish"), ("retention", "run"),
 )  # fmt: skip
-CLASSES = re.compile(r"Traceback|\b[a-z_]*[A-Z]?\w*(Error|Exception|gaierror)\b|asyncpg|aiokafka|httpx")
+CLASSES = re.compile(r"Traceback|\w(Error|Exception)\b|gaierror|asyncpg|aiokafka|httpx")
 AWAY = {
     "postgresql://u:hunter2@127.0.0.1:1/buuta": "nothing listens there",
     "postgresql://u:hunter2@nowhere.invalid/buuta": "(no host of that name is known|there was no answer in time)",
@@ -138,3 +138,39 @@ async def test_a_mapping_of_a_code_that_nobody_sent_is_warned_of(
         settings, [("quarantine", "map", "ghn", "teleportd", "--no-movement", "--dry-run")]
     )
     assert "Warning: no report of ghn with the code 'teleportd' waits" in ran.said
+
+
+HUGE = str(10**30)
+ODD = (
+    ("carrier", "key", "revoke", "vnp", HUGE), ("shipper", "key", "revoke", "shop", HUGE),
+    ("operator", "key", "revoke", "desk", HUGE), ("quarantine", "show", HUGE), ("dead-letters", "show", HUGE),
+    ("quarantine", "drop", "--number", HUGE, "--why", "x"), ("partitions", "pause", "tracker", HUGE),
+    ("partitions", "resume", "tracker", "0", "--bury", HUGE), ("stuck", "list", "--most", HUGE),
+    ("messages", "release", "no-uuid"), ("carrier", "key", "add", "vnp", "--days", HUGE),
+    ("carrier", "key", "add", "vnp", "--per-day", HUGE),
+    ("carrier", "key", "rotate", "vnp", "--overlap-hours", HUGE),
+    ("shipper", "key", "add", "shop", "--days", HUGE),
+    ("shipper", "key", "rotate", "shop", "--overlap-hours", HUGE),
+    ("carrier", "report", "--days", HUGE), ("carrier", "sample", "ghn", "--minutes-ago", HUGE),
+    ("carrier", "export", "/nowhere/x.csv"), ("carrier", "report", "--csv", "/nowhere/x.csv"),
+    ("details", "vnp/" + "9" * 500), ("forget", "vnp/x/y"), ("shipper", "confirm", "vnp/\udcff", "shop"),
+    ("shipper", "add", "new", "--name", "\udcff"), ("operator", "add", "\udcff"),
+    ("carrier", "add", "zz", "--name", "\udcff"),
+    ("quarantine", "map", "ghn", "\udcff", "--no-movement"), ("findings", "--carrier", "\udcff"),
+    ("rates", "publish", "--until", "0001-01-01"), ("rates", "publish", "--until", "9999-12-31"),
+    ("log", "archive", "/proc/nowhere"), ("carrier", "poll", "vnp", "--url", "http://[::1"),
+    ("track", "ghn/Z82BS", "--portal", "http://127.0.0.1:1"), ("track", "ghn/Z82BS", "--portal", "no url"),
+    ("facility", "import", "/etc/hostname", "--carrier", "vnp"), ("carrier", "import", "/bin/sh"),
+    ("carrier", "check", "--format", "ghn", "--file", "/bin/sh"), ("ingest", "file", "/bin/sh", "--carrier", "vnp"),
+)  # fmt: skip
+
+
+async def test_no_argument_is_answered_with_a_traceback(settings: SharedSettings, pool: Any) -> None:
+    await add_carrier(pool, Carrier("vnp", "VNPost", "buuta"))
+    await add_shipper(pool, "shop", "Shop")
+    await buuta_each(settings, [("operator", "add", "desk"), ("carrier", "key", "add", "vnp")])
+    wrong = []
+    for command, ran in zip(ODD, await buuta_each(settings, ODD), strict=True):
+        if ran.code == 70 or CLASSES.search(ran.said):
+            wrong.append((command, ran.code, ran.said[-900:]))
+    assert not wrong, wrong
