@@ -175,3 +175,18 @@ async def test_a_misspelt_item_shows_nobody_what_it_says_in_private(
     )
     assert said.status_code == 200, said.text
     assert [each for each in ("Lan", "21.0345", "0912345678") if each in said.text] == []
+
+
+async def test_a_parameter_that_a_route_does_not_know_is_refused_and_filters_nothing_silently(
+    door: Door,
+) -> None:
+    for path, query, says in (
+        ("/v1/scans/received", {"form": "2026-11-30T00:00:00Z"}, "there are from, to"),
+        ("/v1/quarantine", {"carier": "ghn"}, "this route has no query parameter carier"),
+        ("/v1/quarantine/odd", {"afer": "3"}, "there are after"),
+        ("/v1/quarantine", {"0912345678": "1"}, "(not shown)"),
+    ):
+        answer = await ask(door, path, **query)
+        assert (answer.status_code, answer.json()["code"]) == (422, "parameter_unknown")
+        assert says in answer.json()["detail"]
+        assert "0912345678" not in answer.text
