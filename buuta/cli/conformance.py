@@ -133,6 +133,10 @@ def _print_timeline(timeline: Timeline, zone: str | None) -> None:
 
 def _live(url: str, key: str | None, recipe: Recipe, file: Path, found: Conformance) -> int:
     """Send each sample by its door and compare; 2 where an answer is another than was said."""
+    if recipe.webhook is not None and recipe.webhook.signature is not None:
+        raise BadItem(
+            "signature_wanted", f"{recipe.format} is signed by its vendor, and not by us: leave --url out"
+        )
     if key is None:
         raise BadItem(
             "key_missing", "name a sandbox key by --key: a webhook token where the format has a webhook"

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from buuta.errors import BadItem
-from services.ingest.carriers.loading import Read, read_folder
+from services.ingest.carriers.loading import FILES, Read, folders_in, read_folder
 from services.ingest.carriers.pairs import read_pairs
 
 console = Console()
@@ -27,8 +27,7 @@ def carrier_lint(
 
     Exit code 0: ingest would take them; 2: something is wrong.
     """
-    inner = sorted(path.parent for path in folder.glob("*/recipe.toml"))
-    found = [folder] if (folder / "recipe.toml").exists() else inner
+    found = [folder] if any((folder / name).exists() for name in FILES) else folders_in(folder)
     if not found:
         raise BadItem("recipe_missing", f"there is no recipe.toml in {folder} or in a folder of it")
     wrong = [each for each in found if not _is_fine(each)]

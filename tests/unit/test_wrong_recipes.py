@@ -160,6 +160,19 @@ def test_what_a_golden_pair_says_otherwise_is_said(tmp_path: Path, pairs: Any, s
     assert says in faults(folder_of(tmp_path, pairs=pairs))
 
 
+def test_no_folder_is_passed_over(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path)
+    (folder / "recipe.toml").rename(folder / "recipe.tml")
+    with pytest.raises(BadSettings, match=r"recipe\.toml is missing"):
+        load_recipes(tmp_path, None)
+    (folder / "recipe.tml").rename(folder / "recipe.toml")
+    with pytest.raises(BadSettings, match="name the folder that holds such folders"):
+        load_recipes(folder, None)
+    folder.rename(tmp_path / "A Carrier")
+    with pytest.raises(BadSettings, match="its name is the format's"):
+        load_recipes(tmp_path, None)
+
+
 def test_reasons_are_checked_likewise(tmp_path: Path) -> None:
     assert "9 reason: input should be" in faults(folder_of(tmp_path, reasons="code,reason\n9,hungry\n"))
     assert "9 stands twice" in faults(folder_of(tmp_path, reasons="code,reason\n9,other\n9,lost\n"))

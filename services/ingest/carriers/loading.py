@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -36,6 +37,9 @@ from services.ingest.domain.webhook import Reply, Webhook
 
 PACKAGE: Final = "services.ingest.carriers"
 REPLIES: Final = frozenset({"reply", "reply_text", "reply_status", "reply_headers"})
+FILES: Final = ("recipe.toml", "codes.csv", "golden.json")
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+NAMED: Final = "1 to 40 small letters, digits, _ or -"
 Parse = Callable[[Any], Any]
 
 
@@ -54,12 +58,18 @@ def load_recipes(folder: Path, package: str | None = PACKAGE) -> dict[str, Recip
     """
     if not folder.is_dir():
         raise BadSettings(f"{folder} is no folder: recipes are looked for there")
-    found = sorted(path.parent for path in folder.glob("*/recipe.toml"))
-    read = {each.name: read_folder(each, package) for each in found}
+    if (folder / "recipe.toml").exists():
+        raise BadSettings(f"{folder} is a carrier's folder: name the folder that holds such folders")
+    read = {each.name: read_folder(each, package) for each in folders_in(folder)}
     faults = [fault for each in read.values() for fault in each.faults]
     if faults:
         raise BadSettings("\n".join(faults))
     return {name: each.recipe for name, each in read.items() if each.recipe is not None}
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The carriers' folders in a folder: whatever holds one of a carrier's files, so that none is passed over."""
+    return sorted({path.parent for name in FILES for path in folder.glob(f"*/{name}")})
 
 
 def read_folder(folder: Path, package: str | None = None) -> Read:
@@ -70,6 +80,8 @@ def read_folder(folder: Path, package: str | None = None) -> Read:
     has_reasons = (folder / "reasons.csv").exists()
     reasons = read_lines(folder / "reasons.csv", ReasonLine, case_matters=True) if has_reasons else None
     faults += [*codes.faults, *(reasons.faults if reasons else ())]
+    if not NAME.fullmatch(folder.name):
+        faults.append(f"{folder}: its name is the format's, and part of addresses: {NAMED}")
     if table is None:
         return Read(None, faults)
     code = _code(folder, package)
@@ -99,6 +111,8 @@ def _table(path: Path) -> tuple[RecipeTable | None, list[str]]:
         return None, [f"{path}: {each}" for each in sentences(wrong)]
     except UnicodeDecodeError as wrong:
         return None, [f"{path}: it is not UTF-8 at byte {wrong.start}: save it in UTF-8"]
+    except FileNotFoundError:
+        return None, [f"{path} is missing: it says where the fields stand (docs/recipes.md)"]
     except (OSError, ValueError) as wrong:
         return None, [f"{path}: {wrong}"]
 
