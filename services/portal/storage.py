@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from buuta.model import ways
 from buuta.model.identifiers import owner_of, parcel_key
 from buuta.model.steering import Facts, steering
 from buuta.model.times import VIETNAM_MINUTES
 from buuta.storage.access import AccessKeys, Holder, holder_of
-from services.portal.domain.view import Place, in_order, place_of, state_scan
+from services.portal.domain.view import Place, place_of, state_line
 from services.portal.timelines import LongTimelines, timeline
 
 PARCEL: Final = """
@@ -49,8 +50,8 @@ class Tracked:
     @property
     def offset_minutes(self) -> int:
         """The offset from UTC that was given with the scan that gave the state."""
-        scan = state_scan(self.parcel, self.timeline)
-        return VIETNAM_MINUTES if scan is None else int(scan["offset_minutes"])
+        line = state_line(self.parcel, ways.lines(self.timeline))
+        return VIETNAM_MINUTES if line is None else int(line.row["offset_minutes"])
 
 
 async def find(con: Any, carrier: str, number: str, long: LongTimelines) -> Tracked | None:
@@ -65,7 +66,7 @@ async def find(con: Any, carrier: str, number: str, long: LongTimelines) -> Trac
         parcel = await con.fetchrow(PARCEL, key)
         if parcel is None:
             return None
-        scans = in_order(_steering(await timeline(con, parcel, long)))
+        scans = [line.row for line in ways.lines(_steering(await timeline(con, parcel, long)))]
         name = None if known is None else known["name"]
         facilities = await _facilities(con, {place_of(scan, carrier) for scan in scans if scan["facility"]})
         return Tracked(carrier, name, number, key, parcel, scans, facilities)

@@ -354,3 +354,27 @@ async def test_pages_carry_headers_that_keep_others_out(portal: Portal) -> None:
     assert "default-src 'none'" in headers["content-security-policy"]
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["content-language"] == "vi"
+
+
+async def test_what_is_handed_over_on_the_way_back_is_returned_on_the_page_and_in_json(
+    portal: Portal, settings: SharedSettings, pool: Any
+) -> None:
+    back = [scan("returning", 30), scan("out_for_delivery", 40), scan("delivered", 42)]
+    await track(settings, pool, [*JOURNEY[:3], *back])
+    page = (await portal.client.get("/t/ghn/Z82BS")).text
+    assert "Đã giao" not in page
+    assert '<h1 class="bad">Đã chuyển hoàn cho người gửi</h1>' in page
+    parcel = (await portal.client.get("/v1/parcels/ghn/Z82BS")).json()
+    assert (parcel["status"], parcel["direction"]) == ("returned", "return")
+    assert [each["status"] for each in parcel["timeline"]][:3] == ["returned", "returning", "returning"]
+
+
+async def test_a_part_that_was_delivered_leads_to_the_part_that_goes_back(
+    portal: Portal, settings: SharedSettings, pool: Any
+) -> None:
+    part = JOURNEY[-1]._replace(partial_return=True, linked_number="Z82BT")
+    await track(settings, pool, [*JOURNEY[:-1], part])
+    page = (await portal.client.get("/t/ghn/Z82BS?lang=en")).text
+    assert '<h1 class="good">Delivered at the address</h1>' in page
+    assert "Delivered in part; the rest goes back to the sender" in page
+    assert 'href="/t/ghn/Z82BT?lang=en"' in page

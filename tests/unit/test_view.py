@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from buuta.model.statuses import Reason, Status
+from buuta.model.ways import lines
 from buuta.wording.carriers import known_carrier
 from buuta.wording.words import LANGUAGES
-from services.portal.domain.view import Known, Page, Place, in_order, page_of, state_scan
+from services.portal.domain.view import Known, Page, Place, page_of, state_line
 from tests.scans import HOUR, MORNING, scan
 
 POINT = {"name": "Bưu cục Hàng Trống", "opening_hours": "07:30–19:00", "holds_days": 7}
@@ -52,7 +53,9 @@ def test_of_scans_in_one_moment_the_first_line_is_the_state_as_the_fold_has_it()
 def test_a_scan_ahead_of_its_receipt_stands_where_it_steers() -> None:
     ahead = scanned("in_transit", 30, received_at=MORNING + HOUR)
     later = scanned("out_for_delivery", 3)
-    assert [each["status"] for each in in_order([ahead, later])] == ["out_for_delivery", "in_transit"]
+    page = shown(row("out_for_delivery", last_at=MORNING + 3 * HOUR), ahead, later)
+    assert [line.label for line in page.lines] == ["Đang giao hàng", "Đang vận chuyển"]
+    assert page.lines[0].current
 
 
 def test_a_delivery_on_the_way_back_is_no_delivery() -> None:
@@ -61,6 +64,7 @@ def test_a_delivery_on_the_way_back_is_no_delivery() -> None:
     assert (page.heading, page.tone) == ("Đã chuyển hoàn cho người gửi", "bad")
     assert page.lines[0].label == "Đã chuyển hoàn cho người gửi"
     assert "Đã giao" not in {line.label for line in page.lines}
+    assert page.lines[0].current
 
 
 @pytest.mark.parametrize("offset", [0, 420, 540])
@@ -174,4 +178,4 @@ def test_every_status_and_reason_has_a_page_that_says_what_comes_next(language: 
 
 
 def test_before_the_first_confirmed_scan_there_is_no_state() -> None:
-    assert state_scan(row(None), [scanned("delivered", provisional=True)]) is None
+    assert state_line(row(None), lines([scanned("delivered", provisional=True)])) is None

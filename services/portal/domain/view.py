@@ -1,7 +1,8 @@
 """What a parcel's page says: its head, what comes next, and its journey, in words. Pure: rows and a language in.
 
-Page and fold have one order: the effective time of a scan, the rank of its status, its event id. The head tells
-place and time of the scan that gave the state, not of a newer one that changed nothing.
+Page and fold have one order (`buuta/model/ways.py`): the time by which a scan steers, the rank of its status, its
+event id; and a status on the way back means the same to both. The head tells place and time of the scan that gave
+the state, not of a newer one that changed nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,10 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final, NamedTuple
 
+from buuta.model import ways
 from buuta.model.statuses import DEADLINE_LETTER, Deadline, Direction, Reason, Status
 from buuta.model.steering import steering_ms
 from buuta.model.times import iso_text
-from buuta.model.ways import implied_by, lines
 from buuta.model.zones import offset_name, one_zone, told_time, zone_of
 from buuta.wording.carriers import KnownCarrier
 from buuta.wording.words import Language, next_step, word
@@ -98,45 +99,30 @@ class Known(NamedTuple):
     facilities: Mapping[Place, Mapping[str, Any]]
 
 
-def in_order(scans: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The scans of a parcel, the newest first, in the order in which they are folded."""
-    return [line.row for line in lines(scans)]
-
-
-def state_scan(parcel: Mapping[str, Any], scans: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Of scans in order, the one that gave the state; None before the first that is confirmed."""
+def state_line(parcel: Mapping[str, Any], timeline: Sequence[ways.Line]) -> ways.Line | None:
+    """Of a timeline, newest first, the line that gave the state; None before the first that is confirmed."""
     if parcel["status"] is None:
         return None
-    told = lines(scans)
-    line = implied_by(told, parcel["status"], parcel["last_at"])
-    if line is not None:
-        return line.row  # type: ignore[no-any-return]
-    return next((each.row for each in told if not each.row["provisional"]), None)
+    newest = next((line for line in timeline if not line.row["provisional"]), None)
+    return ways.implied_by(timeline, parcel["status"], parcel["last_at"]) or newest
 
 
 def page_of(known: Known, language: Language) -> Page:
     """A parcel's page in a language."""
-    scans = in_order(known.scans)
-    return _Teller(known, scans, state_scan(known.parcel, scans), language).page()
+    return _Teller(known, ways.lines(known.scans), language).page()
 
 
 class _Teller:
     """One page, made."""
 
-    def __init__(
-        self,
-        known: Known,
-        scans: Sequence[Mapping[str, Any]],
-        state: Mapping[str, Any] | None,
-        language: Language,
-    ) -> None:
+    def __init__(self, known: Known, timeline: Sequence[ways.Line], language: Language) -> None:
         self._known = known
         self._parcel = known.parcel
-        self._scans = scans
-        self._means = {line.row["event_id"]: line.status for line in lines(scans)}
-        self._state = state
+        self._timeline = timeline
+        self._current = state_line(known.parcel, timeline)
+        self._state = None if self._current is None else self._current.row
         self._language = language
-        self._zone = one_zone(scan["zone"] for scan in scans) if scans else None
+        self._zone = one_zone(line.row["zone"] for line in timeline) if timeline else None
         self._status: str | None = known.parcel["status"]
 
     def page(self) -> Page:
@@ -161,7 +147,7 @@ class _Teller:
             partial=self._page_word("partial_return") if parcel["partial_return"] else None,
             linked=self._linked(),
             zone=self._zone_note(),
-            lines=[self._line(scan) for scan in self._scans],
+            lines=[self._line(line) for line in self._timeline],
         )
 
     def _word(self, table: str, key: str) -> str:
@@ -254,25 +240,24 @@ class _Teller:
     def _zone_note(self) -> str | None:
         """Which zone the page's clocks are in, where that is not Vietnam's."""
         zone = self._zone
-        if zone is None or not self._scans:
+        if zone is None:
             return None
-        moment = datetime.fromtimestamp(self._scans[0]["occurred_at"] / 1000, zone_of(zone) or UTC)
+        newest = self._timeline[0].row["occurred_at"]
+        moment = datetime.fromtimestamp(newest / 1000, zone_of(zone) or UTC)
         minutes = round((moment.utcoffset() or timedelta()).total_seconds() / 60)
         city = zone.rpartition("/")[2].replace("_", " ")
         return self._page_word("zone").format(zone=f"{city} ({offset_name(minutes)})")
 
-    def _line(self, scan: Mapping[str, Any]) -> Line:
-        current = scan is self._state
-        means = self._means[scan["event_id"]]
-        status = self._status if current and self._status is not None else means
+    def _line(self, line: ways.Line) -> Line:
+        scan = line.row
         return Line(
-            label=self._label(status, scan["delivery_mode"]),
+            label=self._label(line.status, scan["delivery_mode"]),
             reason=None if scan["reason"] is None else self._word("reason", scan["reason"]),
             when=self._when(scan),
             moment=_moment(scan),
             place=self._place(scan),
             provisional=scan["provisional"],
-            current=current,
+            current=line is self._current,
         )
 
     def _when(self, scan: Mapping[str, Any]) -> str:

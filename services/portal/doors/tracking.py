@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from pydantic import BaseModel, Field
 
+from buuta.model import ways
 from buuta.model.identifiers import CARRIER, s10_flag
 from buuta.model.statuses import DEADLINE_LETTER
 from buuta.model.times import iso_text
@@ -34,7 +35,10 @@ Time = Annotated[str, Field(description="ISO 8601 with the offset that was given
 class TimelineEntry(BaseModel):
     """One scan, without anything personal."""
 
-    status: str
+    status: Annotated[
+        str,
+        Field(description="What it means on the way the parcel is on: handed to the sender is returned."),
+    ]
     reason: str | None
     delivery_mode: str | None
     provisional: Annotated[bool, Field(description="Reported by the courier, not confirmed.")]
@@ -242,11 +246,12 @@ def as_json(tracked: Tracked) -> TrackedParcel:
         overdue=[kind for kind, letter in DEADLINE_LETTER.items() if letter in row["overdue"]],
         promised_at=moment("promised_at"), destination_province=row["dest_province"],
         destination_commune=row["dest_commune"],
-        timeline=[_entry(scan) for scan in tracked.timeline],
+        timeline=[_entry(line) for line in ways.lines(tracked.timeline)],
     )  # fmt: skip
 
 
-def _entry(scan: Any) -> TimelineEntry:
-    values = {name: scan[name] for name in TimelineEntry.model_fields}
+def _entry(line: ways.Line) -> TimelineEntry:
+    scan = line.row
+    values = {name: scan[name] for name in TimelineEntry.model_fields} | {"status": line.status}
     values["occurred_at"] = iso_text(scan["occurred_at"], scan["offset_minutes"])
     return TimelineEntry(**values)
