@@ -28,8 +28,8 @@ class Reach:
 
     @property
     def rests(self) -> bool:
-        """Whether it is too early to try again."""
-        return self._misses > 0 and time.monotonic() < self._again_at
+        """Whether it is too early to claim."""
+        return time.monotonic() < self._again_at
 
     def at_once(self, most: int) -> int:
         """How many messages may be under way."""
@@ -45,6 +45,10 @@ class Reach:
             log.info("channel_reached", channel=self._channel, misses=self._misses)
         self._misses = 0
         self.waits(None)
+
+    def slower(self) -> None:
+        """The provider takes no more just now: nothing is claimed for a moment."""
+        self._again_at = max(self._again_at, time.monotonic() + away_pause(1))
 
     def missed(self, code: str) -> None:
         """The provider has not answered for a message, which it has not got."""

@@ -74,15 +74,6 @@ class Sender:
             return 0
         return await self.begin()
 
-    async def once(self) -> int:
-        """Begin what there is room for and see it to its end; returns how many lanes it was."""
-        begun = await self.begin()
-        if self._under_way:
-            await asyncio.wait(self._under_way)
-        await self.look()
-        self._raise_faults()
-        return begun
-
     async def begin(self) -> int:
         """Claim as many lanes as there are free slots, once there is one, and begin with the first of each."""
         most = self._reach.at_once(self._slots)

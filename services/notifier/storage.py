@@ -66,6 +66,9 @@ where state in ('overtaken', 'expired', 'withdrawn') and decided_at >= now() - $
 group by 1, 2, 3, 4 order by 1 desc, 2, 3, 4
 """
 """By when they were made, too, which an index of ranges knows: a message waits for three days at most."""
+HELD_PARCELS: Final = """
+select distinct parcel_key from messages where state = 'held' and ($1::uuid[] is null or message_id = any($1))
+"""
 RELEASE: Final = """
 update messages set state = 'queued', provider_code = null, due_at = now()
 where state = 'held' and ($1::uuid[] is null or message_id = any($1))
@@ -122,6 +125,7 @@ async def unsent(con: Any, days: int) -> Sequence[Any]:
 
 async def release(con: Any, ids: Sequence[UUID] | None) -> int:
     """Let held messages go, these or all, in a transaction; returns how many."""
+    await lanes.hold(con, [row["parcel_key"] for row in await con.fetch(HELD_PARCELS, ids)])
     released = [row["message_id"] for row in await con.fetch(RELEASE, ids)]
     await lanes.call(con, released)
     return len(released)

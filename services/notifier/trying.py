@@ -102,6 +102,8 @@ class Trying:
             pause = self._reach.pause
         elif submission.fate is not Fate.UNKNOWN:
             self._reach.answered()
+        if submission.is_throttled:
+            self._reach.slower()
         if submission.fate in AGAIN and pause is not None:
             async with self._pool.acquire() as con, con.transaction():
                 await tries.again(con, message, submission, pause)

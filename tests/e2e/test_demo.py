@@ -57,7 +57,8 @@ def test_a_wrong_setting_is_named_before_anything_starts(command: str) -> None:
 
 COMMANDS = (
     "demo", "ingest", "ingest file", "tracker", "notifier", "portal", "migrate", "topics create", "carrier add",
-    "carrier list", "carrier key rotate", "shipper add", "config", "track", "messages in-doubt", "messages stop",
+    "carrier list", "carrier key rotate", "shipper add", "config", "track", "messages in-doubt",
+    "messages unsent", "messages stop",
     "partitions list", "partitions pause", "partitions resume", "findings",
     "dead-letters list", "dead-letters show", "dead-letters replay",
 )  # fmt: skip

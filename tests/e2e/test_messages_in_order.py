@@ -28,14 +28,17 @@ from tests.waiting import until
 COUNT = 30
 SEED = 20261130
 HANOI = ("01", "00070")
+RTHROTTLED = 0x58
+"""SMPP 3.4, 5.1.3."""
 
 
 class SlowSmsc(SmsSink):
-    """An SMSC that takes up to so many seconds for an answer, and takes several messages at once."""
+    """An SMSC that takes up to so many seconds for an answer, and of so large a share nothing at the first time."""
 
-    def __init__(self, slowest: float) -> None:
+    def __init__(self, slowest: float, throttled: float) -> None:
         super().__init__()
         self.slowest = slowest
+        self.throttled = throttled
         self.asked = 0
         self._chance = random.Random(SEED)
         self._answering: set[asyncio.Task[None]] = set()
@@ -50,6 +53,9 @@ class SlowSmsc(SmsSink):
 
     async def _answer(self, event: Any) -> None:
         await asyncio.sleep(self._chance.random() * self.slowest)
+        if self._chance.random() < self.throttled:
+            event.reject(RTHROTTLED)
+            return
         self.pieces += 1
         self._keep(event)
         with contextlib.suppress(Exception):
@@ -130,11 +136,11 @@ class Ground:
 
 @contextlib.asynccontextmanager
 async def ground(
-    slowest: float, notifiers: Sequence[str] = ("notifier",), **more: str
+    slowest: float, notifiers: Sequence[str] = ("notifier",), throttled: float = 0
 ) -> AsyncIterator[Ground]:
-    smsc = SlowSmsc(slowest)
+    smsc = SlowSmsc(slowest, throttled)
     await smsc.start()
-    more = {"BUUTA_SMPP_PORT": str(smsc.port), **more}
+    more = {"BUUTA_SMPP_PORT": str(smsc.port)}
     async with (
         running(durable=False, preferred={}, more=more) as stack,
         asyncpg.create_pool(stack.database.url, min_size=1, max_size=2) as pool,
@@ -150,8 +156,8 @@ async def ground(
 
 @pytest.mark.timeout(400)
 async def test_an_hourly_upload_reaches_each_phone_in_order_and_nothing_overtaken_reaches_any() -> None:
-    """Thirty parcels, three uploads, one of a whole day in one batch; two notifiers, an SMSC of up to a second."""
-    async with ground(1.0, ("notifier", "notifier-2")) as on:
+    """Thirty parcels, three uploads; two notifiers, and an SMSC that takes up to a second and throttles."""
+    async with ground(1.0, ("notifier", "notifier-2"), 0.3) as on:
         await on.register(COUNT)
         await on.upload(("accepted", 300), ("in_transit", 240))
         await on.upload(("out_for_delivery", 180), ("attempt_failed", 120))
@@ -165,7 +171,7 @@ async def test_an_hourly_upload_reaches_each_phone_in_order_and_nothing_overtake
 
 @pytest.mark.timeout(400)
 async def test_of_a_journey_in_one_batch_nobody_is_asked_to_mind_the_phone_after_it_was_delivered() -> None:
-    async with ground(1.0, ("notifier", "notifier-2")) as on:
+    async with ground(1.0, ("notifier", "notifier-2"), 0.3) as on:
         await on.register(COUNT)
         await on.upload(("accepted", 55), ("in_transit", 40), ("out_for_delivery", 20), ("delivered", 2))
         await on.end(3 * 2 * COUNT)

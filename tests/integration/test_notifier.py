@@ -73,6 +73,19 @@ class FakeChannel:
         return self.answers.pop(0) if self.answers else Submission(Fate.ACCEPTED, "0")
 
 
+class Steps(Sender):
+    """A sender that takes one step at a time."""
+
+    async def once(self) -> int:
+        """Begin what there is room for and see it to its end; returns how many messages it was."""
+        begun = await self.begin()
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+        await self.look()
+        self._raise_faults()
+        return begun
+
+
 @pytest.fixture
 async def vault(settings: SharedSettings, pool: Any) -> Vault:
     """The vault, with Lan's registration in it."""
@@ -115,9 +128,9 @@ async def plan(
         await planned.write(con)
 
 
-def sender(pool: Any, vault: Vault, channel: Any, settings: SharedSettings) -> Sender:
+def sender(pool: Any, vault: Vault, channel: Any, settings: SharedSettings) -> Steps:
     own = NotifierSettings(**settings.model_dump())
-    return Sender(Office(pool, vault, Codec(), own), channel)
+    return Steps(Office(pool, vault, Codec(), own), channel)
 
 
 async def due_now(pool: Any) -> None:

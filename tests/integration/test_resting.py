@@ -18,14 +18,13 @@ from buuta.storage.set_aside import Aside
 from buuta.storage.vault import Vault, read_master_key
 from services.notifier import tries
 from services.notifier.office import Office
-from services.notifier.sender import Sender
 from services.notifier.settings import NotifierSettings
 from services.portal.storage import add_shipper
 from services.tracker import deadlines
 from services.tracker.deadlines import Timekeeper
 from tests.integration.parts import chunk, everything, standing, worker
 from tests.integration.test_each_loop import Ground, registered
-from tests.integration.test_notifier import FakeChannel, milestone, plan
+from tests.integration.test_notifier import FakeChannel, Steps, milestone, plan
 from tests.scans import HOUR, MORNING, scan
 
 LIMIT = 3
@@ -73,7 +72,7 @@ async def test_behind_a_limit_of_messages_that_rest_the_next_is_in_doubt(
     left = await pool.fetch("select message_id::text from messages where parcel_key <> $1", f"ghn:{BEHIND}")
     await set_aside.settle(pool, "doubtful", [], faults(*(row["message_id"] for row in left)))
     office = Office(pool, vault, Codec(), NotifierSettings(**settings.model_dump()))
-    await Sender(office, FakeChannel()).once()
+    await Steps(office, FakeChannel()).once()
     doubted = await pool.fetch("select parcel_key from messages where state = 'in_doubt'")
     assert {row["parcel_key"] for row in doubted} == {f"ghn:{BEHIND}"}
 

@@ -27,11 +27,15 @@ class Letter:
 
 @dataclass(frozen=True)
 class Submission:
-    """What the provider's answer means, and its code; `pieces` is for the channel itself, should it come again."""
+    """What the provider's answer means, and its code.
+
+    `pieces` is for the channel itself, should it come again; `is_throttled` says that it wants less of all.
+    """
 
     fate: Fate
     code: str
     pieces: str | None = None
+    is_throttled: bool = False
 
 
 class Channel(Protocol):

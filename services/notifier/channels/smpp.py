@@ -21,6 +21,8 @@ TEMPORARY: Final = frozenset(
     }
 )  # fmt: skip
 """What may go well later. All other errors that SMPP names are for good."""
+THROTTLING: Final = frozenset({SmppCommandStatus.ESME_RTHROTTLED, SmppCommandStatus.ESME_RMSGQFUL})
+"""What the SMSC says of the session's pace."""
 NAMED: Final = {status.value: status.name for status in SmppCommandStatus}
 
 
