@@ -53,15 +53,40 @@ def page(recipe: Recipe) -> str:
         "counts once. After a 503, a 429 or no answer, send the same again.",
         "## Times",
         *_times(recipe),
+        *_readable(recipe),
         *_personal(recipe),
         "## Codes",
         "A code that is not here waits in quarantine until a person maps it; it is never guessed.",
         _codes(recipe.codes),
         *_reasons(recipe),
-        "## Where the codes are from",
-        "\n".join(f"- **{SOURCES[source]}**: {said}." for source, said in recipe.sources.items()),
+        *_sources(recipe),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _readable(recipe: Recipe) -> Iterator[str]:
+    """What is refused and what costs itself alone; EPCIS has rules of GS1's own."""
+    if recipe.format == FORMAT:
+        return
+    yield "## What is refused, and what is left out"
+    yield (
+        "A report without a number, a code or a time that can be read is refused. What else does not fit (a "
+        "facility that is no code, a reason that is no text, a field that there is not) is left out: the report "
+        "comes in, and the answer says in `notes` which field it was and what to fix. Numbers may be texts and "
+        "texts numbers, codes are compared in any case, and `4.0` and `04` are `4`; a number that has lost digits "
+        "(`1.68406E+12`) is refused."
+    )
+    if recipe.webhook is not None and recipe.webhook.body != "xml":
+        yield (
+            "A webhook's body is read as it begins, whatever its header says: JSON (one report, or an array), a "
+            "form, a multipart form, packed by gzip, deflate or zstd, or not."
+        )
+
+
+def _sources(recipe: Recipe) -> Iterator[str]:
+    if recipe.sources:
+        yield "## Where the codes are from"
+        yield "\n".join(f"- **{SOURCES[source]}**: {said}." for source, said in recipe.sources.items())
 
 
 def _doors(recipe: Recipe) -> Iterator[str]:
