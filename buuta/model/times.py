@@ -59,9 +59,7 @@ class LocalTime:
         moment = self.wall.replace(tzinfo=zone)
         offset = moment.utcoffset() or timedelta()
         ms = in_range(ms_of(moment))
-        return BusinessTime(
-            ms, round(offset.total_seconds() / 60), OffsetSource.ASSUMED, self.day_only, name
-        )
+        return BusinessTime(ms, minutes_of(offset), OffsetSource.ASSUMED, self.day_only, name)
 
 
 def local_time(wall: datetime, *, day_only: bool = False) -> LocalTime:
@@ -77,7 +75,17 @@ def local_time(wall: datetime, *, day_only: bool = False) -> LocalTime:
 
 def ms_of(moment: datetime) -> int:
     """UTC milliseconds since 1970 of a moment with a zone, rounded."""
-    return ((moment - EPOCH) // timedelta(microseconds=1) + 500) // 1000
+    since = moment - EPOCH
+    return since.days * DAY_MS + since.seconds * 1000 + (since.microseconds + 500) // 1000
+
+
+def minutes_of(offset: timedelta) -> int:
+    """An offset in whole minutes, rounded down."""
+    return (offset.days * 86_400 + offset.seconds) // 60
+
+
+FIRST_MS: Final = ms_of(EARLIEST)
+END_MS: Final = ms_of(LATEST)
 
 
 def in_range(ms: int) -> int:
@@ -86,7 +94,7 @@ def in_range(ms: int) -> int:
     Raises:
         BadItem: `time_out_of_range`.
     """
-    if not EARLIEST.timestamp() * 1000 <= ms < LATEST.timestamp() * 1000:
+    if not FIRST_MS <= ms < END_MS:
         raise BadItem("time_out_of_range", YEARS, "occurred_at")
     return ms
 

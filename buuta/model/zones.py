@@ -37,7 +37,7 @@ def is_zone(name: str) -> bool:
     return zone_of(name) is not None
 
 
-def named_unless_vietnam(name: str) -> str | None:
+def named_unless_vietnam(name: str | None) -> str | None:
     """A zone as scans carry it: None where it is Vietnam's."""
     return None if name in VIETNAMS else name
 
@@ -58,15 +58,19 @@ class Zones:
         Raises:
             BadItem: `time_out_of_range`.
         """
-        named = time.zone if isinstance(time, BusinessTime) else None
-        zone = named_unless_vietnam(
-            self.facilities.get(facility or "") or named or self.own or VIETNAM_ZONE
-        )
+        zone = self._zone_of(time, facility)
         if isinstance(time, LocalTime):
             return time.at(zone_of(zone) or UTC, zone)
-        if time.source is OffsetSource.ASSUMED and zone is not None:
+        if time.zone == zone:
+            return time
+        if time.source is OffsetSource.ASSUMED and zone != VIETNAM_ZONE:
             return replace(time, offset_minutes=offset_at(time.ms, zone), zone=zone)
-        return time if time.zone == zone else replace(time, zone=zone)
+        return replace(time, zone=zone)
+
+    def _zone_of(self, time: BusinessTime | LocalTime, facility: str | None) -> str | None:
+        """The zone by its name; None is Vietnam's, where nobody says another."""
+        named = time.zone if isinstance(time, BusinessTime) else None
+        return self.facilities.get(facility or "") or named or self.own
 
 
 def one_zone(zones: Iterable[str | None]) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from buuta.errors import BadItem
 from buuta.model.statuses import OffsetSource
-from buuta.model.times import BusinessTime, LocalTime, in_range, local_time, ms_of
+from buuta.model.times import BusinessTime, LocalTime, in_range, local_time, minutes_of, ms_of
 from buuta.model.zones import is_zone, zone_of
 
 MOST_OFFSET: Final = timedelta(hours=14)
@@ -41,6 +41,7 @@ WANTED: Final = (
 )
 
 
+NO_SUCH: Final = "there is no such day, or no such time of a day"
 BEYOND: Final = "the offset lies beyond 14 hours from UTC"
 HALVES: Final = {"am": 0, "a.m.": 0, "sa": 0, "sáng": 0, "pm": 12, "p.m.": 12, "ch": 12, "chiều": 12}
 """Of a 12-hour clock, in English and Vietnamese: sáng and chiều, which spreadsheets shorten to SA and CH."""
@@ -52,17 +53,39 @@ def one_spaced(raw: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text).replace("\u2212", "-")
 
 
+USUAL: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})?",
+    re.ASCII,
+)
+"""What `fromisoformat` reads as it is meant, and in a tenth of the time."""
+
+
 def read_iso(raw: str) -> BusinessTime | LocalTime:
     """Read ISO 8601; without an offset it is what a clock at the place showed.
 
     Raises:
         BadItem: `time_invalid` or `time_out_of_range`.
     """
+    if USUAL.fullmatch(raw):
+        return _usual(raw)
     text = one_spaced(raw)
     found = EXTENDED.fullmatch(text) or BASIC.fullmatch(text)
     if found is None:
         raise BadItem("time_invalid", WANTED, "occurred_at")
     return _read(found.groupdict())
+
+
+def _usual(raw: str) -> BusinessTime | LocalTime:
+    try:
+        moment = datetime.fromisoformat(raw)
+    except ValueError:
+        raise BadItem("time_invalid", NO_SUCH, "occurred_at") from None
+    offset = moment.utcoffset()
+    if offset is None:
+        return local_time(moment)
+    if not -MOST_OFFSET <= offset <= MOST_OFFSET:
+        raise BadItem("time_invalid", BEYOND, "occurred_at")
+    return BusinessTime(in_range(ms_of(moment)), minutes_of(offset), OffsetSource.CARRIER)
 
 
 def read_extended(raw: str) -> BusinessTime | LocalTime:
@@ -97,9 +120,7 @@ def wall_of(day: tuple[int, int, int], clock: tuple[int, int, int, int] | None) 
     try:
         wall = datetime(*day, *(clock or (0, 0, 0, 0)))  # noqa: DTZ001 - its zone follows later
     except ValueError:
-        raise BadItem(
-            "time_invalid", "there is no such day, or no such time of a day", "occurred_at"
-        ) from None
+        raise BadItem("time_invalid", NO_SUCH, "occurred_at") from None
     return local_time(wall, day_only=clock is None)
 
 
@@ -131,8 +152,7 @@ def at_offset(local: LocalTime, offset: timedelta, zone: str | None = None) -> B
         BadItem: `time_out_of_range`.
     """
     ms = in_range(ms_of(local.wall.replace(tzinfo=timezone(offset))))
-    minutes = int(offset.total_seconds()) // 60
-    return BusinessTime(ms, minutes, OffsetSource.CARRIER, local.day_only, zone)
+    return BusinessTime(ms, minutes_of(offset), OffsetSource.CARRIER, local.day_only, zone)
 
 
 def of_its_day(time: BusinessTime) -> BusinessTime:

@@ -13,7 +13,7 @@ from buuta.model.identifiers import event_id, normalise_number, one_place, owner
 from buuta.model.scan import Scan
 from buuta.model.statuses import CorrectionKind, DeliveryMode, Direction, Reason
 from buuta.model.times import BusinessTime, LocalTime
-from buuta.model.zones import Zones
+from buuta.model.zones import Zones, named_unless_vietnam
 from services.ingest.domain.codes import CodeRow, Source, folded, spellings_of
 from services.ingest.domain.details import Details
 from services.ingest.domain.notes import Note
@@ -206,7 +206,7 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
         time.offset_minutes, time.source.value, receipt.received_at, report.facility,
         report.province, report.commune, report.attempt, report.distance_bucket,
         report.proof_present, code, receipt.door, f"{recipe.format}-{recipe.version}", reporter,
-        time.day_only, time.zone, _text(report.direction or row.direction), report.partial_return,
+        time.day_only, named_unless_vietnam(time.zone), _text(report.direction or row.direction), report.partial_return,
         None if report.linked_number is None else normalise_number(report.linked_number),
     )  # fmt: skip
     return checked(scan)

@@ -70,7 +70,7 @@ class Times:
         if isinstance(said, LocalTime):
             return self._placed(said, apart)
         zone = apart.zone or self.zone or ""
-        return replace(said, zone=zone) if is_zone(zone) else said
+        return replace(said, zone=zone) if zone and is_zone(zone) else said
 
     def _placed(self, local: LocalTime, apart: Apart) -> Said:
         """By the zone or offset that the report says, else by those of the recipe; else the place's zone tells."""
