@@ -206,7 +206,8 @@ def to_scan(recipe: Recipe, report: Report, receipt: Receipt) -> Scan | None:
         time.offset_minutes, time.source.value, receipt.received_at, report.facility,
         report.province, report.commune, report.attempt, report.distance_bucket,
         report.proof_present, code, receipt.door, f"{recipe.format}-{recipe.version}", reporter,
-        time.day_only, named_unless_vietnam(time.zone), _text(report.direction or row.direction), report.partial_return,
+        time.day_only, named_unless_vietnam(time.zone), _text(report.direction or row.direction),
+        report.partial_return,
         None if report.linked_number is None else normalise_number(report.linked_number),
     )  # fmt: skip
     return checked(scan)
