@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,11 @@ import pytest
 
 from buuta.cli.main import main
 from buuta.errors import BadSettings
-from services.ingest.carriers.loading import load_recipes, read_folder
+from services.ingest.carriers import FOLDER, RECIPES
+from services.ingest.carriers.loading import golden, load_recipes, read_folder
+from services.ingest.carriers.tables import RecipeTable
+from services.ingest.domain.recipe import Recipe
+from tests.golden import named
 
 RECIPE = """\
 title = "A carrier"
@@ -158,6 +163,18 @@ def pair(**more: Any) -> list[dict[str, Any]]:
 )
 def test_what_a_golden_pair_says_otherwise_is_said(tmp_path: Path, pairs: Any, says: str) -> None:
     assert says in faults(folder_of(tmp_path, pairs=pairs))
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=named)
+def test_every_path_of_our_own_recipes_finds_something_in_their_pairs(recipe: Recipe) -> None:
+    table = RecipeTable.model_validate(tomllib.loads((FOLDER / recipe.format / "recipe.toml").read_text()))
+    payloads = [{**pair.get("payload", {}), **pair.get("headers", {})} for pair in golden(recipe.format)]
+    unseen = [
+        path.text
+        for path in table.paths
+        if not any(path.get(payload) not in (None, "") for payload in payloads)
+    ]
+    assert unseen == []
 
 
 def test_no_folder_is_passed_over(tmp_path: Path) -> None:

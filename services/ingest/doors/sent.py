@@ -70,9 +70,14 @@ def _check(webhook: Webhook, request: Sent, secret: str, body: Any) -> None:
         check_vendor(webhook.signature, secret, seen, time.time())
 
 
-def kept_as(request: Sent) -> bytes:
-    """What is kept of a request that cannot be read."""
-    return request.body or json.dumps(dict(request.query)).encode()
+def kept_as(recipe: Recipe, request: Sent) -> bytes:
+    """What is kept of a request that cannot be read; of a query without what is personal or a secret."""
+    if request.body:
+        return request.body
+    names = recipe.personal
+    return json.dumps(
+        {name: text for name, text in request.query.items() if name.casefold() not in names}
+    ).encode()
 
 
 def refusal(wrong: BadItem | Problem) -> Problem:

@@ -71,7 +71,7 @@ async def _taken(gate: Gate, caller: Caller, recipe: Recipe, request: Sent) -> R
     except Forbidden as forged:
         raise gate.forged(caller, str(forged)) from None
     except (BadItem, Problem) as bad:
-        await intake.keep(receipt, bad.code, kept_as(request))
+        await intake.keep(receipt, bad.code, kept_as(recipe, request))
         return _refused(webhook, refusal(bad))
     gate.charge(caller, len(payloads) - 1)
     answers = await intake.take(caller.carrier, receipt, payloads, recipe.parse)
