@@ -1,5 +1,6 @@
 """Files of strangers through the command and the drop folder: what was read, counted, noted and refused."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -79,14 +80,20 @@ async def test_a_day_of_a_workbook_is_a_day_and_its_parcels_move(
 ) -> None:
     book = openpyxl.Workbook()
     for row in (["BẢNG KÊ"], [], ["Number", "Code", "Occurred at"], [862195772225, "delivered", "2026-11-24 09:30"],
-                [893123450000000018, "delivered", "2026-11-24 09:30"]):  # fmt: skip
+                [893123450000000018, "delivered", "2026-11-24 09:30"],
+                ["Z82BS", "delivered", datetime.fromisoformat("2026-11-24").date()]):  # fmt: skip
         book.active.append(row)
     book.save(folder / "a.xlsx")
     ran = await ingest(settings, folder / "a.xlsx")
-    assert "accepted  1" in ran.said
+    assert "accepted  2" in ran.said
     assert "rejected  1" in ran.said
-    [event] = await log(settings)
-    assert (event["number"], event["occurred_at"]) == ("862195772225", 1795487400000)
+    first, second = sorted(await log(settings), key=lambda each: each["number"])
+    assert (first["number"], first["occurred_at"], first["day_only"]) == (
+        "862195772225",
+        1795487400000,
+        False,
+    )
+    assert (second["number"], second["day_only"]) == ("Z82BS", True), "a day without a clock"
 
 
 async def test_the_drop_folder_refuses_what_it_cannot_read_with_what_to_do_and_keeps_notes(

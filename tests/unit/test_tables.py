@@ -66,6 +66,7 @@ TEXTS: Final = {
     "empty lines around": f"\n\n{PLAIN}\n,,,\n  ,,,\n".encode(),
     "a title above": f"BÁO CÁO GIAO HÀNG\nTháng 11,,,\n\n{PLAIN}".encode(),
     "what is known above the names": f"Từ ngày,24/11/2026\nĐến ngày,24/11/2026\nTổng,1\n{PLAIN}".encode(),
+    "a title with commas above semicolons": f"Hà Nội, ngày 24, tháng 11\n{PLAIN.replace(',', ';')}".encode(),
     "empty columns at the end": PLAIN.replace("\n", ",,,\n").encode(),
     "text by a formula": PLAIN.replace("Z82BS", '="Z82BS"').encode(),
     "a space that does not break": PLAIN.replace("Z82BS", "\xa0Z82BS ").encode(),

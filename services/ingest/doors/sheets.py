@@ -4,7 +4,7 @@ import contextlib
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
@@ -16,7 +16,7 @@ from buuta.errors import BadItem
 from buuta.model.shown import shown_name
 from services.ingest.doors.cells import clean, folded, known_as
 from services.ingest.doors.encodings import encoding_of
-from services.ingest.doors.lines import MOST_CHARACTERS, Record, records
+from services.ingest.doors.lines import MOST_CELLS, MOST_CHARACTERS, Record, records
 from services.ingest.doors.plain import read_plain
 from services.ingest.doors.workbook import as_lines
 
@@ -73,26 +73,31 @@ def opened(path: Path, names: Collection[str] = ()) -> Iterator[Sheet]:
             encoding = encoding_of(raw)
             notes = [encoding.note] if encoding.note else []
             source = io.TextIOWrapper(raw, encoding=encoding.name, newline="", errors="surrogateescape")
-            lines = _separated(source)
+            lines = _separated(source, names)
         columns, rest = _header(lines, names)
         yield Sheet([name for name in columns if name], _rows(columns, rest), notes)
 
 
-def _separated(source: TextIO) -> Iterator[Record]:
+def _separated(source: TextIO, names: Collection[str]) -> Iterator[Record]:
     """The lines of a text, by what stands between its cells; one that says what does is left out."""
     first = [source.readline(MOST_CHARACTERS) for _ in range(MOST_TITLES)]
     source.seek(0)
     said = SEPARATOR.fullmatch(first[0])
     if said is None:
-        yield from records(source, _delimiter(first))
+        yield from records(source, _delimiter(first, {folded(name) for name in names}))
         return
     source.readline(MOST_CHARACTERS)
     for record in records(source, said[1]):
         yield record._replace(line=record.line + 1)
 
 
-def _delimiter(lines: Sequence[str]) -> str:
-    """What stands between cells in the first line that has some; a title before it has one by chance at most."""
+def _delimiter(lines: Sequence[str], names: Set[str]) -> str:
+    """What stands between two of the names, or else in the first line that has some; titles have commas, too."""
+    for line in lines:
+        for each in DELIMITERS:
+            cells = line.split(each, MOST_CELLS)[:MOST_CELLS]
+            if len(names & {folded(clean(cell.strip(' "\r\n'))) for cell in cells}) > 1:
+                return each
     for least in (2, 1):
         for line in lines:
             found = max(DELIMITERS, key=partial(_count, line))
