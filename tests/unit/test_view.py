@@ -105,6 +105,14 @@ def test_what_nobody_registered_is_not_registered_and_what_nobody_believes_is_no
     assert (page.when, page.tone) == (None, "")
 
 
+def test_beside_what_the_courier_reports_nothing_is_asked_of_people_that_it_contradicts() -> None:
+    """Mind your phone, beside: delivered."""
+    parcel = row("out_for_delivery", reported_status="delivered")
+    page = shown(parcel, scanned("out_for_delivery"), scanned("delivered", 1, provisional=True))
+    assert (page.heading, page.reported) == ("Đang giao hàng", "Đã giao")
+    assert page.help == "Đơn vị vận chuyển chưa xác nhận tin này."
+
+
 NIGHT = MORNING - 7 * HOUR - 26 * 60_000 - 40_000
 """Midnight in Vietnam, when the morning's day begins."""
 

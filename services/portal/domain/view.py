@@ -159,11 +159,12 @@ class _Teller:
     def _heading(self) -> tuple[str, str | None]:
         """What is said first, and what follows from it."""
         parcel = self._parcel
+        reported = self._page_word("reported_help") if parcel["reported_status"] is not None else None
         if self._status is not None:
             said = self._label(self._status, parcel["delivery_mode"])
-            return said, next_step(self._status, parcel["reason"], self._language)
-        if parcel["reported_status"] is not None:
-            return self._page_word("unconfirmed"), self._page_word("reported_help")
+            return said, reported or next_step(self._status, parcel["reason"], self._language)
+        if reported is not None:
+            return self._page_word("unconfirmed"), reported
         if parcel["scans"]:
             return self._page_word("unconfirmed"), self._page_word("unconfirmed_help")
         return self._page_word("waiting" if parcel["registration_id"] else "nothing"), None
