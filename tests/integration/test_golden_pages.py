@@ -10,6 +10,7 @@ import pytest
 
 from buuta.contracts.codec import Codec
 from buuta.model.scan import Scan
+from buuta.model.ways import stands_for
 from buuta.settings import SharedSettings
 from services.ingest.app import wire as wire_ingest
 from services.ingest.carriers import RECIPES
@@ -88,6 +89,8 @@ async def shows(client: httpx.AsyncClient, parcel: str, pair: Pair) -> None:
     """The page and its JSON show what the pair's scan says."""
     timeline = (await client.get(f"/v1/parcels/{parcel}")).json()["timeline"]
     wanted = {name: pair.scan[name] for name in ("status", "provisional") if name in pair.scan}
+    if "status" in wanted:
+        wanted["status"] = stands_for(wanted["status"], pair.scan.get("direction"))
     assert any(wanted.items() <= entry.items() for entry in timeline), pair.name
     page = await client.get(f"/t/{parcel}")
     assert page.status_code == 200

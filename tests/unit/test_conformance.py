@@ -60,6 +60,53 @@ def test_a_fee_for_a_station_is_no_evidence_of_collection(tmp_path: Path) -> Non
     assert timeline.parcel.outcome == "delivered_unknown_mode"
 
 
+def viettel(code: int, minute: int, **more: Any) -> dict[str, Any]:
+    return {"DATA": {"ORDER_NUMBER": "1684063821201", "ORDER_STATUS": code,
+                     "ORDER_STATUSDATE": f"11/11/2021 11:{minute:02}:00", **more}}  # fmt: skip
+
+
+BACK = {"IS_RETURNING": True}
+FAILED = ("picked", "delivering", "delivery_fail")
+
+
+@pytest.mark.parametrize(
+    ("format_name", "journey", "status"),
+    [
+        ("ghn", [*FAILED, "waiting_to_return", "delivering", "delivered"], "delivered"),
+        ("ghn", [*FAILED, "waiting_to_return", "return", "delivered"], "returned"),
+        ("viettelpost", [(200, {}), (500, {}), (505, {}), (550, {}), (500, {}), (501, {})], "delivered"),
+        ("viettelpost", [(200, {}), (500, {}), (515, {}), (400, BACK), (500, BACK), (501, BACK)], "returned"),
+        ("viettelpost", [(200, {}), (400, {}), (501, BACK)], "returned"),
+    ],
+)  # fmt: skip
+def test_a_vendors_own_word_of_the_way_is_heard(
+    tmp_path: Path, format_name: str, journey: list[Any], status: str
+) -> None:
+    """A return that was only pending ends where the vendor delivers once more; one that it flags is none to the
+    recipient."""
+    samples = [
+        ghn(each, minute) if format_name == "ghn" else viettel(each[0], minute, **each[1])
+        for minute, each in enumerate(journey)
+    ]
+    [timeline] = judged(tmp_path, format_name, samples).timelines
+    assert timeline.parcel.status == status
+
+
+def test_a_part_that_goes_back_is_a_delivery_that_is_flagged_and_its_number_is_linked(
+    tmp_path: Path,
+) -> None:
+    part = {"IsPartialReturn": True, "PartialReturnCode": "Z82BT"}
+    journey = [
+        ghn("picked", 0),
+        ghn("delivering", 1),
+        ghn("delivered", 2, **part),
+        ghn("returned", 9, **part),
+    ]
+    [timeline] = judged(tmp_path, "ghn", journey).timelines
+    parcel = timeline.parcel
+    assert (parcel.status, parcel.partial_return, parcel.linked_number) == ("delivered", True, "Z82BT")
+
+
 def test_what_is_unmapped_or_missing_for_the_rate_is_said(tmp_path: Path) -> None:
     found = judged(tmp_path, "ghn", [ghn("delivered", 2), ghn("teleported", 3), ghn("teleported", 4)])
     assert (found.exit_code, dict(found.unmapped)) == (1, {"teleported": 2})
