@@ -56,7 +56,7 @@ mid-transaction), from a seed that is printed. From the 38th run on there is tro
 again under their ids and say something else, records come that nobody can read or store, two numbers are
 flooded, and parcels are forgotten. At the end of each run history, states, milestones, messages and the rate
 recomputed from the log alone are compared with what the carriers were answered, what was put into the log, and
-what the phones and mailboxes received.
+what the phones and mailboxes received; since 30 November also in which order, and that nothing overtaken came.
 
 {report["kills"]} kills in {report["runs"]} runs ({report["seconds"] / 3600:.1f} hours): {report["scans"]} scans of
 {report["parcels"]} parcels, {report["messages"]} messages.

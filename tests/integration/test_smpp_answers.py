@@ -75,7 +75,7 @@ async def test_of_a_long_sms_only_the_refused_pieces_are_sent_again() -> None:
     async with smsc(second_is_throttled) as (port, got), bound(port) as channel:
         first = letter("+84900000001", LONG)
         answer = await channel.submit(first)
-        assert answer.fate is Fate.TRY_AGAIN
+        assert (answer.fate, answer.is_throttled) == (Fate.TRY_AGAIN, True)
         places = sorted(bytes(each.short_message)[5] for each in got)
         assert len(places) == places[-1] > 2
         references = {bytes(each.short_message)[3] for each in got}
