@@ -55,6 +55,10 @@ class Parcel:
     forgotten: bool = False
     reported: list[str] = field(default_factory=list)
 
+    def moment(self, place: int) -> datetime:
+        """When the step at a place of the journey happens."""
+        return self.started + timedelta(minutes=47 * place, seconds=(17 * place + 5) % 60)
+
     @property
     def registered(self) -> bool:
         """Whether somebody wants to be told."""
@@ -125,7 +129,7 @@ class Day:
         posts: list[Post] = []
         held: list[Post] = []
         for place, status in enumerate(parcel.journey):
-            moment = parcel.started + timedelta(minutes=47 * place, seconds=chance.randrange(60))
+            moment = parcel.moment(place)
             if parcel.carrier == "ghtk" and status in GHTK_PROVISIONAL and chance.random() < 0.3:
                 early = self._ghtk(parcel, GHTK_PROVISIONAL[status], moment - timedelta(minutes=5))
                 posts.append(Post("ghtk", early, parcel))

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -12,9 +13,15 @@ import structlog
 
 from buuta.demo.journeys import Day, Parcel, Post
 from buuta.demo.stack import Stack
+from buuta.model.times import VIETNAM
 from buuta.storage.faults import is_away
+from services.tracker.domain.rules import RULES, Apart
 
 log = structlog.get_logger()
+A_DAY: Final = {
+    str(status) for status, rule in RULES.items() if rule.milestone and rule.milestone.apart is Apart.A_DAY
+}
+"""What people are told of once a day, however often it happens."""
 SIDE_BY_SIDE: Final = 200
 TRIES: Final = 300
 """Every half second: for longer than any outage that is played, as carriers do, which repeat for hours."""
@@ -165,13 +172,15 @@ class Play:
 def told(parcel: Parcel, kinds: Sequence[str]) -> Counter[str]:
     """The messages that a parcel's reported journey calls for, by kind; `kinds` are worth one."""
     expected: Counter[str] = Counter()
-    before = None
+    before, told_of = None, set[tuple[str, date | None]]()
     once = {"accepted", "returning", "returned", "delivered"}
-    for status in parcel.journey:
+    for place, status in enumerate(parcel.journey):
         if status not in parcel.reported or status not in kinds or status == before:
             before = status
             continue
         before = status
-        if status not in once or not expected[status]:
+        day = parcel.moment(place).astimezone(VIETNAM).date() if status in A_DAY else None
+        if status not in once | A_DAY or (status, day) not in told_of:
             expected[status] += 1
+        told_of.add((status, day))
     return expected
