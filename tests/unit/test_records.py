@@ -12,6 +12,7 @@ from buuta.contracts.codec import Codec
 from buuta.contracts.registry import LONGEST, TRIES, SchemaRegistry
 from buuta.contracts.schemas import Schema, parse, schema
 from buuta.errors import BadItem, Retry
+from buuta.model.times import BusinessTime, iso_text
 from services.ingest.carriers import RECIPES
 from services.ingest.domain.recipe import Receipt, Report, to_scan
 from services.ingest.doors.records import NAME, read
@@ -104,6 +105,32 @@ def test_what_does_not_resolve_is_refused_with_a_reason(change: dict[str, Any]) 
     with pytest.raises(BadItem) as refused:
         reading(newer(**change), **{name: said[name] for name in change})
     assert refused.value.code == "record_undecodable"
+
+
+@pytest.mark.parametrize(
+    ("said", "end"),
+    [
+        ({"offset_minutes": 420}, "2026-11-24T16:59:59.999+00:00"),
+        ({"offset_minutes": 0}, "2026-11-24T23:59:59.999+00:00"),
+        ({"offset_minutes": 0, "zone": "Asia/Tokyo"}, "2026-11-24T14:59:59.999+00:00"),
+    ],
+)
+def test_a_day_in_a_record_is_its_end_at_the_place_whichever_moment_of_it_is_named(
+    said: dict[str, Any], end: str
+) -> None:
+    morning = 1_795_500_000_000
+    report = reading(newer(), occurred_at=morning, day_only=True, **said)
+    assert isinstance(report.time, BusinessTime)
+    assert (iso_text(report.time.ms), report.time.day_only) == (end, True)
+
+
+def test_a_zone_in_a_record_is_the_places_and_one_that_is_none_is_refused() -> None:
+    report = reading(newer(), zone="Asia/Tokyo")
+    made = to_scan(RECIPES["buuta"], report, Receipt("vnp", "kafka", 9))
+    assert made is not None
+    assert made.zone == "Asia/Tokyo"
+    with pytest.raises(BadItem):
+        reading(newer(), zone="Hanoi")
 
 
 REFUSED = {
