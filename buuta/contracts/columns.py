@@ -147,6 +147,8 @@ def _with_plain_times(batch: Any) -> Any:
 
 
 def _plain_list(column: Any) -> list[Any]:
+    if column.null_count == len(column):
+        return [None] * len(column)
     values: list[Any] = column.to_pylist()
     if pa.types.is_map(column.type):
         return [None if value is None else dict(value) for value in values]

@@ -5,12 +5,15 @@ from typing import Any, Final
 
 from buuta.model.times import REGISTERED_AHEAD_MS
 
-BEGAN: Final = """(
-select coalesce(max(last_at) + {gap}, 0)::bigint from (
-  select last_at from parcels where parcel_key = {key} and next_expected_at is null
-  union all select last_at from past_parcels where parcel_key = {key}
-) as ended where last_at + {gap} <= {now})"""
-"""From when on a number is the parcel's that has it now."""
+BEGAN: Final = f"""(
+select coalesce(max(since), 0)::bigint from (
+  select last_at + {{gap}} as since from parcels where parcel_key = {{key}} and next_expected_at is null
+  union all
+  select least(past.last_at + {{gap}}, case when present.status is not null
+    then greatest(past.last_at + 1, present.epoch_from - {REGISTERED_AHEAD_MS}) end)
+  from past_parcels as past join parcels as present using (parcel_key) where parcel_key = {{key}}
+) as ended where since <= {{now}})"""  # noqa: S608 - a number of our own
+"""From when on a number is the parcel's that has it now: since it can be used again, or was accepted again."""
 HAS_A_SAY: Final = """(
 {owner} = {carrier} or exists (select from scans as reported where reported.parcel_key = {owner} || ':' || {number}
   and reported.reporter = {carrier} and reported.occurred_at >= {since}))"""

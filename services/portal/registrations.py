@@ -80,7 +80,7 @@ class Registrar:
         return At(now_ms, self._gap_ms)
 
     async def register(self, con: Any, shipper: str, new: NewParcel, now_ms: int) -> Registered:
-        """Register a parcel; one that was withdrawn, or was of the number's parcel before, comes back.
+        """Register a parcel; one that was withdrawn, or whose parcel has ended, comes back.
 
         Only so can one be of another parcel than before: its shipper says anew who is told, and where to.
 
@@ -93,7 +93,11 @@ class Registrar:
             raise Problem(404, "carrier_unknown", "no carrier has this code; GET /v1/carriers lists them")
         parcel = await standing.place(con, owner, new.number, self._gap_ms, now_ms)
         same = await con.fetchrow(LOCK_SAME, shipper, new.number, owner, new.carrier, parcel.since)
-        if same is not None and not same["withdrawn"] and not _is_past(parcel, same):
+        again = same is not None and (
+            _is_past(parcel, same)
+            or await standing.has_ended(con, owner, new.number, same["registered_at"])
+        )
+        if same is not None and not same["withdrawn"] and not again:
             raise Problem(
                 409, "already_registered",
                 f"this parcel is registered: change it by PATCH /v1/parcels/{same['registration_id']}",
@@ -104,7 +108,7 @@ class Registrar:
         }  # fmt: skip
         self._limits.versions(row)
         before = row["person_hash"]
-        if _is_past(parcel, row):
+        if again:
             row["registered_at"] = now_ms
         destination = new.destination
         row |= {

@@ -62,6 +62,10 @@ update parcel_shippers set applied = true where owner = $1 and number = $2 and n
 """
 LINK: Final = "insert into shipper_carriers (shipper, carrier) values ($1, $2) on conflict do nothing"
 UNLINK: Final = "delete from shipper_carriers where shipper = $1 and carrier = $2"
+HAS_ENDED: Final = """
+select exists (select from parcels
+  where parcel_key = $1 and status is not null and next_expected_at is null and last_at > $2)
+"""
 IS_BEHIND: Final = "select behind from registrations where registration_id = $1"
 WAITS: Final = f"behind and not withdrawn and {IS_PRESENT.format(gap='$3', now='$4')}"
 OWN: Final = """
@@ -98,6 +102,12 @@ async def place(con: Any, owner: str, number: str, gap_ms: int, now_ms: int) -> 
     await locks.hold(con, Lock.REGISTRATION, key)
     since = await sharing.began(con, key, gap_ms, now_ms)
     return Parcel(owner, number, since)
+
+
+async def has_ended(con: Any, owner: str, number: str, after: int) -> bool:
+    """Whether the parcel that a number has now has ended after a time (UTC milliseconds)."""
+    found: bool = await con.fetchval(HAS_ENDED, parcel_key(owner, number), after)
+    return found
 
 
 async def is_confirmed(con: Any, parcel: Parcel, row: Mapping[str, Any]) -> bool:

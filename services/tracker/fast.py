@@ -26,7 +26,8 @@ from buuta.streaming.producer import Pair
 from services.tracker.domain.epochs import AHEAD_MS
 from services.tracker.domain.parcel import Parcel
 from services.tracker.domain.rules import NEXT_EXPECTED_MS, kind_of
-from services.tracker.domain.step import SEEN, Seen, advance, told_mode
+from services.tracker.domain.seen import SEEN, Seen
+from services.tracker.domain.step import advance, told_mode
 
 COPIED: Final = set(ParcelMilestone._fields) & set(Scan._fields) - {"delivery_mode", "status"}
 """What a milestone tells as its scan says it."""
@@ -47,7 +48,12 @@ class ScanColumns:
 
     def seen(self) -> Iterator[Seen]:
         """Each scan as the fold sees it."""
-        return cast(Iterator[Seen], rows_of(self.batch, SEEN))
+        batch = self.batch
+        # A place tells points apart, and nothing else: of other scans it need not become a Python text.
+        is_point = pc.equal(batch.column("status"), Status.READY_AT_POINT.value)
+        place = pc.if_else(is_point, batch.column("facility"), pa.scalar(None, pa.string()))
+        columns = [place if name == "facility" else batch.column(name) for name in SEEN]
+        return cast(Iterator[Seen], rows_of(pa.record_batch(columns, names=SEEN), SEEN))
 
     def scans(self, rows: list[int]) -> list[Scan]:
         """Whole scans of some rows."""

@@ -18,7 +18,7 @@ from buuta.model.steering import MOST_SCANS
 from services.tracker.domain.copies import differing, distinct, merged
 from services.tracker.domain.deadlines import Passed
 from services.tracker.domain.epochs import NO_PAPERS, Papers
-from services.tracker.domain.findings import COPIES_DIFFER, find
+from services.tracker.domain.findings import COPIES_DIFFER, TIME_AHEAD, TIME_OUT_OF_RANGE, find
 from services.tracker.domain.fold import Folded, fold
 from services.tracker.domain.parcel import Declared, Parcel
 from services.tracker.domain.tell import Change, difference, numbered, retold, told_ids
@@ -147,7 +147,8 @@ class Slow:
         self.declared.append((key, declared))
         folded = self._advance(key, before, scans, papers)
         parcel, registration = folded.parcel, declared.registration_id
-        if registration in told_ids(parcel) and _is_newest(declared, papers):
+        waits = _has_ended(parcel, declared) and _is_anew(declared, papers)
+        if registration in told_ids(parcel) and _is_newest(declared, papers) and not waits:
             present = [each for each in folded.live if each.epoch == parcel.epoch]
             self._tell(key, retold(present), registration)
         return folded
@@ -174,12 +175,17 @@ MOST_VERSIONS: Final = 50_000
 
 
 def beyond(own: Own, parcels: Mapping[str, Parcel]) -> dict[str, list[Scan]]:
-    """Records of keys that are full, and of which none can steer: all came after the last that does."""
+    """Records of keys that are full, and of which none can steer: all came after the last that does.
+
+    Where a scan's time cannot be believed a copy that comes later may heal it, and so steer.
+    """
     late: dict[str, list[Scan]] = {}
     for key, records in own.items():
         parcel = parcels.get(key)
         scans = [record for record in records if isinstance(record, Scan)]
         if parcel is None or parcel.full_at is None or len(scans) < len(records):
+            continue
+        if any(each.letter in parcel.findings for each in (TIME_AHEAD, TIME_OUT_OF_RANGE)):
             continue
         if all(each.received_at > parcel.full_at and each.reporter == parcel.full_by for each in scans):
             late[key] = scans
@@ -240,3 +246,16 @@ def _is_newest(declared: Declared, papers: Papers) -> bool:
         each.version for each in papers.registrations if each.registration_id == declared.registration_id
     )
     return declared.version == max(own)
+
+
+def _has_ended(parcel: Parcel, declared: Declared) -> bool:
+    """Whether a parcel had ended before somebody registered."""
+    return parcel.next_expected_at is None and 0 < (parcel.last_at or 0) < declared.registered_at
+
+
+def _is_anew(declared: Declared, papers: Papers) -> bool:
+    """Whether a registration was made before: after the end it is made anew for the next parcel of the number."""
+    return any(
+        each.registration_id == declared.registration_id and each.registered_at < declared.registered_at
+        for each in papers.registrations
+    )

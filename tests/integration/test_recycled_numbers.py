@@ -11,7 +11,7 @@ from services.tracker.domain.tell import told_ids
 from services.tracker.storage import load_parcels
 from tests.integration.command import buuta
 from tests.integration.doors import Door
-from tests.integration.parts import chunk, worker
+from tests.integration.parts import chunk, milestones, worker
 from tests.integration.test_portal import log
 from tests.integration.test_standing import Shops, shops
 from tests.scans import MORNING, scan
@@ -124,3 +124,36 @@ async def test_all_versions_of_a_registration_are_as_old_as_the_first(
     assert (await shops.ask("shop", "PATCH", path, {"service": "express"})).status_code == 200
     assert (await shops.ask("shop", "DELETE", path)).status_code == 200
     assert len({each["registered_at"] for each in await log(settings, 3)}) == 1
+
+
+async def test_registered_again_and_accepted_again_within_180_days_is_the_same_shops_next_parcel(
+    settings: SharedSettings, pool: Any, shops: Shops
+) -> None:
+    """Under way a number is registered once; when its parcel has ended its shop may register it again."""
+    await shops.register("shop", destination={"province": "79"})
+    await pool.execute("update registrations set registered_at = registered_at - $1::bigint", 70 * DAY_MS)
+    assert (await shops.register("shop")).status_code == 409
+    async with worker(settings, pool) as tracker:
+        await tracker.handle(
+            chunk(settings, 0, (scan("accepted", -65 * DAY), scan("delivered", -63 * DAY)))
+        )
+    again = await shops.register("shop", destination={"province": "01"})
+    assert again.status_code == 201, again.text
+    assert (await shops.register("shop")).status_code == 409, "once is enough"
+    first, anew = [Registration(**each) for each in await log(settings, 2)]
+    first = first._replace(registered_at=first.registered_at - 70 * DAY_MS)
+    accepted = scan("accepted", (anew.registered_at - MORNING) / 3_600_000 + 1)
+    async with worker(settings, pool) as tracker:
+        await tracker.handle(chunk(settings, 2, (first, anew)))
+        waiting = (await load_parcels(pool, ["ghn:Z82BS"]))["ghn:Z82BS"]
+        await tracker.handle(chunk(settings, 4, (accepted,)))
+    parcel = (await load_parcels(pool, ["ghn:Z82BS"]))["ghn:Z82BS"]
+    assert (waiting.epoch, parcel.epoch, parcel.status, parcel.dest_province) == (1, 2, "accepted", "01")
+    assert told_ids(parcel) == [anew.registration_id]
+    records = await milestones(settings)
+    tellings = {each["milestone_id"]: (each["action"], each["kind"], each["epoch"]) for each in records}
+    assert list(tellings.values()) == [
+        ("joined", "accepted", 1), ("joined", "delivered", 1), ("retold", "delivered", 1),
+        ("joined", "accepted", 2),
+    ], "made anew it hears nothing of the parcel before"  # fmt: skip
+    assert (await shops.register("shop")).status_code == 409, "it is under way"

@@ -71,7 +71,7 @@ class Silence:
 
 def _milestone(parcel: Parcel, newest: Scan, due: Passed, joined: Joined) -> Milestone:
     return Milestone(
-        DEADLINES[due.kind].kind, joined.ordinal, parcel.status or newest.status, parcel.reason, None,
+        DEADLINES[due.kind].kind, joined[0], parcel.status or newest.status, parcel.reason, None,
         due.deadline_at, VIETNAM_MINUTES, None, parcel.province, None, newest.event_id, parcel.epoch,
-        occurrence=joined.occurrence,
+        occurrence=joined[1],
     )  # fmt: skip

@@ -31,13 +31,6 @@ class Move(NamedTuple):
     is_impossible: bool = False
 
 
-def is_plain(parcel: Stands, status: str, flag: str | None) -> bool:
-    """Whether a scan means what it says and only the transition table bars it: most do."""
-    return (
-        flag is None and parcel.direction is None and status not in GOES_BACK and parcel.status != DELIVERED
-    )
-
-
 def move(parcel: Stands, status: str, flag: str | None, at: int) -> Move:
     """The move of a parcel by a scan of this status and flag at `at` (UTC milliseconds)."""
     before = parcel.status

@@ -1,6 +1,5 @@
 """A step of the fold: a scan that is later than all before it, taken into a parcel's state."""
 
-from collections.abc import Callable
 from operator import attrgetter
 from typing import Final
 
@@ -27,8 +26,8 @@ from services.tracker.domain.findings import (
     find,
 )
 from services.tracker.domain.invitations import INVITING, invite, returns_too_early
-from services.tracker.domain.moves import as_it_stands, came_before, is_plain, move
-from services.tracker.domain.occurrences import At, Joined, join
+from services.tracker.domain.moves import as_it_stands, came_before, move
+from services.tracker.domain.occurrences import Joined, join
 from services.tracker.domain.parcel import Parcel
 from services.tracker.domain.places import least_ms
 from services.tracker.domain.rules import (
@@ -42,6 +41,7 @@ from services.tracker.domain.rules import (
     next_expected_ms,
     stops_clock,
 )
+from services.tracker.domain.seen import Seen, seen
 
 DELIVERED: Final = Status.DELIVERED.value
 ATTEMPT_FAILED: Final = Status.ATTEMPT_FAILED.value
@@ -49,16 +49,6 @@ ACCEPTED: Final = Status.ACCEPTED.value
 LAST_MILE_LETTERS: Final = frozenset(MILESTONES[status].letter for status in LAST_MILE)
 WENT_OUT: Final = MILESTONES[Status.OUT_FOR_DELIVERY].letter
 
-SEEN: Final = (
-    "status", "reason", "delivery_mode", "provisional", "occurred_at", "attempt", "distance_bucket",
-    "proof_present", "province", "carrier", "reporter", "direction", "zone", "facility",
-)  # fmt: skip
-"""What the fold looks at in a scan, in this order."""
-Seen = tuple[
-    str, str | None, str | None, bool, int, int | None, str | None, bool | None, str | None, str, str | None,
-    str | None, str | None, str | None,
-]  # fmt: skip
-seen: Final[Callable[[Scan], Seen]] = attrgetter(*SEEN)
 _began = attrgetter("accepted_at", "moved_at", "delivered_at")
 
 
@@ -68,13 +58,13 @@ def advance(parcel: Parcel, scan: Seen, undone: int = 0) -> Joined | None:
     Returns what joins the live set, if something does; its kind is the one that the parcel's status then implies.
     `undone` of that kind were taken back before the scan came.
     """
-    said, _, _, provisional, occurred_at, _, _, _, _, _, _, flag, *_ = scan
-    parcel.greatest_at = occurred_at
-    if provisional:
+    said, flag = scan[0], scan[11]
+    parcel.greatest_at = scan[4]
+    if scan[3]:
         # The courier reports; the carrier has not confirmed. It shows, and starts nothing.
         parcel.reported_status = as_it_stands(parcel, said, flag)
         return None
-    if not is_plain(parcel, said, flag):
+    if flag is not None or parcel.direction is not None or said in GOES_BACK or parcel.status == DELIVERED:
         status = _moved(parcel, scan)
         return None if status is None else _take(parcel, status, scan, undone)
     if parcel.status is not None and said in RULES[parcel.status].barred:
@@ -85,7 +75,7 @@ def advance(parcel: Parcel, scan: Seen, undone: int = 0) -> Joined | None:
 
 def _take(parcel: Parcel, status: str, scan: Seen, undone: int) -> Joined | None:
     """Be in the status that a scan means; returns what joins the live set."""
-    _, reason, _, _, occurred_at, attempt, _, _, province, carrier, reporter, _, zone, facility = scan
+    _, reason, _, _, occurred_at, _, _, _, province, carrier, reporter, *_ = scan
     before = parcel.status
     milestone, in_a_row, _, moves, ended_as = RULES[status]
     limit = next_expected_ms(carrier, parcel.service, status)
@@ -105,7 +95,7 @@ def _take(parcel: Parcel, status: str, scan: Seen, undone: int) -> Joined | None
         _arrive(parcel, status, scan)
     joined = None
     if milestone is not None and (in_a_row or status != before):
-        joined = join(parcel, status, At(occurred_at, zone, attempt, facility, undone))
+        joined = join(parcel, status, scan, undone)
     if limit is not None or status != before:
         # That it has ended may be said again; it ended when it was said first.
         parcel.last_at = occurred_at
@@ -133,10 +123,10 @@ def step(parcel: Parcel, scan: Scan, undone: int = 0) -> Milestone | None:
     if joined is None or parcel.status is None:
         return None
     return Milestone(
-        kind_of(parcel.status), joined.ordinal, parcel.status, scan.reason, told_mode(parcel, parcel.status),
+        kind_of(parcel.status), joined[0], parcel.status, scan.reason, told_mode(parcel, parcel.status),
         scan.occurred_at, scan.offset_minutes, scan.facility, scan.province, scan.commune,
         scan.event_id, parcel.epoch, scan.zone, scan.day_only, parcel.partial_return, parcel.linked_number,
-        joined.occurrence,
+        joined[1],
     )  # fmt: skip
 
 
