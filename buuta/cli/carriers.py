@@ -83,6 +83,12 @@ def carrier_add(
     except asyncpg.UniqueViolationError:
         raise BadItem("carrier_known", f"carrier {code} exists; rotate its key if it was lost") from None
     console.print(f"API key        {secret}\nwebhook token  {token}\nThey are not shown again.")
+    webhook = known[format].webhook
+    if webhook is not None and webhook.signature is not None:
+        console.print(
+            f"Its vendor signs, so that this token takes nothing yet: buuta carrier key add {code} --kind webhook "
+            "--vendor-secret-file FILE makes one that knows its secret."
+        )
 
 
 @carrier.command("formats")

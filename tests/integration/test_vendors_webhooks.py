@@ -1,6 +1,7 @@
 """Vendors' webhooks through the door: signed, of several events, in XML, by GET and PUT, with the wanted reply."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier, add_carrier
 from tests.examples import EXAMPLE_PAIRS, EXAMPLES, FOLDER, SECRET, request_of
 from tests.golden import named
+from tests.integration.command import buuta
 from tests.integration.doors import inside, log, quarantined, ready
 from tests.waiting import until
 
@@ -141,6 +143,30 @@ async def test_a_token_without_the_vendors_secret_says_how_to_make_one_that_has(
     answer = await client.post(await address(settings, pool, "easypost", None), json={})
     assert answer.status_code == 401
     assert "--vendor-secret-file" in answer.json()["detail"]
+
+
+async def test_the_command_makes_a_token_that_knows_the_vendors_secret(
+    client: httpx.AsyncClient, settings: SharedSettings, pool: Any, more: Path, tmp_path: Path
+) -> None:
+    own = IngestSettings(**settings.model_dump() | {"ingest_recipes": more})
+    added = await buuta(own, "carrier", "add", "pathao", "--name", "Pathao", "--format", "pathao")
+    assert "--vendor-secret-file" in added.said
+    secret = tmp_path / "secret"
+    secret.write_text(f"{SECRET}\n")
+    made = ("carrier", "key", "add", "pathao", "--vendor-secret-file", str(secret))
+    assert (await buuta(own, *made)).code != 0, "an API key signs nothing"
+    shown = await buuta(own, *made, "--kind", "webhook")
+    assert SECRET not in shown.said
+    [token] = re.findall(r"bw_\S+", shown.said)
+    recipe = EXAMPLES["pathao"]
+    pair = next(pair for own, pair in EXAMPLE_PAIRS if own is recipe)
+    answer = await client.post(
+        f"/v1/webhooks/{token}/pathao", **request_of(recipe, pair, body_of(recipe, pair))
+    )
+    assert answer.status_code == 202
+    assert SECRET.encode() not in b"".join(
+        await pool.fetchval("select array_agg(sealed) from carrier_keys where sealed is not null")
+    )
 
 
 async def test_a_rotated_token_keeps_the_vendors_secret(

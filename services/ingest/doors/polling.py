@@ -138,9 +138,16 @@ class PollingDoor:
         if not page.items:
             return
         recipe, receipt = self._intake.recipes[poll.carrier.format], poll.carrier.receipt(DOOR, now_ms())
-        items = [event for item in page.items for event in await self._events(recipe, receipt, item)]
-        for first in range(0, len(items), AT_A_TIME):
-            part = items[first : first + AT_A_TIME]
+        part: list[Any] = []
+        for item in page.items:
+            part += await self._events(recipe, receipt, item)
+            if len(part) >= AT_A_TIME:
+                await self._take_part(poll, recipe, receipt, part)
+                part = []
+        await self._take_part(poll, recipe, receipt, part)
+
+    async def _take_part(self, poll: Poll, recipe: Recipe, receipt: Receipt, part: list[Any]) -> None:
+        if part:
             answers = await self._intake.take(poll.carrier, receipt, part, recipe.parse)
             await self._intake.keep_rejected(poll.carrier, receipt, part, answers)
 
