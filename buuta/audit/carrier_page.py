@@ -188,7 +188,7 @@ def _codes(codes: Mapping[str, CodeRow]) -> str:
         means = "no movement" if row.status is None else row.status.value
         more = [row.reason and row.reason.value, row.mode and row.mode.value]
         if row.direction is not None:
-            more.append(f"{row.direction.value}")
+            more.append(row.direction.value)
         if row.provisional:
             more.append("reported by the courier, not confirmed")
         source = "" if row.source is None else SOURCES[row.source]
