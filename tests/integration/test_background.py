@@ -312,6 +312,7 @@ ENDLESS = {
     ("live.py", "changes"): "what a page reads; it ends with its connection",
     ("stack.py", "ready"): "the demo waits until a service is up, for so many seconds",
     ("reconcile.py", "settle"): "the demo waits until all is quiet, for so many seconds",
+    ("watch.py", "run"): "the demo's watch, which ends with the demo, or ends it",
     ("run.py", "_show"): "the demo's picture, which ends with the demo",
     ("play.py", "run"): "the demo's day, which ends when it is stopped",
     (

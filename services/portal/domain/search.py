@@ -47,10 +47,13 @@ def cleaned(text: str) -> str:
 
 
 def _number(raw: str) -> Iterator[str]:
-    """A text as a number, as it stands and without its hyphens; nothing where no parcel can have it."""
-    for each in (raw, raw.replace("-", "")):
+    """A text as a number, as it stands, without a sentence's signs around it, and without its hyphens.
+
+    Nothing where no parcel can have it: dots and low lines may be part of a number, also its last.
+    """
+    for each in dict.fromkeys((raw, raw.strip(ENDS), raw.replace("-", "").strip(ENDS))):
         try:
-            yield normalise_number(each.strip(ENDS))
+            yield normalise_number(each)
         except BadItem:
             continue
 
