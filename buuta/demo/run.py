@@ -31,6 +31,7 @@ from buuta.telemetry.service import http
 console: Final = Console(stderr=True)
 
 
+BALANCED: Final = "Nothing was lost or doubled. Each person heard of each parcel in its order, and of nothing that was overtaken."
 PAUSE: Final = 2
 """A second Ctrl-C ends the demo at once; one that bounces within so many seconds does not."""
 
@@ -186,8 +187,7 @@ def _report(result: Reconciliation, as_json: bool) -> None:  # noqa: FBT001
     console.print(table)
     for difference in result.differences:
         console.print(f"differs: {difference}", style="red", markup=False)
-    said = "Nothing was lost or doubled." if result.balanced else "[red]Something does not balance.[/]"
-    console.print(said)
+    console.print(BALANCED if result.balanced else "[red]Something does not balance.[/]")
 
 
 def _flat(figures: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
