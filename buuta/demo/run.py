@@ -31,7 +31,10 @@ from buuta.telemetry.service import http
 console: Final = Console(stderr=True)
 
 
-BALANCED: Final = "Nothing was lost or doubled. Each person heard of each parcel in its order, and of nothing that was overtaken."
+BALANCED: Final = (
+    "Nothing was lost or doubled. Each person heard of each parcel in its order,\n"
+    "and of nothing that was overtaken."
+)
 PAUSE: Final = 2
 """A second Ctrl-C ends the demo at once; one that bounces within so many seconds does not."""
 
