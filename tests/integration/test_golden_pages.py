@@ -91,7 +91,7 @@ async def shows(client: httpx.AsyncClient, parcel: str, pair: Pair) -> None:
     wanted = {name: pair.scan[name] for name in ("status", "provisional") if name in pair.scan}
     if "status" in wanted:
         wanted["status"] = stands_for(wanted["status"], pair.scan.get("direction"))
-    assert any(wanted.items() <= entry.items() for entry in timeline), pair.name
+    assert any(wanted.items() <= entry.items() for entry in timeline), (pair.name, wanted, timeline)
     page = await client.get(f"/t/{parcel}")
     assert page.status_code == 200
     assert parcel.partition("/")[2] in page.text
