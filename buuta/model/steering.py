@@ -71,11 +71,6 @@ def is_too_old(occurred_at: int, received_at: int) -> bool:
     return occurred_at < received_at - OLDEST_MS
 
 
-def out_of_range(occurred_at: int, received_at: int) -> bool:
-    """Whether a scan comes from the future, or is older than a year."""
-    return not received_at - OLDEST_MS <= occurred_at <= received_at + FUTURE_MS
-
-
 def first_received(scans: Iterable[Scan]) -> list[Scan]:
     """The scans of a parcel that can steer, of all (each event id once), and one more where there are more."""
     turns = Counter[str | None]()

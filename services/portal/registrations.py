@@ -10,7 +10,6 @@ import structlog
 from buuta.contracts.codec import Codec
 from buuta.errors import BadItem
 from buuta.model.identifiers import parcel_key
-from buuta.model.times import DAY_MS
 from buuta.storage import contacts, outbox, secrets, set_aside
 from buuta.storage.background import Fault, each_alone
 from buuta.storage.set_aside import Aside
@@ -72,12 +71,12 @@ class Registrar:
         self._vault = vault
         self._codec = codec
         self._topic = settings.events_topic
-        self._gap_ms = settings.epoch_gap_days * DAY_MS
+        self._gaps = settings.epoch_gaps
         self._limits = Limits(vault, settings)
 
     def at(self, now_ms: int) -> At:
         """A moment, and how long numbers rest."""
-        return At(now_ms, self._gap_ms)
+        return At(now_ms, self._gaps.usual_ms)
 
     async def register(self, con: Any, shipper: str, new: NewParcel, now_ms: int) -> Registered:
         """Register a parcel; one that was withdrawn, or whose parcel has ended, comes back.
@@ -91,7 +90,7 @@ class Registrar:
         owner = await storage.owner(con, new.carrier, new.number)
         if owner is None:
             raise Problem(404, "carrier_unknown", "no carrier has this code; GET /v1/carriers lists them")
-        parcel = await standing.place(con, owner, new.number, self._gap_ms, now_ms)
+        parcel = await standing.place(con, owner, new.number, self._gaps.of(owner), now_ms)
         same = await con.fetchrow(LOCK_SAME, shipper, new.number, owner, new.carrier, parcel.since)
         again = same is not None and (
             _is_past(parcel, same)
@@ -182,13 +181,13 @@ class Registrar:
         owner = await storage.owner(con, carrier, number)
         if owner is None or not await storage.is_shipper(con, shipper):
             raise BadItem("name_unknown", f"there is no carrier {carrier!r}, or no shipper {shipper!r}")
-        parcel = await standing.place(con, owner, number, self._gap_ms, now_ms)
+        parcel = await standing.place(con, owner, number, self._gaps.of(owner), now_ms)
         await standing.name(con, parcel, shipper, now_ms)
         return await self._follow(con, parcel)
 
     async def follow_namings(self, pool: Any) -> bool:
         """Let registrations follow the shippers that carriers named; returns whether there may be more."""
-        waiting = await standing.to_apply(pool, self._gap_ms, now_ms())
+        waiting = await standing.to_apply(pool, self._gaps.usual_ms, now_ms())
 
         async def apply(some: Sequence[Any]) -> None:
             for named in some:
@@ -201,7 +200,9 @@ class Registrar:
         return bool(waiting)
 
     async def _apply(self, con: Any, named: Any) -> None:
-        parcel = await standing.place(con, named["owner"], named["number"], self._gap_ms, now_ms())
+        parcel = await standing.place(
+            con, named["owner"], named["number"], self._gaps.of(named["owner"]), now_ms()
+        )
         await self._follow(con, parcel)
         await standing.applied(con, named)
 
@@ -229,7 +230,7 @@ class Registrar:
         if of is None:
             raise Problem(404, "registration_unknown", "you have no registration of this id")
         owner = of["owner"] or of["carrier"]
-        parcel = await standing.place(con, owner, of["number"], self._gap_ms, now_ms)
+        parcel = await standing.place(con, owner, of["number"], self._gaps.of(owner), now_ms)
         return parcel, {**await con.fetchrow(LOCK_ONE, registration_id, shipper), "owner": owner}
 
     async def _alter(self, con: Any, row: dict[str, Any], new: ParcelChange) -> None:

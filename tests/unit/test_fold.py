@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from buuta.model.milestone import Milestone
 from buuta.model.scan import Scan
 from buuta.model.statuses import Status
-from buuta.model.steering import out_of_range
+from buuta.model.steering import doubt_of
 from services.tracker.domain.copies import merged
 from services.tracker.domain.epochs import GAP_MS, Papers
 from services.tracker.domain.figures import contribution, counted
@@ -148,7 +148,7 @@ def test_the_fast_path_equals_the_refold(scans: list[Scan]) -> None:
     for each in scans:
         known.append(each)
         odd = (
-            parcel.awaits_scan or each.corrects_event_id or out_of_range(each.occurred_at, each.received_at)
+            parcel.awaits_scan or each.corrects_event_id or doubt_of(each.occurred_at, each.received_at)
             or each.day_only or each.partial_return or each.linked_number or parcel.partial_return
             or parcel.linked_number
             or (parcel.last_at is not None and each.occurred_at >= parcel.last_at + GAP_MS)
