@@ -250,7 +250,7 @@ async def test_a_notifier_that_thaws_after_others_have_gone_on_tells_nothing_tha
             return states["sent"] + states["overtaken"] + states["in_doubt"] == 4 * COUNT
 
         await until(
-            all_are_told_or_in_doubt, "the other one goes on, and doubts what the frozen one had", 150
+            all_are_told_or_in_doubt, "the other one goes on, and doubts what the frozen one had", 240
         )
         frozen.send_signal(signal.SIGCONT)
         await on.stack.ready("notifier")
