@@ -217,7 +217,8 @@ select parcel_key, epoch, coalesce(credited, split_part(parcel_key, ':', 1)) as 
     case when outcome = 'delivered_at_point' and mode = 'locker' then 'delivered_to_locker' end,
     case when outcome = 'delivered_to_address' and declared then 'delivered_to_address_declared' end,
     case when outcome like 'delivered%' and attempts = 0 then 'delivered_first_attempt' end,
-    case when outcome like 'delivered%' and promised_at is not null and not by_day then 'promised' end,
-    case when outcome like 'delivered%' and delivered_at <= promised_at and not by_day then 'on_time' end) as counts
+    case when outcome like 'delivered%' and promised_at is not null then 'promised' end,
+    case when outcome like 'delivered%' and (delivered_at <= promised_at or (by_day
+      and (delivered_at + 25200000) // 86400000 <= (promised_at - 1 + 25200000) // 86400000)) then 'on_time' end) as counts
 from walked left join destinations using (parcel_key, epoch)
 where coalesce(accepted_at, moved_at) is not null;

@@ -104,6 +104,11 @@ def vietnam_day(ms: int) -> date:
     return _day((ms + VIETNAM_MINUTES * 60_000) // DAY_MS)
 
 
+def promised_day(at: int) -> date:
+    """The last calendar day in Vietnam of a promise by a UTC millisecond: midnight is the end of the day before."""
+    return vietnam_day(at - 1)
+
+
 @cache
 def _day(number: int) -> date:
     return date(1970, 1, 1) + timedelta(days=number)

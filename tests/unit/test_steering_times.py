@@ -10,15 +10,17 @@ from hypothesis import strategies as st
 from buuta.model.scan import Scan
 from buuta.model.steering import FUTURE_MS, OLDEST_MS, Doubt, doubt_of, steering_ms
 from services.tracker.domain.copies import merged
+from services.tracker.domain.deadlines import Passed
 from services.tracker.domain.figures import contribution, counted
 from services.tracker.domain.findings import FINDINGS
 from services.tracker.domain.fold import fold
-from tests.scans import HOUR, MORNING, repeated, scan
+from tests.scans import HOUR, MORNING, papers, repeated, scan
 
 DAY = 24 * HOUR
 ROUND = [scan("accepted", 0), scan("out_for_delivery", 1)]
 MIDNIGHT = 1_795_453_200_000
 """The beginning of the day in Vietnam."""
+END_OF_DAY = MIDNIGHT + DAY - 1
 
 
 def findings(scans: list[Scan]) -> list[str]:
@@ -109,14 +111,26 @@ def test_a_whole_journey_of_days_is_in_the_order_in_which_parcels_go() -> None:
     assert all(each.day_only for each in fold(days).live)
 
 
-def test_of_a_parcel_known_by_days_nobody_says_hours_or_whether_it_was_on_time() -> None:
-    parcel = fold([*ROUND, of_a_day("delivered", delivery_mode="address")]).parcel
-    parcel.promised_at = MORNING + 3 * HOUR
+@pytest.mark.parametrize(
+    ("promised", "on_time"),
+    [
+        (END_OF_DAY - 7 * HOUR, True), (END_OF_DAY + 1, True), (END_OF_DAY - DAY, False),
+        (END_OF_DAY + 1 - DAY, False), (END_OF_DAY + DAY, True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("received", [MORNING + 12 * HOUR, END_OF_DAY + 9 * HOUR])
+def test_a_promise_is_compared_by_the_day_where_a_delivery_has_no_clock(
+    promised: int, on_time: bool, received: int
+) -> None:
+    done = of_a_day("delivered", delivery_mode="address", received_at=received)
+    given = papers(Passed("delayed", promised), promised_at=promised)
+    first = scan("accepted", -48)
+    parcel, live, _ = fold([first, done], given)
     part = contribution("ghn", counted(parcel))
     assert part is not None
-    assert (part.measures, part.transit_hours) == (
-        ("delivered_to_address_declared", "delivered_first_attempt"), None,
-    )  # fmt: skip
+    assert part.transit_hours is None, "hours are not known from days"
+    assert ("promised" in part.measures, "on_time" in part.measures) == (True, on_time)
+    assert ("delayed" in [each.kind for each in live]) is not on_time, "page and rate say the same"
 
 
 @settings(max_examples=300)

@@ -2,7 +2,8 @@
 
 Time enters the fold as a record: the owner of a parcel saw a deadline pass. Such a record counts
 exactly while the scans imply that deadline and none of them came before it, so a late scan takes it
-back, and whoever folds the same records in a year finds the same.
+back, and whoever folds the same records in a year finds the same. A scan of a day without a clock came before
+whatever passed on that day: a day is compared by day.
 """
 
 from typing import Final, NamedTuple

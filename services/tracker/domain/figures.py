@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from buuta.model.statuses import DeliveryMode, Outcome
-from buuta.model.times import vietnam_day
+from buuta.model.times import promised_day, vietnam_day
 from services.tracker.domain.evidence import Evidence
 from services.tracker.domain.parcel import Parcel
 from services.tracker.domain.rules import DELIVERED_AS, HOUR_MS
@@ -43,8 +43,8 @@ class Contribution(NamedTuple):
     `delivered_to_address_declared` if it was delivered to the address by the carrier's word, and not only by
     distance or proof.
     `transit_hours` are the hours begun from acceptance (else the first movement) to the handover, without
-    those in which the clock stood still (`rules.STOPS_CLOCK`). Where one of the two is known by its day alone,
-    neither they nor whether it was on time is known.
+    those in which the clock stood still (`rules.STOPS_CLOCK`). Where one of the two is known by its day alone, they
+    are not known, and a promise is kept on its day: a day is compared by day.
     """
 
     cell: Cell
@@ -109,9 +109,11 @@ def _measures(parcel: Counted, delivered_at: int) -> Iterator[str]:
         yield "delivered_to_address_declared"
     if not parcel.attempts:
         yield "delivered_first_attempt"
-    if parcel.promised_at is not None and not parcel.by_day:
+    if parcel.promised_at is not None:
         yield "promised"
-        if delivered_at <= parcel.promised_at:
+        if delivered_at <= parcel.promised_at or (
+            parcel.by_day and vietnam_day(delivered_at) <= promised_day(parcel.promised_at)
+        ):
             yield "on_time"
 
 

@@ -23,6 +23,7 @@ from buuta.model.steering import (
 )
 from buuta.model.ways import Order, business_order
 from services.tracker.domain.copies import differing, distinct
+from services.tracker.domain.days import day_begins
 from services.tracker.domain.deadlines import Passed, Silence
 from services.tracker.domain.epochs import NO_PAPERS, Epoch, Papers, epochs
 from services.tracker.domain.findings import (
@@ -89,12 +90,17 @@ def _fold_epoch(
         parcel.registered_at = epoch.registered_at
     silence, newest = Silence(passed), None
     for scan in epoch.scans:
-        live += silence.until(parcel, newest, scan.occurred_at)
+        live += silence.until(parcel, newest, _ends_silence(scan))
         milestone = step(parcel, scan, undone.before(scan) if undone else 0)
         if milestone is not None:
             live.append(milestone)
         newest = scan
     return parcel, live + silence.until(parcel, newest, None)
+
+
+def _ends_silence(scan: Scan) -> int:
+    """By when the silence before a scan was over; a day without a clock is compared by the day."""
+    return day_begins(scan.occurred_at, scan.zone) + 1 if scan.day_only else scan.occurred_at
 
 
 def _steers(by_id: Mapping[str, Scan]) -> tuple[list[Scan], TakenBack]:
