@@ -15,6 +15,8 @@ PLAIN_NUMBER: Final = re.compile(r"[A-Z0-9][A-Z0-9._-]{2,49}")
 SHORT_LENGTH: Final = 8
 SHORT: Final = re.compile(f"[A-Z0-9]{{3,{SHORT_LENGTH}}}")
 """GHN's numbers have 5 or 8 letters and digits, and may happen to have no digit."""
+PART: Final = "_PR"
+"""Behind a number of GHN's it is that of the part which goes back."""
 SERIAL: Final = re.compile(
     "[B-DF-HJ-NP-TV-XZ0-9]{3,8}|(?!0|84)[0-9]{3,50}|[A-Z]{1,3}(?!0084|84)[0-9]{12,30}[A-Z]?"
 )
@@ -76,8 +78,9 @@ def is_number(number: str) -> bool:
     """Whether it is a normalised number; remembered, since a number is asked for at several places of its way."""
     if SERIAL.fullmatch(number) or is_issued(number):
         return True
-    if SHORT.fullmatch(number):
-        return not (has_name(number) or is_name(number))
+    whole = number.removesuffix(PART)
+    if SHORT.fullmatch(whole):
+        return not (has_name(whole) or is_name(whole))
     if not PLAIN_NUMBER.fullmatch(number) or is_person(number):
         return False
     runs, digits = LETTERS.findall(number), _digits(number)

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from buuta.errors import BadItem
+from buuta.model.identifiers import normalise_number
 from buuta.model.scan import Scan
 from buuta.web.problems import Problem
 from services.ingest.carriers import RECIPES
@@ -213,6 +214,8 @@ def test_an_odd_reason_costs_itself_and_a_note(vendor: str, odd: Any) -> None:
         ("ghn", {"IsPartialReturn": True, "PartialReturnCode": "Nguyễn Văn An"}, "linked_number_invalid"),
         ("ghn", {"PartialReturnCode": ["Z82BT"]}, "linked_number_invalid"),
         ("viettelpost", {"LOCALION_CURRENTLY": "y" * 5_000}, "place_cut"),
+        ("viettelpost", {"IS_RETURNING": "perhaps"}, "returning_invalid"),
+        ("ghn", {"IsPartialReturn": {}}, "partial_return_invalid"), ("ghtk", {"return_part_package": 2}, "partial_return_invalid"),
     ],
 )  # fmt: skip
 def test_what_need_not_be_there_costs_itself_and_a_note(
@@ -223,6 +226,36 @@ def test_what_need_not_be_there_costs_itself_and_a_note(
     assert scan.event_id == the_event(vendor).event_id
     assert scan.linked_number is None
     assert [each.code for each in notes] == [note]
+
+
+@pytest.mark.parametrize("kind", ["update_payment_type", "Cod", "update_partial_return", "UPDATE_WEIGHT"])
+def test_a_type_of_the_vendors_list_that_repeats_a_status_is_no_movement_and_not_refused(kind: str) -> None:
+    _, payload, *_ = VENDORS["ghn"]
+    assert RECIPES["ghn"].parse({**payload, "Type": kind, "Status": "delivering"}) is None
+
+
+def test_that_a_part_goes_back_is_heard_where_it_is_said_after_the_delivery() -> None:
+    _, payload, *_ = VENDORS["ghn"]
+    later = {"Type": "update_partial_return", "Status": "Delivered", "PartialReturnCode": "Z82BS_PR"}
+    [(scan, notes)] = sent("ghn", as_json({**payload, **later, "IsPartialReturn": True}), {})
+    assert (scan.status, scan.partial_return, scan.linked_number) == ("delivered", True, "Z82BS_PR")
+    assert not notes
+    assert RECIPES["ghn"].parse({**payload, **later, "IsPartialReturn": False}) is None
+
+
+@pytest.mark.parametrize("number", ["LADFYR_PR", "GYH9PRA6_PR", "z82bs_pr"])
+def test_the_part_that_goes_back_has_a_number_and_leads_to_its_whole(number: str) -> None:
+    _, payload, *_ = VENDORS["ghn"]
+    said = {"OrderCode": number, "Status": "returned", "IsPartialReturn": True, "PartialReturnCode": number}
+    [(scan, notes)] = sent("ghn", as_json({**payload, **said}), {})
+    assert (scan.number, scan.linked_number) == (number.upper(), number.upper().removesuffix("_PR"))
+    assert (scan.status, scan.partial_return, notes) == ("returned", False, ())
+
+
+@pytest.mark.parametrize("number", ["NGUYEN_PR", "0912345678_PR", "_PR", "LADFYR_PR_PR"])
+def test_a_part_is_no_way_in_for_what_is_no_number(number: str) -> None:
+    with pytest.raises(BadItem, match="tracking number"):
+        normalise_number(number)
 
 
 NOT_READ: list[tuple[str, dict[str, Any], str]] = [

@@ -29,6 +29,7 @@ OPTIONAL: Final = (
 
 MOST_DEGREES: Final = {"latitude": 90, "longitude": 180}
 SAID: Final = frozenset({"true", "yes", "y", "1"})
+DENIED: Final = frozenset({"false", "no", "n", "0", "", "null", "none"})
 
 
 @dataclass(frozen=True)
@@ -155,14 +156,21 @@ class Table:
         return Direction.RETURN if self._flag(payload, field) else None
 
     def _flag(self, payload: Any, field: str) -> bool:
-        """Whether the carrier says so: true, one of `SAID` in any case, or what a pattern looks for."""
+        """Whether the carrier says so: true, one of `SAID` in any case, or what a pattern looks for.
+
+        Raises:
+            BadItem: it says neither that nor the contrary.
+        """
         origin = self.fields.get(field)
         if origin is None:
             return False
         found = origin.value(payload)
         if isinstance(origin, Part):
             return found is not None
-        return found is True or (isinstance(found, str | int | float) and folded(str(found)) in SAID)
+        said = "" if found is None else folded(str(found)) if isinstance(found, str | int | float) else None
+        if said in SAID or said in DENIED:
+            return said in SAID
+        raise BadItem(f"{field}_invalid", f"{names_of(origin)} must be true or false", field)
 
     def _apart(self, payload: Any) -> Apart:
         """What of the time stands in fields of its own."""
