@@ -215,7 +215,8 @@ def test_an_odd_reason_costs_itself_and_a_note(vendor: str, odd: Any) -> None:
         ("ghn", {"PartialReturnCode": ["Z82BT"]}, "linked_number_invalid"),
         ("viettelpost", {"LOCALION_CURRENTLY": "y" * 5_000}, "place_cut"),
         ("viettelpost", {"IS_RETURNING": "perhaps"}, "returning_invalid"),
-        ("ghn", {"IsPartialReturn": {}}, "partial_return_invalid"), ("ghtk", {"return_part_package": 2}, "partial_return_invalid"),
+        ("ghn", {"IsPartialReturn": {}}, "partial_return_invalid"),
+        ("ghtk", {"return_part_package": 2}, "partial_return_invalid"),
     ],
 )  # fmt: skip
 def test_what_need_not_be_there_costs_itself_and_a_note(

@@ -1,9 +1,10 @@
 """GHN (Giao Hàng Nhanh): what its table cannot say.
 
-Only `Type` create and switch_status report a movement; update_weight, update_cod, update_fee, update_payment_type and
-cod repeat the present status and make no scan. update_partial_return does too, but of a parcel that was delivered it
-says that a part goes back, which may be said nowhere else. Types are compared without case: the sample writes
-`create`, the list `Create`; who forwards a webhook often leaves it out, and then the status is what is reported.
+Only `Type` create and switch_status report a movement; update_weight, update_cod, update_fee,
+update_payment_type and cod repeat the present status and make no scan. update_partial_return does too, but of a
+parcel that was delivered it says that a part goes back, which may be said nowhere else. Types are compared without
+case: the sample writes `create`, the list `Create`; who forwards a webhook often leaves it out, and then the status
+is what is reported.
 
 The part that goes back has the number of the whole and `_PR` behind it, as public code has it.
 
