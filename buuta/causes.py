@@ -52,6 +52,8 @@ NUMBERS: Final[Mapping[int, str]] = {
     errno.ETIMEDOUT: "TimeoutError",
 }  # fmt: skip
 """The classes of what asyncio raises by number alone, for several addresses at once."""
+HIDING: Final = "httpcore"
+"""The package that raises with `from None` what came of the system's own error, which alone says why."""
 
 
 def cause(error: BaseException) -> str | None:
@@ -86,7 +88,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         if each is None:
             return
         yield each
-        if isinstance(each, BaseExceptionGroup):
-            each = each.exceptions[0]
-        else:
-            each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
+        each = each.exceptions[0] if isinstance(each, BaseExceptionGroup) else _behind(each)
+
+
+def _behind(error: BaseException) -> BaseException | None:
+    """What an error came from."""
+    hidden = error.__suppress_context__ and not type(error).__module__.startswith(HIDING)
+    return error.__cause__ or (None if hidden else error.__context__)

@@ -1,7 +1,8 @@
 """`buuta carrier doc`: a format's page for its integrators, from its recipe and its first golden pair."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from buuta.model.zones import offset_name
@@ -11,9 +12,9 @@ from services.ingest.domain.document import document_of
 from services.ingest.domain.forms import NAMED
 from services.ingest.domain.recipe import Recipe
 from services.ingest.domain.times import Times
-from services.ingest.domain.webhook import Webhook
 from services.ingest.jobs import FORMAT, MOST_ERRORS, MOST_WARNINGS
 
+Pair = Mapping[str, Any]
 JOBS: Final = (
     "`summary` counts events and scans. `skipped` names events that are right and move no parcel, and "
     "why: products, TransactionEvents, types of your own. `quarantine` says what waits for a code that "
@@ -36,15 +37,20 @@ SOURCES: Final = {
 """Where a code is from, in words."""
 
 
-def page(recipe: Recipe) -> str:
-    """The page as Markdown; a test holds `docs/carriers/` to it and runs its commands."""
+def page(recipe: Recipe, folder: Path | None = None) -> str:
+    """The page as Markdown; a test holds `docs/carriers/` to it and runs its commands.
+
+    `folder` is the carrier's, where the format is none of ours.
+    """
+    tables = f"services/ingest/carriers/{recipe.format}" if folder is None else folder
+    pairs = [pair for pair in golden(recipe.format, folder) if pair.keys() & {"scan", "events"}]
     parts = [
         f"# {recipe.title}\n\nFormat `{recipe.format}`, version {recipe.version}. This page is made from "
-        f"`services/ingest/carriers/{recipe.format}/` by `buuta carrier doc {recipe.format}`.",
+        f"`{tables}/` by `buuta carrier doc {recipe.format}`.",
         "## A first scan",
         "`$INGEST` is where ingest listens; the keys are those that `buuta carrier add` showed. A sandbox key "
         "(`buuta carrier key add CODE --sandbox`) hears the same and moves nothing.",
-        *_doors(recipe),
+        *_doors(recipe, pairs),
         "## Before you send anything",
         f"`buuta carrier check --format {recipe.format} --file samples.json` shows what would become of your own "
         "samples: what is accepted, how it is mapped, what is unmapped, what the delivery-to-address rate misses.",
@@ -89,10 +95,10 @@ def _sources(recipe: Recipe) -> Iterator[str]:
         yield "\n".join(f"- **{SOURCES[source]}**: {said}." for source, said in recipe.sources.items())
 
 
-def _doors(recipe: Recipe) -> Iterator[str]:
+def _doors(recipe: Recipe, pairs: Sequence[Pair]) -> Iterator[str]:
     if recipe.webhook is not None:
         yield "By its webhook:"
-        yield _fenced(_webhook(recipe, recipe.webhook))
+        yield _webhook(recipe, pairs)
     if recipe.format == FORMAT:
         yield (
             "By GS1's own capture interface; `Location` names the job, which tells what is wrong with which "
@@ -106,13 +112,13 @@ def _doors(recipe: Recipe) -> Iterator[str]:
             f"Of `warnings` it keeps {MOST_WARNINGS}."
         )
         yield from JOBS
-        yield _fenced(_document(recipe))
+        yield _fenced(_document(pairs))
         yield (
             "As a file of up to 100 MB: `buuta ingest file events.json --carrier CODE`. "
             "What is wrong with which event, the first being 1, stands in `events.json.rejected.csv`."
         )
     yield "As an item of a batch (a JSON array, NDJSON or an Avro container; gzip or zstd), an answer for each:"
-    code = next(code for code, row in recipe.codes.items() if row.status is not None)
+    code = next((code for code, row in recipe.codes.items() if row.status is not None), "CODE")
     item = {"number": "EJ012345678VN", "code": code, "occurred_at": "2026-11-24T09:30:00+07:00"}
     if "natural_id" in recipe.identity:
         item["natural_id"] = "5f2b6c1e"
@@ -128,18 +134,19 @@ def _doors(recipe: Recipe) -> Iterator[str]:
         )
 
 
-def _webhook(recipe: Recipe, webhook: Webhook) -> str:
-    pair = next(pair for pair in golden(recipe.format) if "scan" in pair)
+def _webhook(recipe: Recipe, pairs: Sequence[Pair]) -> str:
+    """A request by the first pair that shows one, or where requests go."""
+    address = f"$INGEST/v1/webhooks/$TOKEN/{recipe.format}"
+    pair = next((pair for pair in pairs if pair.keys() & {"body", "payload"}), None)
+    if pair is None:
+        return f"`{address}`"
     headers = "".join(f" -H '{name}: {value}'" for name, value in pair.get("headers", {}).items())
     body = pair.get("body") or json.dumps(pair["payload"], ensure_ascii=False)
-    return (
-        f"curl -s $INGEST/v1/webhooks/$TOKEN/{recipe.format} -H 'Content-Type: application/json'{headers} \\\n"
-        f"  -d '{body}'"
-    )
+    return _fenced(f"curl -s {address} -H 'Content-Type: application/json'{headers} \\\n  -d '{body}'")
 
 
-def _document(recipe: Recipe) -> str:
-    events = [pair["payload"] for pair in golden(recipe.format) if "scan" in pair]
+def _document(pairs: Sequence[Pair]) -> str:
+    events = [pair["payload"] for pair in pairs]
     return (
         "curl -si $INGEST/epcis/capture -H \"Authorization: Bearer $KEY\" -H 'Content-Type: application/json' \\\n"
         f"  -d '{json.dumps(document_of(events[:1]), ensure_ascii=False)}'"

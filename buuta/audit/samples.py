@@ -5,9 +5,10 @@ What is made is read by the format's own recipe before it is given out, so that 
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -36,16 +37,26 @@ class Wanted:
     status: Status | None = None
 
 
-def sample(recipe: Recipe, wanted: Wanted) -> str:
+def sample(recipe: Recipe, wanted: Wanted, folder: Path | None = None) -> str:
     """A body as the carrier sends it: a form, or JSON; an array where the format is Buuta's own.
+
+    `folder` is the carrier's, where the format is none of ours.
 
     Raises:
         BadItem: no golden pair of the format can be made to say that.
     """
-    for payload in _candidates(recipe, wanted):
+    bases = [
+        pair["payload"] for pair in golden(recipe.format, folder) if {"scan", "payload"} <= pair.keys()
+    ]
+    for payload in _candidates(recipe, wanted, bases):
         scan = _read(recipe, payload, wanted.at)
         if scan is not None and _says(scan, wanted):
             return _written(recipe, payload)
+    if not bases:
+        says = (
+            f"{recipe.format} has no golden pair with a `payload` and one `scan`: samples are made of those"
+        )
+        raise BadItem("sample_unknown", says)
     raise BadItem(
         "sample_unknown", f"no sample of {recipe.format} can say that; is the number like theirs?"
     )
@@ -57,19 +68,15 @@ def _says(scan: Scan, wanted: Wanted) -> bool:
     return at_the_time and as_wanted and wanted.number in (None, scan.number)
 
 
-def _candidates(recipe: Recipe, wanted: Wanted) -> Iterator[Any]:
+def _candidates(recipe: Recipe, wanted: Wanted, payloads: Sequence[Any]) -> Iterator[Any]:
     """Payloads that may say it: first those that have the status, then others that are given one of its codes."""
-    bases = [(each, scan) for each in _payloads(recipe) if (scan := _read(recipe, each, wanted.at))]
+    bases = [(each, scan) for each in payloads if (scan := _read(recipe, each, wanted.at))]
     for payload, scan in bases:
         yield _moved(payload, scan, wanted, scan.raw_code)
     for payload, scan in bases:
         for code, row in recipe.codes.items():
             if wanted.status is not None and row.status is wanted.status:
                 yield _moved(payload, scan, wanted, code)
-
-
-def _payloads(recipe: Recipe) -> Iterator[Any]:
-    yield from (pair["payload"] for pair in golden(recipe.format) if "scan" in pair and "payload" in pair)
 
 
 def _read(recipe: Recipe, payload: Any, now_ms: int) -> Scan | None:

@@ -18,6 +18,7 @@ from buuta.cli.access import overlap
 from buuta.cli.admin import with_database
 from buuta.cli.conformance import carrier_check, known_zone
 from buuta.cli.connect import connected
+from buuta.cli.formats import folder_of, format_named
 from buuta.cli.listing import Json, Listing, show
 from buuta.cli.names import Named, must_exist
 from buuta.errors import BadItem
@@ -28,7 +29,7 @@ from buuta.model.zones import VIETNAM_ZONE, Zones, named_unless_vietnam
 from buuta.settings import load
 from buuta.storage.unlocking import open_vault
 from buuta.telemetry.clock import now_ms
-from services.ingest.carriers import RECIPES, all_recipes
+from services.ingest.carriers import all_recipes
 from services.ingest.domain.keys import Kind, Limits, Scope
 from services.ingest.registry.locksmith import Cut, Locksmith, Shown, changes_of, keys_of
 from services.ingest.settings import IngestSettings
@@ -74,16 +75,14 @@ def carrier_add(
             "carrier_invalid",
             f"a carrier code has 2 to 16 lower-case letters and digits, and is not {SHARED}",
         )
-    known = all_recipes(load(IngestSettings).ingest_recipes)
-    if format not in known:
-        raise BadItem("format_unknown", f"no such format; there are {', '.join(known)}")
+    recipe = format_named(format)
     added = Carrier(code, name, format, post, zones=Zones(named_unless_vietnam(known_zone(time_zone))))
     try:
         secret, token = with_locksmith(lambda smith: smith.add_carrier(added))
     except asyncpg.UniqueViolationError:
         raise BadItem("carrier_known", f"carrier {code} exists; rotate its key if it was lost") from None
     console.print(f"API key        {secret}\nwebhook token  {token}\nThey are not shown again.")
-    webhook = known[format].webhook
+    webhook = recipe.webhook
     if webhook is not None and webhook.signature is not None:
         console.print(
             f"Its vendor signs, so that this token takes nothing yet: buuta carrier key add {code} --kind webhook "
@@ -105,9 +104,7 @@ def carrier_formats(as_json: Json = False) -> None:
 @carrier.command("doc")
 def carrier_doc(format_name: Annotated[str, typer.Argument(metavar="FORMAT")]) -> None:
     """Print a format's page for its integrators, as Markdown."""
-    if format_name not in RECIPES:
-        raise BadItem("format_unknown", f"no such format; there are {', '.join(RECIPES)}")
-    typer.echo(page(RECIPES[format_name]), nl=False)
+    typer.echo(page(format_named(format_name), folder_of(format_name)), nl=False)
 
 
 @carrier.command("sample")
@@ -123,10 +120,9 @@ def carrier_sample(
 
     It is made from the format's own samples; a vendor's signature, where there is one, does not fit any more.
     """
-    if format_name not in RECIPES:
-        raise BadItem("format_unknown", f"no such format; there are {', '.join(RECIPES)}")
+    recipe = format_named(format_name)
     wanted = Wanted(now_ms() - minutes_ago * MINUTE_MS, number, status)
-    typer.echo(sample(RECIPES[format_name], wanted))
+    typer.echo(sample(recipe, wanted, folder_of(format_name)))
 
 
 @carrier.command("list")

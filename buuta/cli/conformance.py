@@ -11,16 +11,14 @@ from rich.console import Console
 
 from buuta.audit.conformance import Conformance, Timeline, Verdict, as_json, check, read_samples
 from buuta.causes import because
+from buuta.cli.formats import format_named
 from buuta.errors import BadItem, Retry
 from buuta.model.scan import Scan
 from buuta.model.zones import VIETNAM_ZONE, Zones, is_zone, named_unless_vietnam, one_zone, told_time
-from buuta.settings import load
 from buuta.telemetry.clock import now_ms
-from services.ingest.carriers import all_recipes
 from services.ingest.domain.document import document_of
 from services.ingest.domain.recipe import Receipt, Recipe
 from services.ingest.jobs import FORMAT
-from services.ingest.settings import IngestSettings
 
 console = Console()
 MOST_SHOWN: Final = 20
@@ -55,10 +53,7 @@ def carrier_check(
     Nothing is stored or sent, unless you name an ingest and a sandbox key. Exit code 0: all is well; 1: codes are
     unmapped, or something is missing for the delivery-to-address rate; 2: something would be refused.
     """
-    recipes = all_recipes(load(IngestSettings).ingest_recipes)
-    if format_name not in recipes:
-        raise BadItem("format_unknown", f"no such format; there are {', '.join(recipes)}")
-    recipe = recipes[format_name]
+    recipe = format_named(format_name)
     zones = Zones(named_unless_vietnam(known_zone(time_zone)))
     receipt = Receipt(format_name, "webhook", now_ms(), zones=zones)
     found = check(recipe, receipt, read_samples(recipe, file))

@@ -15,46 +15,79 @@ from buuta.audit.forgetting import forget as forget_parcel
 from buuta.audit.forgetting import is_known
 from buuta.causes import because
 from buuta.cli.admin import with_database, with_vault
-from buuta.cli.listing import Listing, show
+from buuta.cli.listing import Json, Listing, show
 from buuta.cli.names import Named, must_exist
 from buuta.errors import BadItem, Retry
-from buuta.model.identifiers import SHARED, one_spelling, owner_of, parcel_key
+from buuta.model.identifiers import CARRIER, SHARED, one_spelling, owner_of, parcel_key
 from buuta.model.times import ms_of
 from buuta.model.zones import one_zone, told_time
 from buuta.storage.vault import Vault
 from buuta.telemetry.logs import WITNESS
 from services.ingest.keeping import details_of
+from services.portal.domain.search import Sought, sought
 
 log = structlog.get_logger(WITNESS)
 console = Console()
 NO_PORTAL: Final = "What answers there is not the portal"
-Number = Annotated[str, typer.Argument(help="The tracking number, or CARRIER/NUMBER.")]
+Number = Annotated[str, typer.Argument(help="The tracking number, CARRIER/NUMBER, or a link of the page.")]
 Parcel = Annotated[str, typer.Argument(metavar="CARRIER/NUMBER", help="The parcel.")]
 Portal = Annotated[str, typer.Option(envvar="BUUTA_PORTAL_URL", help="Where the portal is.")]
 
 
-def track(number: Number, portal: Portal = "http://127.0.0.1:8082") -> None:
-    """Show where a parcel is."""
-    carrier, _, rest = number.rpartition("/")
-    carriers = [carrier] if carrier else _get(f"{portal}/v1/numbers/{quote(rest, safe='')}")
-    if not carriers:
-        raise BadItem("parcel_unknown", f"no carrier has reported {rest}; check the number")
-    for each in carriers:
-        _show(_get(f"{portal}/v1/parcels/{quote(each, safe='')}/{quote(rest, safe='')}"))
+def track(number: Number, portal: Portal = "http://127.0.0.1:8082", as_json: Json = False) -> None:
+    """Show where a parcel is; with `--json` as the portal's API tells it, one parcel or several of one number."""
+    parcels = _found(portal.rstrip("/"), number)
+    if not parcels:
+        raise BadItem("parcel_unknown", f"no carrier has reported {number!r}; check carrier and number")
+    if as_json:
+        typer.echo(json.dumps(parcels, indent=2, ensure_ascii=False))
+        return
+    for each in parcels:
+        _show(each)
+
+
+def _found(portal: str, text: str) -> list[Any]:
+    """The parcels of the first number of a text that there is."""
+    for one in _sought(text):
+        carriers = (
+            [one.carrier] if one.carrier else _get(f"{portal}/v1/numbers/{_quoted(one.number)}") or []
+        )
+        answers = (_get(f"{portal}/v1/parcels/{_quoted(each)}/{_quoted(one.number)}") for each in carriers)
+        if parcels := [each for each in answers if each is not None]:
+            return parcels
+    return []
+
+
+def _sought(text: str) -> list[Sought]:
+    """What may be meant: CARRIER/NUMBER, or whatever somebody pastes into the search of the pages."""
+    carrier, slash, number = text.strip().partition("/")
+    if slash and CARRIER.fullmatch(carrier.lower()):
+        return [Sought(each.number, carrier.lower()) for each in sought(number)]
+    return sought(text)
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
 
 
 def _get(url: str) -> Any:
+    """What the portal answers; None where it knows no such parcel."""
     try:
         answer = httpx.get(url, timeout=10)
-    except httpx.HTTPError as away:
+    except (httpx.HTTPError, httpx.InvalidURL) as away:
         raise Retry(f"The portal does not answer: {because(away)}. Is --portal right?") from away
     try:
         said = answer.json()
     except ValueError:
         raise Retry(f"{NO_PORTAL} ({answer.status_code}). Is --portal right?") from None
-    if answer.status_code != 200:
-        raise BadItem("portal", said.get("detail", f"the portal answers {answer.status_code}"))
-    return said
+    if not isinstance(said, dict | list):
+        raise Retry(f"{NO_PORTAL} ({answer.status_code}). Is --portal right?")
+    if answer.status_code == httpx.codes.OK:
+        return said
+    if isinstance(said, dict) and said.get("code") == "parcel_unknown":
+        return None
+    detail = said.get("detail") if isinstance(said, dict) else None
+    raise BadItem("portal", detail or f"the portal answers {answer.status_code}")
 
 
 def _show(parcel: dict[str, Any]) -> None:
@@ -83,7 +116,7 @@ def _when(scan: dict[str, Any], zone: str | None) -> str:
     return told_time(at, scan["zone"] if scan["day_only"] else zone, day_only=scan["day_only"])
 
 
-def details(parcel: Parcel) -> None:
+def details(parcel: Parcel, as_json: Json = False) -> None:
     """Show what the vault holds of a parcel's scans: positions, digital addresses, notes, proofs. It is logged."""
     key = _key(parcel)
 
@@ -98,7 +131,10 @@ def details(parcel: Parcel) -> None:
 
     found = with_vault(work)
     log.info("details_shown", parcel=key, by=getuser())
-    console.print_json(json.dumps(found)) if found else console.print("No details are kept of it.")
+    if found or as_json:
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        console.print("No details are kept of it.")
 
 
 def forget(parcel: Parcel) -> None:

@@ -9,11 +9,11 @@ import typer
 from rich.console import Console
 
 from buuta.cli.admin import with_database, with_vault
+from buuta.cli.formats import format_named
 from buuta.cli.listing import Json, Listing, show
 from buuta.errors import BadItem
 from buuta.settings import load
 from buuta.storage.vault import Vault
-from services.ingest.carriers import all_recipes
 from services.ingest.domain.addresses import NEAR, checked, is_near, shown
 from services.ingest.registry import polls
 from services.ingest.settings import IngestSettings
@@ -38,19 +38,18 @@ def poll(
         ),
     ] = None,
 ) -> None:
-    """Ask a carrier for what is new, from now on; its format says how (a section [polling] of the recipe)."""
+    """Ask a carrier for what is new, from now on; its format says how (in its recipe's `polling`)."""
     settings = load(IngestSettings)
     checked(url)
     if not settings.ingest_poll_near:
         _check_far(url)
     secret = None if secret_file is None else secret_file.read_text(encoding="utf-8").strip()
-    recipes = all_recipes(settings.ingest_recipes)
 
     async def work(pool: Any, vault: Vault) -> None:
         carrier = await carrier_of(pool, code)
         if carrier is None:
             raise BadItem("carrier_unknown", f"there is no carrier {code!r}: buuta carrier list shows them")
-        if recipes[carrier.format].polling is None:
+        if format_named(carrier.format).polling is None:
             raise BadItem(
                 "polling_missing", f"format {carrier.format} has no section [polling] in its recipe"
             )

@@ -19,6 +19,7 @@ from rich.console import Console
 from buuta.audit.preview import Preview, preview
 from buuta.cli.admin import with_database, with_vault
 from buuta.cli.connect import connected, producing
+from buuta.cli.formats import format_named
 from buuta.cli.listing import Json, Listing, said
 from buuta.cli.listing import show as show_rows
 from buuta.cli.names import Named, must_exist
@@ -176,9 +177,7 @@ def map_(
     """
     if (status is None) != no_movement:
         raise BadItem("status_missing", "give --status, or say --no-movement")
-    recipes = all_recipes(load(IngestSettings).ingest_recipes)
-    if format_name not in recipes:
-        raise BadItem("format_unknown", f"no such format; there are {', '.join(recipes)}")
+    format_named(format_name)
     row = CodeRow(status, reason, provisional, mode)
     code = with_vault(lambda pool, vault: held.code_named(pool, vault, code))
     waited = with_vault(partial(_codes, format_name))

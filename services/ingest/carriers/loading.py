@@ -97,9 +97,11 @@ def read_folder(folder: Path, package: str | None = None) -> Read:
     return Read(recipe, faults)
 
 
-def golden(format_name: str) -> list[dict[str, Any]]:
-    """The golden pairs of a format of ours."""
-    path = Path(__file__).parent / format_name / "golden.json"
+def golden(format_name: str, folder: Path | None = None) -> list[dict[str, Any]]:
+    """The golden pairs of a format of ours, or of the carrier's folder that is named; none where it has none."""
+    path = (folder or Path(__file__).parent / format_name) / "golden.json"
+    if not path.exists():
+        return []
     pairs: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     return pairs
 

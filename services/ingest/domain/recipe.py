@@ -133,7 +133,7 @@ def shown_code(raw_code: str) -> str:
     """A raw code as messages and metrics may show it: not what may be a telephone number or an e-mail."""
     if PERSONAL.search(raw_code) or len(raw_code) > LONGEST_CODE:
         return "(not shown)"
-    return raw_code.encode("ascii", "replace").decode()
+    return "".join(each if each.isprintable() else "?" for each in raw_code)
 
 
 class UnknownCode(BadItem):
