@@ -39,7 +39,8 @@ def _sentence(milestone: Mapping[str, Any], told: Mapping[str, str]) -> str:
     kind = milestone["kind"]
     if milestone.get("partial_return") and f"{kind}_in_part" in told:
         return told[f"{kind}_in_part"]
-    return told.get(f"{kind}_{milestone.get('delivery_mode')}") or told[kind]
+    apart = (f"{kind}_{milestone.get(what)}" for what in ("delivery_mode", "reason"))
+    return next((told[key] for key in apart if key in told), told[kind])
 
 
 def _whom_to_call(carrier: str, language: Language) -> str:

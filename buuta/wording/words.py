@@ -29,6 +29,12 @@ def word(table: str, key: str, language: Language) -> str:
     return tables(language)[table][key]
 
 
+def status_word(status: str, reason: str | None, language: Language) -> str:
+    """What a status is called; for its reason where the two together are called something else."""
+    every = tables(language)
+    return every["status_for"].get(f"{status}.{reason}") or every["status"][status]
+
+
 def next_step(status: str, reason: str | None, language: Language) -> str:
     """What comes next after a status, for its reason where that has words of its own."""
     table = tables(language)["next"]

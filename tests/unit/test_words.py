@@ -12,7 +12,7 @@ from buuta.model.statuses import DeliveryMode, Reason, Status
 from buuta.wording import words as table
 from buuta.wording.carriers import directory, known_carrier
 from buuta.wording.messages import words
-from buuta.wording.words import LANGUAGES, next_step, tables
+from buuta.wording.words import LANGUAGES, next_step, status_word, tables
 from services.notifier.domain.rules import BACKOFF_SECONDS, TOLD, pause_after
 from services.notifier.domain.sms import segment, unaccented
 
@@ -88,6 +88,15 @@ def test_what_comes_next_for_a_reason_is_of_a_status_and_a_reason_that_there_are
     rows = [key.partition(".") for key in tables("vi")["next"]]
     assert {status for status, _, _ in rows} == {str(each) for each in Status}
     assert {reason for _, _, reason in rows if reason} <= {str(each) for each in Reason}
+
+
+def test_a_status_that_is_called_otherwise_for_a_reason_has_both() -> None:
+    rows = [key.partition(".") for key in tables("vi")["status_for"]]
+    assert all(status in set(Status) and reason in set(Reason) for status, _, reason in rows)
+    assert status_word("damaged", "partner_cancelled", "en") == "Destroyed as the sender asked"
+    assert status_word("damaged", "lost", "en") == status_word("damaged", None, "en") == "Damaged"
+    told = words(milestone("damaged", reason="partner_cancelled"), "vi", "x").sentence
+    assert "tiêu hủy theo yêu cầu của người gửi" in told
 
 
 def test_no_word_of_the_pages_is_left_over() -> None:

@@ -16,7 +16,7 @@ from buuta.model.steering import steering_ms
 from buuta.model.times import iso_text
 from buuta.model.zones import offset_name, one_zone, told_time, zone_of
 from buuta.wording.carriers import KnownCarrier
-from buuta.wording.words import Language, next_step, word
+from buuta.wording.words import Language, next_step, status_word, word
 from services.portal.places import place_name
 
 BACK: Final = frozenset({Status.RETURN_PENDING, Status.RETURNING, Status.RETURNED})
@@ -161,7 +161,7 @@ class _Teller:
         parcel = self._parcel
         reported = self._page_word("reported_help") if parcel["reported_status"] is not None else None
         if self._status is not None:
-            said = self._label(self._status, parcel["delivery_mode"])
+            said = self._label(self._status, parcel)
             return said, reported or next_step(self._status, parcel["reason"], self._language)
         if reported is not None:
             return self._page_word("unconfirmed"), reported
@@ -169,9 +169,9 @@ class _Teller:
             return self._page_word("unconfirmed"), self._page_word("unconfirmed_help")
         return self._page_word("waiting" if parcel["registration_id"] else "nothing"), None
 
-    def _label(self, status: str, mode: str | None) -> str:
+    def _label(self, status: str, of: Mapping[str, Any]) -> str:
         """A status as people read it; a delivery with how it was handed over."""
-        said = self._word("status", status)
+        said, mode = status_word(status, of["reason"], self._language), of["delivery_mode"]
         how = self._word("mode", mode) if status == Status.DELIVERED and mode else ""
         return f"{said} {how}".strip()
 
@@ -252,7 +252,7 @@ class _Teller:
     def _line(self, line: ways.Line) -> Line:
         scan = line.row
         return Line(
-            label=self._label(line.status, scan["delivery_mode"]),
+            label=self._label(line.status, scan),
             reason=None if scan["reason"] is None else self._word("reason", scan["reason"]),
             when=self._when(scan),
             moment=_moment(scan),
