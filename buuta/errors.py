@@ -4,6 +4,7 @@ BuutaError
 ├── Retry                   try the same again later; nothing is wrong with the data
 │   ├── KafkaAway           Kafka did not acknowledge in time
 │   ├── DatabaseAway        PostgreSQL cannot be reached or is shutting down
+│   ├── FormatAway          a carrier's tables are not loaded in this process
 │   ├── SchemaUnanswered    the schema registry answers, and not for one id
 │   └── Paused              the partition was stopped, by hand or by a limit, until people let it go on
 ├── Reject                  this item is wrong; its neighbours go on
@@ -35,6 +36,10 @@ class KafkaAway(Retry):
 
 class DatabaseAway(Retry):
     """PostgreSQL cannot be reached or is shutting down."""
+
+
+class FormatAway(Retry):
+    """A carrier's tables are not loaded in this process: a setting is missing, what came is not wrong."""
 
 
 class SchemaUnanswered(Retry):

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from buuta.errors import BadItem, DatabaseAway, Forbidden, KafkaAway
+from buuta.errors import BadItem, DatabaseAway, Forbidden, FormatAway, KafkaAway
 from buuta.model.shown import shown_place
 from buuta.storage.faults import is_away
 from buuta.web.browsers import language_of, page_text, wants_page
@@ -18,6 +18,9 @@ from buuta.web.browsers import language_of, page_text, wants_page
 MEDIA_TYPE = "application/problem+json"
 MOST_FAULTS: Final = 20
 """So many faults of a request are named at once."""
+FORMAT_AWAY: Final = (
+    "the tables of your format are not loaded here; nothing was lost on our side: send it again"
+)
 
 
 class Problem(Exception):
@@ -81,10 +84,10 @@ def as_problem(error: Exception) -> Problem:
             return Problem(401, "key_unknown", str(error), {"WWW-Authenticate": "Bearer"})
         case ClientDisconnect():
             return Problem(400, "body_incomplete", "the body ended before its time")
-        case KafkaAway():
-            return _away("kafka")
-        case DatabaseAway():
-            return _away("database")
+        case KafkaAway() | DatabaseAway():
+            return _away("kafka" if isinstance(error, KafkaAway) else "database")
+        case FormatAway():
+            return Problem(503, "format_away", FORMAT_AWAY, {"Retry-After": "60"})
         case RequestValidationError():
             return _faulty(error)
         case HTTPException():
@@ -114,8 +117,8 @@ def _slug(text: str) -> str:
 
 
 KINDS: Final = (
-    Problem, BadItem, Forbidden, ClientDisconnect, KafkaAway, DatabaseAway, HTTPException, RequestValidationError,
-    OSError, Exception,
+    Problem, BadItem, Forbidden, ClientDisconnect, KafkaAway, DatabaseAway, FormatAway, HTTPException,
+    RequestValidationError, OSError, Exception,
 )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from services.ingest.domain.doubts import WARNED, ahead_ms, doubt
 from services.ingest.domain.fitting import fitted
 from services.ingest.domain.notes import Note
 from services.ingest.domain.personal import kept
-from services.ingest.domain.recipe import Receipt, Recipe, Report, UnknownCode, to_scan
+from services.ingest.domain.recipe import Receipt, Recipe, Report, UnknownCode, recipe_of, to_scan
 from services.ingest.domain.texts import text_of
 from services.ingest.encoding import records_of
 from services.ingest.quarantine.held import Held, Source, sealed
@@ -138,7 +138,7 @@ class Intake:
 
     async def compare(self, carrier: Carrier, reading: Reading) -> None:
         """Say in the answers which scans were reported before and say something else now."""
-        late = copy.may_come_late(self.recipes[carrier.format].identity)
+        late = copy.may_come_late(recipe_of(self.recipes, carrier.format).identity)
         differing = await self._target.copies.differing(reading.scans, stored=late)
         for place, answer in enumerate(reading.answers if differing else ()):
             names = differing.get(answer.event_id or "")
@@ -158,7 +158,7 @@ class Intake:
         reading: Reading | None = None,
     ) -> Reading:
         """Read and map payloads, to what was read before them, and keep nothing yet."""
-        recipe, found = self.recipes[carrier.format], reading or Reading()
+        recipe, found = recipe_of(self.recipes, carrier.format), reading or Reading()
         for payload in payloads:
             found.answers.append(self._one(recipe, receipt, payload, parse, found))
         return found
@@ -236,7 +236,7 @@ class Intake:
 
         Where they came as items of our own (`are_items`) they are kept as such, whatever the carrier's format is.
         """
-        recipe = self.recipes[carrier.format]
+        recipe = recipe_of(self.recipes, carrier.format)
         rejected = [
             (payload, answer.code or "")
             for payload, answer in zip(payloads, answers, strict=True)

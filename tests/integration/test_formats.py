@@ -19,6 +19,7 @@ from services.ingest.intake import Intake
 from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier
 from tests.golden import PAIRS, WEBHOOK_PAIRS, Pair, named
+from tests.integration.command import buuta
 from tests.integration.doors import add_carrier, inside, intake_on, log, quarantined, ready
 from tests.integration.parts import producer_on
 from tests.unit.test_carriers import GHN
@@ -278,3 +279,37 @@ async def test_an_amount_that_is_none_is_set_aside_and_the_movement_comes_in(
         "amount_invalid"
     ]
     assert len(await log(settings)) == 1
+
+
+REPORT = {"ma": {"so": "HT123456"}, "buoc": "nhan", "luc": 1795439700}
+ITEM = {"number": "HT123456", "code": "nhan", "occurred_at": "2026-11-24T09:30:00+07:00"}
+
+
+@pytest.mark.parametrize("door", ["/v1/webhooks/{token}/hoptac", "/v1/scans", "/v1/scans/withdraw"])
+async def test_a_carrier_whose_tables_are_not_loaded_hears_to_send_again(
+    settings: SharedSettings, pool: Any, door: str
+) -> None:
+    key, token = await add_carrier(pool, Carrier("hoptac", "A cooperative", "hoptac"))
+    async with wire(IngestSettings(**settings.model_dump())) as (app, _):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
+            await until(lambda: ready(client), "ingest is ready")
+            headers = {"Authorization": f"Bearer {key}"}
+            body = REPORT if "webhooks" in door else [ITEM]
+            answer = await client.post(door.format(token=token), json=body, headers=headers)
+            wrong = await client.post("/v1/webhooks/bw_wrong/hoptac", json=REPORT)
+    assert (answer.status_code, answer.json()["code"]) == (503, "format_away"), answer.text
+    assert answer.headers["Retry-After"]
+    assert (wrong.status_code, wrong.json()["code"]) == (404, "webhook_unknown")
+    assert not [scan for scan in await log(settings) if scan["carrier"] == "hoptac"]
+
+
+async def test_a_file_of_a_carrier_whose_tables_are_not_loaded_says_what_to_set(
+    settings: SharedSettings, pool: Any, tmp_path: Path
+) -> None:
+    await add_carrier(pool, Carrier("hoptac", "A cooperative", "hoptac"))
+    file = tmp_path / "scans.csv"
+    file.write_text("number,code,occurred_at\nHT123456,nhan,2026-11-24 09:30\n")
+    ran = await buuta(settings, "ingest", "file", str(file), "--carrier", "hoptac")
+    assert ran.code == 2
+    assert "the tables of the format 'hoptac' are not loaded: BUUTA_INGEST_RECIPES" in ran.said

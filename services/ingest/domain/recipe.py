@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
-from buuta.errors import BadItem
+from buuta.errors import BadItem, FormatAway
 from buuta.model.checked import check_field, checked
 from buuta.model.identifiers import event_id, normalise_number, one_place, owner_of
 from buuta.model.scan import Scan
@@ -127,6 +127,20 @@ class Recipe:
 
 PERSONAL: Final = re.compile(r"\d{7}|@", re.UNICODE)
 LONGEST_CODE: Final = 40
+
+
+def recipe_of(recipes: Mapping[str, Recipe], format_name: str) -> Recipe:
+    """The recipe of a carrier's format.
+
+    Raises:
+        FormatAway: it is not among those that this process has loaded.
+    """
+    if format_name not in recipes:
+        raise FormatAway(
+            f"the tables of the format {format_name!r} are not loaded: BUUTA_INGEST_RECIPES names the folder that "
+            "has them"
+        )
+    return recipes[format_name]
 
 
 def shown_code(raw_code: str) -> str:

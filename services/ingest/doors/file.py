@@ -17,7 +17,7 @@ from buuta.telemetry.clock import now_ms
 from services.ingest import storage
 from services.ingest.domain.doubts import WARNED
 from services.ingest.domain.item import ScanItem, read_item
-from services.ingest.domain.recipe import Recipe, taken_back
+from services.ingest.domain.recipe import Recipe, recipe_of, taken_back
 from services.ingest.domain.recipe import Report as Reported
 from services.ingest.doors.cells import Line, folded, known_as, whole_digits, written_time
 from services.ingest.doors.plain import read_plain
@@ -73,7 +73,7 @@ async def withdraw_file(
     intake: Intake, carrier: Carrier, path: Path, advance: Callable[[int], None]
 ) -> Summary:
     """Take back what the same file reported: each line did not occur. Otherwise as `take_file`."""
-    recipe = intake.recipes[carrier.format]
+    recipe = recipe_of(intake.recipes, carrier.format)
 
     def backwards(parse: Parse) -> Parse:
         def read(line: Any) -> Reported | None:
@@ -111,7 +111,7 @@ async def take_file(
     summary = Summary()
     summary.counts.update(begun.counts)
     with contextlib.ExitStack() as closing:
-        recipe = intake.recipes[carrier.format]
+        recipe = recipe_of(intake.recipes, carrier.format)
         sheet = await asyncio.to_thread(closing.enter_context, opened(path, names_of(recipe)))
         parse = way(parse_of(recipe, sheet.columns))
         summary.note((*sheet.notes, *_ignored(recipe, sheet.columns)))

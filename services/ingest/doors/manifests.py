@@ -15,6 +15,7 @@ from buuta.web.guarded import guarded
 from buuta.web.problems import Problem, problems
 from services.ingest.domain.keys import Scope
 from services.ingest.domain.manifest import Manifest
+from services.ingest.domain.recipe import recipe_of
 from services.ingest.doors.gate import Gate
 
 MOST_SHOWN: Final = 1_000
@@ -44,7 +45,7 @@ def router(gate: Gate) -> APIRouter:
         """Say how many pieces you handed over or reported within a time; the same id again replaces it."""
         caller = await gate.caller(request, Scope.REPORT)
         declared = await asyncio.to_thread(_declared, await read_body(request, MOST_BYTES))
-        codes = gate.intake(caller).recipes[caller.carrier.format].codes
+        codes = recipe_of(gate.recipes, caller.carrier.format).codes
         if declared.code is not None and declared.code not in codes:
             raise Problem(422, "code_unknown", "the code table of your format has no such code")
         gate.admit(caller, 1)

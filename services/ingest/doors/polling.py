@@ -17,7 +17,7 @@ from typing import Any, Final
 import httpx
 import structlog
 
-from buuta.errors import BadItem, KafkaAway
+from buuta.errors import BadItem, FormatAway, KafkaAway
 from buuta.storage.background import run_forever, said
 from buuta.storage.faults import is_away
 from buuta.storage.vault import Vault
@@ -28,7 +28,7 @@ from buuta.web.packing import unpacked
 from buuta.web.problems import Problem
 from services.ingest.domain.addresses import NEAR, SECRET, is_near, with_secret
 from services.ingest.domain.polling import Page, Polling, pause, read_page
-from services.ingest.domain.recipe import Receipt, Recipe
+from services.ingest.domain.recipe import Receipt, Recipe, recipe_of
 from services.ingest.intake import Intake
 from services.ingest.registry import polls
 from services.ingest.registry.polls import Poll
@@ -92,7 +92,7 @@ class PollingDoor:
             failures = poll.failures + 1
             asked = why.after if isinstance(why, NoAnswer) else None
             seconds = pause(failures, poll.every, asked, random.random())  # noqa: S311 - to spread, not to hide
-            reason = str(why)[:200] if isinstance(why, NoAnswer | KafkaAway) else said(why)
+            reason = str(why)[:200] if isinstance(why, NoAnswer | KafkaAway | FormatAway) else said(why)
             await polls.rest(self._intake.pool, code, seconds, failures, reason)
             metrics.INGEST_POLLS.labels(code, "failed").inc()
             log.warning(
@@ -108,7 +108,7 @@ class PollingDoor:
 
         How many a page holds says nothing: a carrier may give fewer than were asked for, and have more.
         """
-        recipe = self._intake.recipes[poll.carrier.format]
+        recipe = recipe_of(self._intake.recipes, poll.carrier.format)
         if recipe.polling is None:
             raise NoAnswer(f"format {recipe.format} has no section [polling]")
         position, ends = poll.position, time.monotonic() + TURN_SECONDS
@@ -137,7 +137,10 @@ class PollingDoor:
     async def _take(self, poll: Poll, page: Page) -> None:
         if not page.items:
             return
-        recipe, receipt = self._intake.recipes[poll.carrier.format], poll.carrier.receipt(DOOR, now_ms())
+        recipe, receipt = (
+            recipe_of(self._intake.recipes, poll.carrier.format),
+            poll.carrier.receipt(DOOR, now_ms()),
+        )
         part: list[Any] = []
         for item in page.items:
             part += await self._events(recipe, receipt, item)

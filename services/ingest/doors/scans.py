@@ -15,7 +15,7 @@ from buuta.web.packing import unpacked
 from buuta.web.problems import problems
 from services.ingest.domain.item import ScanItem
 from services.ingest.domain.keys import Scope
-from services.ingest.domain.recipe import Report, taken_back
+from services.ingest.domain.recipe import Report, recipe_of, taken_back
 from services.ingest.doors.batch import AVRO, JSON, NDJSON, read_beside, read_report
 from services.ingest.doors.gate import Gate
 from services.ingest.doors.once import Answered, IdempotencyKey
@@ -99,7 +99,7 @@ def router(gate: Gate, most_bytes: int, most_items: int) -> APIRouter:
         correction. An item that never came is taken back as well: if it comes later, it does not count.
         """
         caller = await gate.caller(request, Scope.WITHDRAW)
-        recipe, sender = gate.recipes[caller.carrier.format], caller.carrier.receipt(DOOR, 0)
+        recipe, sender = recipe_of(gate.recipes, caller.carrier.format), caller.carrier.receipt(DOOR, 0)
 
         def backwards(item: Any) -> Report:
             return taken_back(recipe, read_report(item), sender)

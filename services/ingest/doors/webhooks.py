@@ -17,7 +17,7 @@ from buuta.web.problems import PROBLEM_RESPONSE, Problem
 from services.ingest.carriers.loading import golden
 from services.ingest.domain import replies
 from services.ingest.domain.doubts import WARNED
-from services.ingest.domain.recipe import Recipe
+from services.ingest.domain.recipe import Recipe, recipe_of
 from services.ingest.domain.webhook import Reply, Webhook
 from services.ingest.doors.gate import Gate
 from services.ingest.doors.sent import MOST_BYTES, Sent, kept_as, payloads_of, refusal, sent
@@ -39,10 +39,10 @@ def route(gate: Gate) -> Route:
 
     async def report(request: Request) -> Response:
         token, format_name = request.path_params["token"], request.path_params["format_name"]
-        recipe = gate.recipes.get(format_name)
-        if recipe is None or recipe.webhook is None:
-            raise Problem(404, "webhook_unknown", "no webhook has this address")
         caller = await gate.caller_by_token(request, token, format_name)
+        recipe = recipe_of(gate.recipes, format_name)
+        if recipe.webhook is None:
+            raise Problem(404, "webhook_unknown", "no webhook has this address")
         _check_method(recipe.webhook, request.method)
         body = await read_body(request, MOST_BYTES)
         gate.admit(caller, 1)
