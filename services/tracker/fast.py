@@ -161,7 +161,7 @@ def _odd_rows(batch: Any) -> list[int]:
     times = ("received_at", "occurred_at")
     age = pc.subtract(*(batch.column(name).cast(pa.float64(), safe=False) for name in times))
     odd = pc.or_(pc.less(age, -FUTURE_MS), pc.greater(age, OLDEST_MS))
-    for name in ("corrects_event_id", "reporter", "linked_number"):
+    for name in ("corrects_event_id", "correction_kind", "reporter", "linked_number"):
         odd = pc.or_(odd, pc.is_valid(batch.column(name)))
     for name in ("day_only", "partial_return"):
         odd = pc.or_(odd, batch.column(name))

@@ -109,3 +109,11 @@ def _returns(name: str, scans: dict[str, Scan]) -> bool:
             return True
         at = scans[at].corrects_event_id if at in scans else None
     return False
+
+
+def test_what_did_not_occur_steers_nothing_also_where_it_does_not_say_what() -> None:
+    """No door lets it in, but the log may hold it: beside another correction it was void, and alone it steered."""
+    nothing = scan("lost", 3, correction_kind="did_not_occur")
+    elsewhere = correction(WENT_OUT, "incorrect_data", "in_transit", 1)
+    assert fold([ACCEPTED, nothing]).parcel.status == "accepted"
+    assert fold([ACCEPTED, WENT_OUT, elsewhere, nothing]).parcel.status == "in_transit"

@@ -235,3 +235,14 @@ def test_a_carrier_may_use_its_numbers_again_sooner_or_later() -> None:
     for wrong in ("ghn", "ghn=30", "ghn=x", "ghn=-90"):
         with pytest.raises(ValueError, match="31 at least"):
             read_gaps(180, wrong)
+
+
+@pytest.mark.parametrize("flag", [{"direction": "return"}, {"partial_return": True}])
+def test_what_is_announced_on_the_way_back_is_of_the_parcel_that_goes_back(flag: dict[str, Any]) -> None:
+    """It began the next parcel, which then was on its way back from its first day."""
+    announced = scan("info_received", 8, **flag)
+    ended = [scan("accepted", 0), scan("returning", 1), scan("returned", 2)]
+    parcel, _, past = fold([*ended, announced, *again(400, "accepted", "in_transit")])
+    assert (parcel.status, parcel.direction, parcel.epoch_from) == ("in_transit", None, parcel.accepted_at)
+    assert parcel.partial_return is False
+    assert [each.outcome for each in past] == ["returned"]

@@ -196,10 +196,12 @@ def _parts(scans: Sequence[Scan], papers: Papers) -> tuple[list[Sequence[Scan]],
 
 def _first_of(scans: Sequence[Scan], place: int, least: int, ended_at: int) -> int:
     """Where a parcel begins that is accepted here: with what was announced of it since the one before ended."""
-    while (
-        place - 1 > least
-        and scans[place - 1].status in ANNOUNCES
-        and scans[place - 1].occurred_at > ended_at
-    ):
+    while place - 1 > least and _announces(scans[place - 1], ended_at):
         place -= 1
     return place
+
+
+def _announces(scan: Scan, ended_at: int) -> bool:
+    """Whether a scan is of the parcel that is accepted after it; what is on its way back is of the one before."""
+    goes_back = scan.direction == RETURN or scan.partial_return
+    return scan.status in ANNOUNCES and scan.occurred_at > ended_at and not goes_back

@@ -39,7 +39,8 @@ from services.tracker.domain.step import step
 from services.tracker.domain.undone import NOTHING_TAKEN_BACK, TakenBack, taken_back
 
 DOUBTFUL: Final = {Doubt.AHEAD: TIME_AHEAD, Doubt.TOO_OLD: TIME_OUT_OF_RANGE}
-_corrects = attrgetter("corrects_event_id")
+_corrects = attrgetter("corrects_event_id", "correction_kind")
+NO_CORRECTION: Final = (None, None)
 _facts = attrgetter(*Facts._fields)
 
 
@@ -106,7 +107,7 @@ def _ends_silence(scan: Scan) -> int:
 def _steers(by_id: Mapping[str, Scan]) -> tuple[list[Scan], TakenBack]:
     """The scans that steer, in business order, with the time by which they do; and what was taken back of them."""
     steers, undone = list(by_id.values()), NOTHING_TAKEN_BACK
-    if any(map(_corrects, by_id.values())):
+    if any(_corrects(scan) != NO_CORRECTION for scan in by_id.values()):
         facts = [Facts(*_facts(scan)) for scan in by_id.values()]
         steers = [by_id[event_id] for event_id in steering(facts)]
         undone = taken_back(by_id)
