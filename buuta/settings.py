@@ -115,7 +115,12 @@ class SharedSettings(BaseSettings):
         description="Bytes of fetched records that a worker may hold, shared by the partitions that it owns.",
     )
     partitions: int = Field(4, ge=1, le=4096, description="Partitions of a topic; a power of two.")
-    replication: int = Field(1, ge=1, le=9, description="Copies of a partition.")
+    replication: int = Field(
+        1,
+        ge=1,
+        le=9,
+        description="Copies of a topic's partitions: 3 in production, 1 with a single broker.",
+    )
     epoch_gap_days: int = Field(
         180,
         ge=31,

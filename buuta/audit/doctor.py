@@ -17,7 +17,7 @@ from buuta.errors import BuutaError
 from buuta.settings import SharedSettings, is_loopback
 from buuta.storage.migrate import missing
 from buuta.storage.unlocking import FIND, locked_vault
-from buuta.streaming.topics import warnings
+from buuta.streaming.topics import together, warnings
 from services.ingest.domain.recipe import Recipe
 from services.notifier.settings import NotifierSettings
 
@@ -161,7 +161,7 @@ async def _carriers(con: Any, recipes: Mapping[str, Recipe]) -> list[Found]:
     if not rows:
         fix = 'buuta carrier add ghn --name "Giao Hàng Nhanh" --format ghn'
         return lacks("carriers", "there are none, so nobody can report", fix)
-    found = [Found(State.OK, "carriers", f"{len(rows)} are known")]
+    found = [Found(State.OK, "carriers", _counted(len(rows)))]
     for row in rows:
         code, recipe = row["code"], recipes.get(row["format"])
         if recipe is None:
@@ -178,6 +178,10 @@ async def _carriers(con: Any, recipes: Mapping[str, Recipe]) -> list[Found]:
     return found
 
 
+def _counted(known: int) -> str:
+    return f"{known} is known" if known == 1 else f"{known} are known"
+
+
 async def _shippers(con: Any) -> list[Found]:
     rows = await con.fetch(SHIPPERS)
     if not rows:
@@ -185,7 +189,7 @@ async def _shippers(con: Any) -> list[Found]:
             "shippers", "there are none, so nobody is told anything", "buuta shipper add CODE --name NAME"
         )
     without = [row["code"] for row in rows if not row["keys"]]
-    found = ok("shippers", f"{len(rows)} are known")
+    found = ok("shippers", _counted(len(rows)))
     for code in without:
         found += look_at("shippers", f"{code} has no valid key", f"buuta shipper key add {code}")
     return found
@@ -200,7 +204,7 @@ async def kafka(own: SharedSettings) -> list[Found]:
         says = f"it does not answer: {because(away)}" if not isinstance(away, BuutaError) else str(away)
         return lacks("Kafka", says, "start Kafka 4 or newer, and set BUUTA_KAFKA")
     found = ok("Kafka", "it answers")
-    for sentence in said:
+    for sentence in together(said):
         found += _topic(sentence)
     return found if said else [*found, *ok("topics", "all are there as they should be")]
 

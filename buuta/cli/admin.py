@@ -15,7 +15,7 @@ from buuta.settings import SharedSettings, load
 from buuta.storage.migrate import migrate as apply_migrations
 from buuta.storage.unlocking import open_vault
 from buuta.storage.vault import Vault
-from buuta.streaming.topics import create_topics, warnings
+from buuta.streaming.topics import create_topics, together, warnings
 from services.notifier import storage
 
 Result = TypeVar("Result")
@@ -66,7 +66,7 @@ def topics_create() -> None:
     settings = load(SharedSettings)
     created = asyncio.run(create_topics(settings))
     console.print("\n".join(created) if created else "Nothing to do: all topics exist.")
-    for sentence in asyncio.run(warnings(settings)):
+    for sentence in together(asyncio.run(warnings(settings))):
         console.print(f"Warning: {sentence}.", markup=False)
 
 

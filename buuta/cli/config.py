@@ -20,7 +20,7 @@ from services.tracker.settings import TrackerSettings
 KINDS: Final = (IngestSettings, TrackerSettings, NotifierSettings, PortalSettings)
 FIRST: Final = {
     "environment": "production", "kafka": "127.0.0.1:9092",
-    "database": "postgresql://buuta:PASSWORD@127.0.0.1:5432/buuta", "master_key": "",
+    "database": "postgresql://buuta:PASSWORD@127.0.0.1:5432/buuta", "master_key": "", "replication": "3",
     "portal_url": "http://127.0.0.1:8082", "smtp_host": "127.0.0.1", "mail_from": "buuta@example.vn",
     "smpp_host": "127.0.0.1", "smpp_system_id": "buuta", "smpp_password": "", "sms_sender": "BUUTA",
 }  # fmt: skip

@@ -27,6 +27,7 @@ def exports(stack: Stack) -> dict[str, str]:
         "SHOP": stack.shipper_key,
         "BUUTA_KAFKA": stack.broker.address, **broker, "BUUTA_DATABASE": stack.database.url,
         "BUUTA_MASTER_KEY": stack.env["BUUTA_MASTER_KEY"], "BUUTA_PORTAL_URL": stack.url("portal"),
+        "BUUTA_SMTP_PORT": str(stack.mail.port), "BUUTA_SMPP_PORT": str(stack.sms.port),
     }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The topics, and what each is for; `buuta topics create` makes them."""
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -118,6 +118,15 @@ async def warnings(settings: SharedSettings) -> list[str]:
     ]
 
 
+def together(sentences: Sequence[str]) -> list[str]:
+    """The same sentences, those that say the same of several topics as one."""
+    names: dict[str, list[str]] = {}
+    for each in sentences:
+        name, _, said = each.partition(" ")
+        names.setdefault(said, []).append(name)
+    return [f"{', '.join(of)}{': each' if len(of) > 1 else ''} {said}" for said, of in names.items()]
+
+
 def _configs(answers: Any) -> Iterator[tuple[str, dict[str, str]]]:
     for answer in answers:
         for resource in answer.to_object()["resources"]:
@@ -133,7 +142,8 @@ def _differences(
 ) -> Iterator[str]:
     copies = min((len(each["replicas"]) for each in partitions), default=0)
     if copies == 1:
-        yield f"{topic.name} has one copy: what a broker loses is lost; set BUUTA_REPLICATION to 3"
+        wanted = "; set BUUTA_REPLICATION to 3" if settings.replication == 1 else ""
+        yield f"{topic.name} has one copy: what a broker loses is lost{wanted}"
     if copies != settings.replication and copies != 1:
         yield f"{topic.name} has {copies} copies and not {settings.replication}"
     if len(partitions) != topic.partitions:
@@ -148,5 +158,5 @@ def _created(name: str, code: int) -> bool:
     if code == TopicAlreadyExistsError.errno:
         return False
     if code:
-        raise Retry(f"the broker refuses topic {name}: {for_code(code).__name__}")
+        raise Retry(f"the broker refuses topic {name}: {because(for_code(code)())}")
     return True

@@ -51,4 +51,4 @@ def test_read_by_a_shell_it_says_what_is_so_without_it(
     assert "BUUTA_KAFKA" in os.environ
     read = kind()
     changed = {name for name in kind.model_fields if getattr(read, name) != getattr(usual, name)}
-    assert changed <= {"environment", "database", "smpp_password"}
+    assert changed <= {"environment", "database", "smpp_password", "replication"}
