@@ -170,6 +170,33 @@ def test_a_point_tells_its_name_its_hours_and_its_last_day() -> None:
     assert shown(row("in_transit"), scanned("in_transit", facility="BC1")).point is None
 
 
+def test_the_last_day_at_a_point_is_counted_from_the_arrival_there_by_the_time_that_steers() -> None:
+    """It was put off by each report that it still lay there, and by a clock that was ahead."""
+    days = [
+        scanned("ready_at_point", hour, facility=place)
+        for hour, place in ((-30, "BC2"), (0, "BC1"), (48, "bc1"))
+    ]
+    waits = row("ready_at_point", last_at=MORNING + 72 * HOUR)
+    page = shown(
+        waits, *days, scanned("ready_at_point", 72, facility="BC1"), scanned("held", 73, provisional=True)
+    )
+    assert page.point is not None
+    assert page.point.last_day == "01/12/2026"
+    ahead = scanned("ready_at_point", 9_000, facility="BC1", received_at=MORNING)
+    assert shown(row("ready_at_point"), ahead).point == page.point
+    away = [days[1], scanned("out_for_delivery", 24), scanned("ready_at_point", 72, facility="BC1")]
+    again = shown(waits, *away).point
+    assert again is not None
+    assert again.last_day == "04/12/2026"
+
+
+def test_a_day_ahead_is_told_as_the_day_of_its_receipt() -> None:
+    ahead = scanned("delivered", 9_000, day_only=True, received_at=MORNING)
+    page = shown(row("delivered"), ahead)
+    assert (page.when, page.moment) == ("24/11/2026", "2026-11-24")
+    assert page.lines[0].when == "24/11/2026"
+
+
 def test_a_delivery_in_part_is_said_and_leads_to_the_other_number() -> None:
     page = shown(row("delivered", partial_return=True, linked_number="Z82BT"), scanned("delivered"))
     assert page.partial == "Giao một phần, phần còn lại được chuyển hoàn cho người gửi"

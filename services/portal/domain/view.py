@@ -17,6 +17,7 @@ from buuta.model.times import iso_text
 from buuta.model.zones import offset_name, one_zone, told_time, zone_of
 from buuta.wording.carriers import KnownCarrier
 from buuta.wording.words import Language, next_step, status_word, word
+from services.portal.domain.staying import last_day
 from services.portal.places import place_name
 
 BACK: Final = frozenset({Status.RETURN_PENDING, Status.RETURNING, Status.RETURNED})
@@ -192,20 +193,15 @@ class _Teller:
         return self._page_word("invited_twice" if parcel["invited_twice"] else "invited_once")
 
     def _point(self) -> Point | None:
-        state = self._state
-        if state is None or self._status != Status.READY_AT_POINT:
+        current = self._current
+        if current is None or self._status != Status.READY_AT_POINT:
             return None
-        row = self._facility(state)
+        row = self._facility(current.row)
         if row is None:
             return None
-        return Point(row["name"], row["opening_hours"], self._last_day(state, row["holds_days"]))
-
-    def _last_day(self, state: Mapping[str, Any], days: int | None) -> str | None:
-        if days is None:
-            return None
-        zone = state["zone"]
-        first = datetime.fromtimestamp(state["occurred_at"] / 1000, zone_of(zone) or UTC)
-        return f"{first + timedelta(days=days):%d/%m/%Y}"
+        days = row["holds_days"]
+        until = None if days is None else last_day(current, self._timeline, days)
+        return Point(row["name"], row["opening_hours"], until)
 
     def _late(self) -> str | None:
         if self._status is None or self._status in OVER:
@@ -243,8 +239,7 @@ class _Teller:
         zone = self._zone
         if zone is None:
             return None
-        newest = self._timeline[0].row["occurred_at"]
-        moment = datetime.fromtimestamp(newest / 1000, zone_of(zone) or UTC)
+        moment = datetime.fromtimestamp(self._timeline[0].at / 1000, zone_of(zone) or UTC)
         minutes = round((moment.utcoffset() or timedelta()).total_seconds() / 60)
         city = zone.rpartition("/")[2].replace("_", " ")
         return self._page_word("zone").format(zone=f"{city} ({offset_name(minutes)})")
@@ -263,9 +258,8 @@ class _Teller:
 
     def _when(self, scan: Mapping[str, Any]) -> str:
         """The clock of the page's zone; a day is the place's own."""
-        if scan["day_only"]:
-            return told_time(scan["occurred_at"], scan["zone"], day_only=True)
-        return told_time(steering_ms(scan["occurred_at"], scan["received_at"]), self._zone)
+        zone = scan["zone"] if scan["day_only"] else self._zone
+        return told_time(_at(scan), zone, day_only=scan["day_only"])
 
     def _place(self, scan: Mapping[str, Any]) -> str:
         row = self._facility(scan)
@@ -281,10 +275,13 @@ def place_of(scan: Mapping[str, Any], carrier: str) -> Place:
     return Place(scan["reporter"] or carrier, scan["facility"] or "")
 
 
+def _at(scan: Mapping[str, Any]) -> int:
+    """By which time a scan steers and is told, UTC milliseconds: nothing happened after it was received."""
+    return steering_ms(scan["occurred_at"], scan["received_at"])
+
+
 def _moment(scan: Mapping[str, Any]) -> str:
     """A scan's time for machines, as HTML's `time` has it."""
     if scan["day_only"]:
-        return (
-            f"{datetime.fromtimestamp(scan['occurred_at'] / 1000, zone_of(scan['zone']) or UTC):%Y-%m-%d}"
-        )
-    return iso_text(steering_ms(scan["occurred_at"], scan["received_at"]), scan["offset_minutes"])
+        return f"{datetime.fromtimestamp(_at(scan) / 1000, zone_of(scan['zone']) or UTC):%Y-%m-%d}"
+    return iso_text(_at(scan), scan["offset_minutes"])
