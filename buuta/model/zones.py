@@ -7,7 +7,7 @@ read the clock of the place: that of its facility's zone, else of its carrier's,
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -70,7 +70,15 @@ class Zones:
     def _zone_of(self, time: BusinessTime | LocalTime, facility: str | None) -> str | None:
         """The zone by its name; None is Vietnam's, where nobody says another."""
         named = time.zone if isinstance(time, BusinessTime) else None
-        return self.facilities.get(facility or "") or named or self.own
+        return self._at(facility or "") or named or self.own
+
+    def _at(self, facility: str) -> str | None:
+        return self.facilities.get(facility) or self._folded.get(facility.casefold())
+
+    @cached_property
+    def _folded(self) -> Mapping[str, str]:
+        """The zones by codes in any case."""
+        return {code.casefold(): zone for code, zone in self.facilities.items()}
 
 
 def one_zone(zones: Iterable[str | None]) -> str | None:

@@ -81,6 +81,7 @@ async def test_a_scan_takes_the_place_of_its_facility_unless_it_says_its_own(
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ingest") as client,
     ):
         items = [{**GOOD, "facility": "BC1"}, {**GOOD, "number": "OWN", "facility": "BC1", "province": "79"},
+                 {**GOOD, "number": "Z82BT", "facility": "bc1"},
                  {**GOOD, "number": "ODD", "facility": "BC2"}]  # fmt: skip
         headers = {"Authorization": f"Bearer {key}"}
 
@@ -93,6 +94,7 @@ async def test_a_scan_takes_the_place_of_its_facility_unless_it_says_its_own(
     newest = {event["number"]: event for event in await log(settings)}
     assert (newest["Z82BS"]["province"], newest["Z82BS"]["commune"]) == ("01", "00070")
     assert (newest["OWN"]["province"], newest["OWN"]["commune"]) == ("79", None)
+    assert (newest["Z82BT"]["facility"], newest["Z82BT"]["commune"]) == ("BC1", "00070"), "in any case"
     assert newest["ODD"]["facility"] == "BC2"
     assert 'buuta_ingest_unknown_facilities_total{carrier="vnp"}' in metrics
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buuta.model.zones import is_zone, named_unless_vietnam, offset_name, one_zone, told_time
+from buuta.model.times import LocalTime
+from buuta.model.zones import Zones, is_zone, named_unless_vietnam, offset_name, one_zone, told_time
 
 ZONES = sorted(available_timezones())
 DAYS = st.dates(date(2000, 1, 2), date(2099, 12, 30))
@@ -74,3 +75,11 @@ def test_a_zone_is_an_iana_name_and_vietnams_needs_none() -> None:
     )
     assert named_unless_vietnam("Asia/Ho_Chi_Minh") is None
     assert named_unless_vietnam("Asia/Tokyo") == "Asia/Tokyo"
+
+
+@pytest.mark.parametrize("code", ["JPKIX1", "jpkix1"])
+def test_a_facility_has_its_zone_in_whatever_case_its_code_is_written(code: str) -> None:
+    zones = Zones(None, {"JPKIX1": "Asia/Tokyo"})
+    said = LocalTime(datetime.fromisoformat("2026-11-24T09:30"))
+    assert zones.settled(said, code).zone == "Asia/Tokyo"
+    assert zones.settled(said, "JPKIX2").zone is None

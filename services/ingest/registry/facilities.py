@@ -55,6 +55,7 @@ class Facilities:
     def __init__(self, pool: Any) -> None:
         self._pool = pool
         self._places: dict[tuple[str, str], Place] = {}
+        self._spellings: dict[tuple[str, str], str] = {}
         self._read_at = -FRESH_SECONDS
 
     async def refresh(self) -> None:
@@ -69,17 +70,24 @@ class Facilities:
             return
         self._read_at = time.monotonic()
         self._places = {(carrier, code): (province, commune) for carrier, code, province, commune in rows}
+        self._spellings = {(carrier, code.casefold()): code for carrier, code in self._places}
 
     def placed(self, scans: Collection[Scan]) -> list[Scan]:
-        """The scans with the place of their facility, where they say none; unknown facilities are counted."""
+        """The scans with the place of their facility, where they say none; unknown facilities are counted.
+
+        A code that is registered in another case is that facility, and stands as it is registered: by it pages find
+        its name.
+        """
         return [self._placed(scan) if scan.facility is not None else scan for scan in scans]
 
     def _placed(self, scan: Scan) -> Scan:
-        carrier = scan.reporter or scan.carrier
-        place = self._places.get((carrier, scan.facility or ""))
+        carrier, code = scan.reporter or scan.carrier, scan.facility or ""
+        if (carrier, code) not in self._places:
+            code = self._spellings.get((carrier, code.casefold()), code)
+        place = self._places.get((carrier, code))
         if place is None:
             metrics.INGEST_UNKNOWN_FACILITIES.labels(carrier).inc()
             return scan
         if scan.province is not None or scan.commune is not None:
-            return scan
-        return scan._replace(province=place[0], commune=place[1])
+            return scan if code == scan.facility else scan._replace(facility=code)
+        return scan._replace(facility=code, province=place[0], commune=place[1])
