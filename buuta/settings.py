@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from buuta.endpoints import Database, Host, Networks, Servers, Topic, WebAddress, masked
 from buuta.errors import BadSettings
+from buuta.faults import said_of
 from buuta.model.gaps import LEAST_DAYS, Gaps, read_gaps
 from buuta.setting_names import OF_SERVICES
 
@@ -187,8 +188,7 @@ def _sentence(kind: type[SharedSettings], error: Any) -> str:
     name = str(error["loc"][0])
     field = kind.model_fields.get(name)
     got = _shown(field and field.annotation, os.environ.get(_variable(name), error.get("input")))
-    said = error["msg"].removeprefix("Value error, ")
-    wants = said[0].lower() + said[1:]
+    wants = said_of(error)
     meaning = field.description if field else ""
     return f"{_variable(name)} is {got}: {wants}. {meaning}"
 

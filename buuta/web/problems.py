@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from buuta.errors import BadItem, DatabaseAway, Forbidden, FormatAway, KafkaAway
+from buuta.faults import said_of
 from buuta.model.shown import shown_place
 from buuta.storage.faults import is_away
 from buuta.web.browsers import language_of, page_text, wants_page
@@ -18,6 +19,8 @@ from buuta.web.browsers import language_of, page_text, wants_page
 MEDIA_TYPE = "application/problem+json"
 MOST_FAULTS: Final = 20
 """So many faults of a request are named at once."""
+NO_OBJECT: Final = frozenset({"missing", "model_attributes_type", "dict_type", "list_type"})
+BODY: Final = ", as JSON under Content-Type: application/json"
 FORMAT_AWAY: Final = (
     "the tables of your format are not loaded here; nothing was lost on our side: send it again"
 )
@@ -103,13 +106,16 @@ def _faulty(error: RequestValidationError) -> Problem:
     if found[0]["type"] == "json_invalid":
         why, at = found[0]["ctx"]["error"], found[0]["loc"][-1]
         return Problem(422, "request_invalid", f"the body is not JSON: {why} at character {at}")
-    faults = [
-        {"place": shown_place(each["loc"]), "detail": each["msg"].removeprefix("Value error, ")}
-        for each in found[:MOST_FAULTS]
-    ]
+    faults = [{"place": shown_place(each["loc"]), "detail": _wanted(each)} for each in found[:MOST_FAULTS]]
     said = "; ".join(f"{each['place']}: {each['detail']}" for each in faults)
     more = f"; and {len(found) - MOST_FAULTS} more" if len(found) > MOST_FAULTS else ""
     return Problem(422, "request_invalid", said + more, faults=faults)
+
+
+def _wanted(error: Any) -> str:
+    """What is wanted at a place; a body that came under another name is a text and no object."""
+    said = said_of(error)
+    return said + BODY if error["loc"] == ("body",) and error["type"] in NO_OBJECT else said
 
 
 def _slug(text: str) -> str:

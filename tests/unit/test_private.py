@@ -60,7 +60,7 @@ def test_a_wrong_setting_says_which_what_it_got_and_what_it_wants(monkeypatch: p
     monkeypatch.setenv("BUUTA_LOG_LEVEL", "LOUD")
     with pytest.raises(BadSettings) as wrong:
         load(SharedSettings)
-    assert "BUUTA_PARTITIONS is 'none': input should be a valid integer" in str(wrong.value)
+    assert "BUUTA_PARTITIONS is 'none': it must be a whole number" in str(wrong.value)
     assert "BUUTA_LOG_LEVEL is 'LOUD'" in str(wrong.value)
 
 

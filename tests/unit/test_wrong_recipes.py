@@ -60,15 +60,15 @@ def test_a_right_one_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (('title = "A carrier"', "title = 5"), "title: input should be a valid string"),
+        (('title = "A carrier"', "title = 5"), "title: it must be a text"),
         (('title = "A carrier"\n', ""), "title: it is missing"),
         (('title = "A carrier"', 'title = "A carrier"\ntitel = "x"'), "titel: there is no such key"),
         (("[webhook]", "[webhook]\nbodi = 'json'"), "webhook.bodi: there is no such key"),
         (
             ("[webhook]", "[webhook]\nbody = 'yaml'"),
-            "webhook.body: input should be 'json', 'form' or 'xml'",
+            "webhook.body: it must be 'json', 'form' or 'xml'",
         ),
-        (("[webhook]", "[webhook]\nmethods = ['PATCH']"), "webhook.methods.0: input should be"),
+        (("[webhook]", "[webhook]\nmethods = ['PATCH']"), "webhook.methods.0: it must be"),
         (("[webhook]", "[webhok]"), "webhok: there is no such key"),
         (("[webhook]", "[webhook"), "recipe.toml: "),
         (('"number", "code"', '"code"'), "identity: it must hold number"),
@@ -120,11 +120,11 @@ def test_what_is_wrong_in_a_recipe_is_said(tmp_path: Path, change: tuple[str, st
         ("code;status;reason\n1;accepted;\n", "parted by something else than commas"),
         ("code,state\n1,accepted\n", "there is no column 'state' in such a table"),
         ("code,status,status\n1,accepted,lost\n", "a column stands twice"),
-        ("code,status\n1,delivred\n", "1 status: input should be 'info_received'"),
+        ("code,status\n1,delivred\n", "1 status: it must be 'info_received'"),
         ("code,status\n,delivered\n", "code: it is missing (line 2)"),
         ("code,status\n1,delivered,,,,,x\n", "line 2 has more cells than the first line"),
-        ("code,status,provisional\n1,delivered,maybe\n", "1 provisional: input should be a valid boolean"),
-        ("code,status,mode\n1,delivered,drone\n", "1 mode: input should be 'address'"),
+        ("code,status,provisional\n1,delivered,maybe\n", "1 provisional: it must be true or false"),
+        ("code,status,mode\n1,delivered,drone\n", "1 mode: it must be 'address'"),
         ("code,status\n1,Đã giao\n".encode("utf-16"), "it is not UTF-8 at byte 0, but UTF-16"),
         (b"code,status\n1,accepted\n\xd0\xe3 giao,delivered\n", "it is not UTF-8 at byte 23"),
     ],
@@ -150,7 +150,7 @@ def pair(**more: Any) -> list[dict[str, Any]]:
     ("pairs", "says"),
     [
         ("{", "it is no JSON in UTF-8"),
-        ({"name": "x"}, "golden.json: input should be a valid tuple"),
+        ({"name": "x"}, "golden.json: it must be a list"),
         (pair(scna={}), "0.scna: there is no such key"),
         (pair(scan={"status": "delivered"}), "one: status is 'accepted', and the pair says 'delivered'"),
         (pair(scan={"state": "x"}), "one: a scan has no field state"),
@@ -191,7 +191,7 @@ def test_no_folder_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_reasons_are_checked_likewise(tmp_path: Path) -> None:
-    assert "9 reason: input should be" in faults(folder_of(tmp_path, reasons="code,reason\n9,hungry\n"))
+    assert "9 reason: it must be" in faults(folder_of(tmp_path, reasons="code,reason\n9,hungry\n"))
     assert "9 stands twice" in faults(folder_of(tmp_path, reasons="code,reason\n9,other\n9,lost\n"))
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from buuta.faults import said_of
+
 
 def sentences(wrong: ValidationError) -> Iterator[str]:
     """A sentence for each thing that is wrong, with its place."""
@@ -16,7 +18,4 @@ def sentences(wrong: ValidationError) -> Iterator[str]:
 def _said(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return "there is no such key; docs/recipes.md has those that there are"
-    if error["type"] == "missing":
-        return "it is missing"
-    said: str = error["msg"].removeprefix("Value error, ")
-    return said[0].lower() + said[1:]
+    return said_of(error)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, FailFast, Field, ValidationError
 
 from buuta.errors import BadItem
+from buuta.faults import said_of
 from buuta.model.bounded import Bounded
 from buuta.model.identifiers import CARRIER, SHARED
 from buuta.model.shown import shown_place
@@ -73,8 +74,7 @@ def read_entry(line: Mapping[str, Any], formats: Collection[str]) -> Entry:
     except ValidationError as wrong:
         first = wrong.errors(include_input=False, include_url=False)[0]
         column = shown_place(first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise BadItem("carrier_invalid", f"{column}: {message}", column) from None
+        raise BadItem("carrier_invalid", f"{column}: {said_of(first)}", column) from None
     if read.code == SHARED:
         raise BadItem("carrier_invalid", f"{SHARED} is the name under which posts share parcels", "code")
     if read.format not in formats:

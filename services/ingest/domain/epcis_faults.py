@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from buuta.errors import BadItem
+from buuta.faults import said_of
 from buuta.model.shown import shown_name, shown_place
 
 MOST_TOLD: Final = 3
@@ -41,17 +42,16 @@ def told(code: str, wrong: ValidationError) -> BadItem:
     """The first faults of a document or an event: where, and what to fix; no value is repeated."""
     faults = wrong.errors(include_input=False, include_url=False)[:MOST_TOLD]
     first = shown_place(faults[0]["loc"])
-    said = [_sentence(shown_place(each["loc"]), each["type"], each["msg"]) for each in faults]
+    said = [_sentence(shown_place(each["loc"]), each) for each in faults]
     return BadItem(code, "; ".join(dict.fromkeys(said)), first)
 
 
-def _sentence(place: str, kind: str, message: str) -> str:
+def _sentence(place: str, fault: Any) -> str:
     name = next((part for part in reversed(place.split(".")) if not part.isdigit()), "")
     wanted = WANTED.get(name)
-    if kind == "value_error" or wanted is None:
-        said = message.removeprefix("Value error, ").replace("Field required", "is missing")
-        return f"{place}: {said}" if place else said
-    return f"{place} is missing: {wanted}" if kind == "missing" else f"{place} must be {wanted}"
+    if fault["type"] == "value_error" or wanted is None:
+        return f"{place}: {said_of(fault)}" if place else said_of(fault)
+    return f"{place} is missing: {wanted}" if fault["type"] == "missing" else f"{place} must be {wanted}"
 
 
 def unknown(name: str, known: Collection[str]) -> BadItem:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
 
 from buuta.errors import BadItem
+from buuta.faults import said_of
 from buuta.model.bounded import Bounded
 from buuta.model.shapes import UNITS, WANTED, is_facility
 from buuta.model.shown import shown_place
@@ -78,8 +79,7 @@ def read_facility(
     except ValidationError as wrong:
         first = wrong.errors(include_input=False, include_url=False)[0]
         column = shown_place(first["loc"])
-        message = first["msg"].removeprefix("Value error, ").lower()
-        raise BadItem("facility_invalid", f"{column}: {message}", column) from None
+        raise BadItem("facility_invalid", f"{column}: {said_of(first)}", column) from None
     if read.is_abroad and not (read.commune or read.old_commune or read.province):
         return read
     commune = read.commune or since_2025(_old(read))

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from buuta.errors import BadItem
+from buuta.faults import said_of
 from buuta.model.rounded import Rounded
 from buuta.model.shapes import UNITS
 from buuta.model.shown import shown_place
@@ -238,5 +239,4 @@ def _note(error: Any) -> Note:
 def _bad(error: Any) -> BadItem:
     field = shown_place(error["loc"])
     code = "field_missing" if error["type"] == "missing" else f"{field or 'item'}_invalid"
-    message = error["msg"][0].lower() + error["msg"][1:]
-    return BadItem(code, message.replace("value error, ", ""), field)
+    return BadItem(code, said_of(error), field)
