@@ -82,9 +82,9 @@ with recursive walk as (
       coalesce(accepted_at, case when taken = 'accepted' then occurred_at when notes then last_at end) as now_accepted,
       case when taken = 'delivered' and before is distinct from 'delivered' then occurred_at else delivered_at end
         as now_delivered,
-      coalesce(taken = 'delivered' and (found <> 'unknown' or mode is null), false) as tells,
+      coalesce(taken = 'delivered' and (found <> 'unknown' or before is distinct from 'delivered'), false) as tells,
       coalesce(delivery_mode, 'unknown') <> 'unknown' as said_mode,
-      case when taken = 'delivered' and (found <> 'unknown' or mode is null) then found else mode end as now_mode,
+      case when taken = 'delivered' and (found <> 'unknown' or before is distinct from 'delivered') then found else mode end as now_mode,
       coalesce(taken = 'attempt_failed' and case
         when said is not null and contains(tried, ',' || said || ',') then false
         when before is distinct from 'attempt_failed' or tried_day is distinct from day then true

@@ -9,10 +9,12 @@ table flags it. What on the way back is reported as delivered was handed to the 
 """
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from buuta.model.statuses import RANK, Direction, Status
 from buuta.model.steering import steering_ms
+from buuta.model.zones import zone_of
 
 RETURN: Final = Direction.RETURN.value
 GOES_BACK: Final = frozenset({Status.RETURN_PENDING.value, Status.RETURNING.value, Status.RETURNED.value})
@@ -62,17 +64,31 @@ def lines(rows: Iterable[Any]) -> list[Line]:
     """The scans of one parcel that steer, newest first, as they stand.
 
     Of a row are read `status`, `provisional`, `occurred_at`, `received_at`, `event_id`, `direction`,
-    `partial_return`.
+    `partial_return`, `day_only`, `zone`.
     """
-    found, direction, partial = list[Line](), None, False
+    found, direction, partial, newest = list[Line](), None, False, None
     for row in sorted(rows, key=_order):
         partial = partial or (row["partial_return"] and not row["provisional"])
         on = turned(direction, row["status"], row["direction"], partial=partial)
         at = steering_ms(row["occurred_at"], row["received_at"])
-        found.append(Line(row, stands_for(row["status"], on), at))
-        # What a courier reports and nobody has confirmed turns nothing.
-        direction = direction if row["provisional"] else on
+        line = Line(row, stands_for(row["status"], on), at)
+        if _came_before(line, newest):
+            line = line._replace(status=stands_for(row["status"], direction))
+        elif not row["provisional"]:
+            # What a courier reports and nobody has confirmed turns nothing.
+            direction = on
+            newest = line if newest is None or line.status != newest.status else newest
+        found.append(line)
     return found[::-1]
+
+
+def _came_before(line: Line, newest: Line | None) -> bool:
+    """Whether a scan of a day without a clock came before the newest that day, and so turns nothing."""
+    if newest is None or line.row["provisional"] or not line.row["day_only"]:
+        return False
+    zone = zone_of(line.row["zone"]) or UTC
+    day, known = (datetime.fromtimestamp(each.at / 1000, zone).date() for each in (line, newest))
+    return day == known and RANK[line.status] < RANK[newest.status]
 
 
 def implied_by(timeline: Iterable[Line], status: str | None, last_at: int | None) -> Line | None:

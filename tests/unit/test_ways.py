@@ -15,9 +15,11 @@ from buuta.model.ways import GOES_BACK, ON_THE_WAY_BACK, implied_by, lines
 from services.tracker.domain.figures import contribution, counted
 from services.tracker.domain.findings import FINDINGS
 from services.tracker.domain.fold import Folded, fold
-from tests.scans import corrected_journeys, scan
+from tests.scans import MORNING, corrected_journeys, scan
 
 OUT = [scan("accepted", 0), scan("out_for_delivery", 1), scan("attempt_failed", 2, reason="refused")]
+END_OF_DAY = MORNING + 59_599_999
+"""In Vietnam."""
 GOES_OUT = frozenset({"out_for_delivery", "attempt_failed", "ready_at_point", "delivered"})
 
 
@@ -154,6 +156,25 @@ def test_the_lines_of_a_return_leg_say_what_they_mean() -> None:
         "out_for_delivery",
         "accepted",
     ]
+
+
+def test_another_delivery_is_handed_over_in_a_mode_of_its_own() -> None:
+    """It went back and out again: how it was handed over the first time says nothing of the second."""
+    first = [scan("out_for_delivery", 0), scan("delivered", 1, delivery_mode="address")]
+    out = scan("out_for_delivery", 40, direction="outward")
+    again = [scan("return_pending", 20), out, scan("delivered", 41)]
+    parcel = fold([*first, *again]).parcel
+    assert (parcel.delivery_mode, parcel.outcome) == ("unknown", "delivered_unknown_mode")
+    assert fold([*first, scan("delivered", 2)]).parcel.delivery_mode == "address", "the same, said again"
+
+
+def test_a_day_that_came_before_turns_no_line_that_the_fold_does_not_turn() -> None:
+    """A flag of the way back on a day alone, told beside a later state of that day: page and fold differed."""
+    day = scan("in_transit", 0, day_only=True, direction="return")._replace(
+        occurred_at=END_OF_DAY, received_at=END_OF_DAY + 60_000
+    )
+    scans = [scan("damaged", 2), day, scan("delivered", 30, partial_return=True)]
+    assert fold(scans).parcel.status == lines(steered(scans))[0].status == "delivered"
 
 
 @settings(max_examples=300)

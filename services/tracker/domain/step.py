@@ -208,15 +208,16 @@ def _arrive(parcel: Parcel, status: str, scan: Seen) -> None:
 
 
 def _deliver(parcel: Parcel, scan: Seen) -> str:
-    """Note how it was handed over; returns the outcome. A better known mode is not given up."""
+    """Note how it was handed over; returns the outcome. Of one delivery a better known mode is not given up."""
     _, _, declared, _, occurred_at, _, distance, proof, *_ = scan
     waited_at_point, went_out = parcel.status == READY_AT_POINT, WENT_OUT in parcel.live
     if not (went_out or waited_at_point or parcel.status == DELIVERED):
         find(parcel, NO_ROUND_BEFORE_DELIVERY)
     mode, evidence = graded(Handover(declared, distance, proof, waited_at_point, went_out))
-    if parcel.status != DELIVERED:
+    is_another = parcel.status != DELIVERED
+    if is_another:
         parcel.delivered_at = occurred_at
-    if mode != UNKNOWN or parcel.delivery_mode is None:
+    if is_another or mode != UNKNOWN:
         parcel.delivery_mode, parcel.mode_evidence = mode, evidence
     return DELIVERED_AS[parcel.delivery_mode or UNKNOWN]
 
