@@ -103,9 +103,19 @@ def said(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, datetime):
         return told_time(int(value.timestamp() * 1000))
+    if isinstance(value, timedelta):
+        return _span(int(value.total_seconds()))
     if isinstance(value, list | tuple):
         return ", ".join(map(said, value))
     return printable(str(value))
+
+
+def _span(seconds: int) -> str:
+    """So many seconds in the largest unit that they fill."""
+    for name, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {name}"
+    return f"{seconds} s"
 
 
 def printable(text: str) -> str:

@@ -62,12 +62,12 @@ def _behind(positions: Mapping[Place, int]) -> dict[Place, Behind]:
         return {}
 
 
-def _age(behind: Behind | None) -> str:
+def _age(behind: Behind | None) -> timedelta | str | None:
     if behind is None or (behind.records and behind.oldest_at is None):
         return "?"
     if behind.oldest_at is None:
-        return ""
-    return str(timedelta(seconds=max(now_ms() - behind.oldest_at, 0) // 1000))
+        return None
+    return timedelta(seconds=max(now_ms() - behind.oldest_at, 0) // 1000)
 
 
 @partitions.command()

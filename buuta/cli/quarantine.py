@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from functools import partial
 from getpass import getuser
@@ -125,12 +125,8 @@ def _code(report: HeldReport, vault: Vault) -> str:
         return ""
 
 
-def _age(since: datetime) -> str:
-    seconds = int((datetime.now(UTC) - since).total_seconds())
-    for name, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length} {name}"
-    return f"{seconds} s"
+def _age(since: datetime) -> timedelta:
+    return timedelta(seconds=int((datetime.now(UTC) - since).total_seconds()))
 
 
 @quarantine.command()

@@ -41,7 +41,7 @@ async def test_a_partition_that_stands_still_says_how_far_behind_and_for_how_lon
         for partition in (0, 1):
             [row] = [each for each in listed if each["partition"] == partition]
             assert row["behind"] == found[settings.events_topic, partition].records
-            assert row["waits"].startswith("0:00:")
+            assert 0 <= row["waits"] < 60
         await pool.execute("update progress set paused = null")
         await until(lambda: has(pool, 80), "all scans are stored")
 

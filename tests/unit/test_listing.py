@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +102,16 @@ def test_every_listing_of_the_command_has_json() -> None:
 def test_rows_are_printed_by_one_mechanism() -> None:
     for path in Path(str(cli.__file__)).parent.glob("*.py"):
         assert not re.search(r"rich\.table|Table\(", path.read_text(encoding="utf-8")), path
+
+
+@pytest.mark.parametrize(
+    ("seconds", "people"), [(0, "0 s"), (59, "59 s"), (61, "1 min"), (7_300, "2 h"), (200_000, "2 d")]
+)
+def test_a_span_is_read_in_its_largest_unit_and_is_seconds_for_machines(
+    seconds: int, people: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listing = Listing(("waits",), [(timedelta(seconds=seconds),)])
+    show(listing, as_json=False)
+    assert capsys.readouterr().out.split("\n")[2] == people
+    show(listing, as_json=True)
+    assert json.loads(capsys.readouterr().out) == [{"waits": seconds}]

@@ -158,6 +158,10 @@ def pair(**more: Any) -> list[dict[str, Any]]:
         (pair(events=[{}, {}]), "one: it holds 1 events, and the pair names 2"),
         (pair(same_event_as="two"), "one: there is no pair 'two'"),
         (pair(body="{"), "one: it becomes rejected body_not_json, and the pair says accepted"),
+        (
+            pair(payload=[PAIRS[0]["payload"]] * 2, events=[{}, {"becomes": "ignored"}]),
+            "one: event 2: it becomes accepted, and the pair says ignored",
+        ),
         (pair(payload={}), "one: it becomes rejected field_missing, and the pair says accepted"),
     ],
 )

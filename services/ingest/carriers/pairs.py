@@ -132,8 +132,9 @@ def _faults(recipe: Recipe, pair: Pair, pairs: Sequence[Pair]) -> Iterator[str]:
         return
     if len(found) != len(pair.expected):
         yield f"it holds {len(found)} events, and the pair names {len(pair.expected)}"
-    for expected, said in zip(pair.expected, found, strict=False):
-        yield from _differs(expected, said)
+    for place, (expected, said) in enumerate(zip(pair.expected, found, strict=False), 1):
+        of = f"event {place}: " if len(pair.expected) > 1 else ""
+        yield from (of + each for each in _differs(expected, said))
     if pair.same_event_as is not None:
         yield from _same(recipe, pair, pairs, found)
 
