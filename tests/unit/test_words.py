@@ -64,6 +64,13 @@ def test_a_delivery_in_part_says_where_the_rest_goes() -> None:
     assert "chuyển hoàn cho người gửi" in said
 
 
+@pytest.mark.parametrize("kind", ["returning", "returned"])
+def test_of_a_partial_return_nobody_hears_that_all_goes_back(kind: str) -> None:
+    """A carrier may flag the leg of the part before the delivery is reported (GHTK's 20 before its 5)."""
+    assert "Một phần" in words(milestone(kind, partial_return=True), "vi", "x").sentence
+    assert "Một phần" not in words(milestone(kind), "vi", "x").sentence
+
+
 def test_told_kinds_are_milestone_kinds() -> None:
     assert set(TOLD) <= {str(kind) for kind in MilestoneKind}
 
