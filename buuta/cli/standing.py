@@ -61,12 +61,12 @@ def confirm(parcel: ParcelName, code: Shipper) -> None:
     settings = load(PortalSettings)
 
     async def work(pool: Any, vault: Vault) -> int:
+        await _both_exist(pool, code, carrier)
         async with registry.opened(settings.schema_registry_url) as codec:
             registrar = Registrar(vault, codec, settings)
             async with pool.acquire() as con, con.transaction():
                 return await registrar.confirm(con, carrier, normalise_number(number), code, now_ms())
 
-    with_database(lambda pool: _both_exist(pool, code, carrier))
     changed = with_vault(work)
     log.info("shipper_confirmed", shipper=code, carrier=carrier, by=getuser())
     console.print(f"{carrier} names {code}; registrations that stand otherwise now: {changed}.")

@@ -56,7 +56,10 @@ async def test_a_code_is_mapped_and_what_waited_is_sent_on(
     assert (await desk.get(f"/reports/{row['example']}")).json()["code"] == "handed over"
     meaning = {"format": "buuta", "code": row["code"], "status": "out_for_delivery"}
     dry = await desk.post("/map", **meaning, dry_run=True)
-    assert dry.json() == {"sent_on": 2, "new_in_history": 2, "wait_on": 0, "why": [], "dry_run": True}
+    assert dry.json() == {
+        "sent_on": 2, "new_in_history": 2, "do_not_steer": 0, "count_from_receipt": 0, "wait_on": 0, "why": [],
+        "dry_run": True,
+    }  # fmt: skip
     assert await log(settings) == []
     assert (await desk.get()).json() != []
     done = await desk.post("/map", **meaning)
