@@ -13,7 +13,7 @@ import asyncpg
 from buuta.audit.archive import Archive
 from buuta.audit.recompute import audit
 from buuta.contracts.codec import Codec
-from buuta.demo import messages
+from buuta.demo import messages, rate
 from buuta.demo.play import Ledger
 from buuta.demo.stack import Stack, settings_of
 from buuta.model.identifiers import parcel_key
@@ -113,7 +113,7 @@ async def reconcile(stack: Stack, ledger: Ledger, under_way: Mapping[str, int]) 
         fates = await con.fetch("select channel, state, count(*) from messages group by 1, 2 order by 1, 2")
         states = dict(await con.fetch("select parcel_key, status from parcels"))
         rows = await messages.load(con)
-        result.figures["rate"] = await _rate(con)
+        result.figures["rate"] = rate.figures(await rate.counted(con))
     finally:
         await con.close()
     await _recompute(stack, result)
@@ -140,20 +140,6 @@ async def reconcile(stack: Stack, ledger: Ledger, under_way: Mapping[str, int]) 
         "received": {"sms": len(stack.sms.texts), "email": len(stack.mail.mails)},
     }  # fmt: skip
     return result
-
-
-async def _rate(con: Any) -> dict[str, Any]:
-    row = await con.fetchrow(
-        "select sum(delivered_to_address)::int a, "
-        "sum(delivered_to_address + delivered_at_point + delivered_as_asked + delivered_unknown_mode)::int d, "
-        "sum(delivered_unknown_mode)::int x from rate_cells"
-    )
-    delivered = row["d"] or 0
-    return {
-        "delivered": delivered,
-        "net": round((row["a"] or 0) / delivered, 4) if delivered else None,
-        "unknown_share": round((row["x"] or 0) / delivered, 4) if delivered else None,
-    }
 
 
 def _check_states(result: Reconciliation, ledger: Ledger, states: dict[str, str]) -> None:

@@ -17,6 +17,7 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 
+from buuta.demo import rate
 from buuta.demo.inbox import app_of
 from buuta.demo.journeys import Day
 from buuta.demo.play import Ledger, Play
@@ -145,24 +146,18 @@ async def _show(stack: Stack, ledger: Ledger) -> None:
             before, at = 0, time.monotonic()
             while True:
                 counts = dict(await con.fetchrow(COUNTS))
-                delivered = await con.fetchrow(
-                    "select sum(delivered_to_address)::int as address, sum(accepted)::int as accepted, "
-                    "sum(delivered_to_address + delivered_at_point + delivered_as_asked"
-                    " + delivered_unknown_mode)::int as delivered from rate_cells"
-                )
+                reached = rate.said(await rate.counted(con))
                 now = time.monotonic()
                 speed = (counts["scans"] - before) / max(now - at, 0.001)
                 before, at = counts["scans"], now
-                live.update(_picture(stack, ledger, counts, delivered, speed))
+                live.update(_picture(stack, ledger, counts, reached, speed))
                 await asyncio.sleep(1)
     finally:
         await con.close()
 
 
-def _picture(stack: Stack, ledger: Ledger, counts: dict[str, Any], rate: Any, speed: float) -> Group:
+def _picture(stack: Stack, ledger: Ledger, counts: dict[str, Any], reached: str, speed: float) -> Group:
     table = Table(show_header=False, box=None, padding=(0, 2))
-    delivered = rate["delivered"] or 0
-    share = f"{(rate['address'] or 0) / delivered:.1%} of {delivered} delivered" if delivered else "–"
     newest = next((parcel for parcel in reversed(ledger.parcels) if parcel.reported), None)
     for name, value in (
         ("reported", f"{ledger.reported}"),
@@ -172,7 +167,7 @@ def _picture(stack: Stack, ledger: Ledger, counts: dict[str, Any], rate: Any, sp
         ("milestones", f"{counts['milestones']}"),
         ("SMS / e-mails received", f"{len(stack.sms.texts)} / {len(stack.mail.mails)}"),
         ("quarantined", f"{counts['quarantined']}"),
-        ("delivered to the address", share),
+        ("delivered to the address", reached),
     ):
         table.add_row(name, value)
     look = "" if newest is None else f"{stack.url('portal')}/t/{newest.carrier}/{newest.number}"

@@ -26,6 +26,8 @@ def test_a_short_demo_balances_and_prints_its_reconciliation_as_json() -> None:
     assert outcome["duplicate"] > 0
     assert outcome["received"]["sms"] > 0
     assert outcome["received"]["email"] > 0
+    rate = outcome["rate"]
+    assert 0 < rate["at_least"] < rate["at_most"] < 1, "what nobody says is said to be unknown"
     assert "Tracking page" in done.stderr
 
 
