@@ -92,9 +92,9 @@ def test_a_bad_item_hears_what_to_fix_and_its_value_is_not_repeated(
 @pytest.mark.parametrize(
     ("change", "code", "fix"),
     [
-        ({"place": "\ud800"}, "place_invalid", "string"),
+        ({"place": "\ud800"}, "place_invalid", "a text"),
         ({"attempt": 2**70}, "attempt_invalid", "99 or less"),
-        ({"attempt": float("nan")}, "attempt_invalid", "finite"),
+        ({"attempt": float("nan")}, "attempt_invalid", "a number"),
         ({"delivery_mode": "drone"}, "delivery_mode_invalid", "address"),
         ({"reason": "no idea"}, "reason_invalid", "refused"),
         ({"province": "HN"}, "province_invalid", "pattern"),

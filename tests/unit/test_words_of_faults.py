@@ -52,6 +52,7 @@ FAULTS: Final[Sequence[tuple[Any, str]]] = (
     ({"number": "1234", "size": "secret"}, "body.size: it must be 's' or 'l'"),
     ({"number": "1234", "kind": "secret"}, "body.kind: it must be 'a' or 'b'"),
     ({"number": "1234", "day": "secret"}, "body.day: it must be a day such as 2026-11-24"),
+    ({"number": "1234", "day": -1}, "body.day: it must be a day such as 2026-11-24"),
     ({"number": "1234", "names": "secret"}, "body.names: it must be a list"),
     ({"number": "1234", "is_fragile": "secret"}, "body.is_fragile: it must be true or false"),
     ({"number": "1234", "id": "secret"}, "body.id: it must be a UUID"),
