@@ -1,6 +1,7 @@
 """Figures over years are sums of sums, read on connections of their own, whoever asks for whatever."""
 
 import asyncio
+import contextlib
 import json
 import random
 from collections.abc import AsyncIterator
@@ -39,13 +40,27 @@ where day between $1 and $2 group by carrier order by carrier
 YEAR = Period(date(2025, 1, 17), date(2025, 12, 29))
 
 
-@pytest.fixture
-async def client(settings: SharedSettings) -> AsyncIterator[httpx.AsyncClient]:
-    own = PortalSettings(**settings.model_dump() | {"figures_seconds": 1.0})
+@contextlib.asynccontextmanager
+async def portal(settings: SharedSettings, seconds: float) -> AsyncIterator[httpx.AsyncClient]:
+    own = PortalSettings(**settings.model_dump() | {"figures_seconds": seconds})
     async with wire(own) as (app, _):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://portal") as made:
             yield made
+
+
+@pytest.fixture
+async def client(settings: SharedSettings) -> AsyncIterator[httpx.AsyncClient]:
+    """A portal whose figures have the time that a busy machine needs."""
+    async with portal(settings, 20.0) as made:
+        yield made
+
+
+@pytest.fixture
+async def hurried(settings: SharedSettings) -> AsyncIterator[httpx.AsyncClient]:
+    """A portal that waits a second for figures and no longer."""
+    async with portal(settings, 1.0) as made:
+        yield made
 
 
 async def test_sums_are_those_of_the_cells_whatever_was_done_to_them(pool: Any) -> None:
@@ -163,14 +178,14 @@ async def test_a_page_begins_where_a_link_led(client: httpx.AsyncClient, after: 
 
 
 async def test_figures_that_do_not_come_hold_up_nothing_else(
-    client: httpx.AsyncClient, settings: SharedSettings, pool: Any
+    hurried: httpx.AsyncClient, settings: SharedSettings, pool: Any
 ) -> None:
     """The twin of a slow disk: somebody holds a lock on what is read."""
     async with pool.acquire() as con, con.transaction():
         await con.execute("lock table rate_days in access exclusive mode")
-        asking = [asyncio.create_task(client.get("/rates")) for _ in range(20)]
+        asking = [asyncio.create_task(hurried.get("/rates")) for _ in range(20)]
         async with asyncio.timeout(20):
-            assert (await client.get("/t/ghn/UNKNOWN1")).status_code == 404
+            assert (await hurried.get("/t/ghn/UNKNOWN1")).status_code == 404
             said = await asyncio.gather(*asking)
         assert {each.status_code for each in said} == {503}
         assert {each.json()["code"] for each in said} == {"figures_busy"}
@@ -179,7 +194,7 @@ async def test_figures_that_do_not_come_hold_up_nothing_else(
             "and datname = current_database()"
         )
         assert held <= 3
-    assert (await client.get("/rates")).status_code == 200
+    assert (await hurried.get("/rates")).status_code == 200
 
 
 async def test_figures_of_hundreds_of_carriers_are_not_made_on_the_event_loop(
