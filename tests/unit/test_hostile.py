@@ -178,7 +178,7 @@ LARGE = st.sampled_from(
         {f"name{each}": each for each in range(50_000)}, ["x" * 1_000] * 100,
     ]
 )  # fmt: skip
-MOST_SECONDS = 1.0
+MOST_SECONDS = 0.5
 """Of processor time; what is read of a payload of the largest size takes some milliseconds."""
 
 
