@@ -203,6 +203,19 @@ def test_however_large_the_fields_are_the_work_is_bounded(recipe: Recipe) -> Non
     whatever()
 
 
+@pytest.mark.parametrize("number", [10**5_000, -(10**5_000)], ids=["large", "small"])
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=named)
+def test_a_number_of_more_digits_than_are_written_out_is_read_as_none_in_whatever_field(
+    recipe: Recipe, number: int
+) -> None:
+    """Python writes out no number of thousands of digits, but fails."""
+    goods = [{**pair.payload, **pair.headers} for own, pair in PAIRS if own is recipe and pair.payload]
+    for good in goods:
+        for name in [*good, "added"]:
+            for door in ("webhook", "api"):
+                read(recipe, {**good, name: number}, door)
+
+
 def test_an_object_of_more_names_than_an_item_may_have_is_refused_before_they_are_looked_at() -> None:
     with pytest.raises(BadItem) as refused:
         read_report({f"name{each}": each for each in range(100_000)})

@@ -169,7 +169,8 @@ def _own_fields(raw: Mapping[Any, Any], known: Mapping[str, str]) -> dict[str, A
         BadItem: one is neither, and the type of event is the standard's.
     """
     fields = {}
-    may_be_anything = is_own_type(expanded(str(raw.get("type")), known))
+    kind = raw.get("type")
+    may_be_anything = isinstance(kind, str) and is_own_type(expanded(kind, known))
     for short, value in raw.items():
         name = expanded(str(short), known)
         if name in FIELDS:

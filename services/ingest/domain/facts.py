@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from buuta.errors import BadItem
 from buuta.model.identifiers import event_id, normalise_number
 from services.ingest.domain.codes import folded
-from services.ingest.domain.fields import text
+from services.ingest.domain.fields import as_said, text
 from services.ingest.domain.recipe import Receipt, Report, settled, when
 
 
@@ -59,8 +59,8 @@ def facts_by(rules: Sequence[FactRule], parse: Callable[[Mapping[str, Any]], Rep
 
 
 def _applies(rule: FactRule, payload: Mapping[str, Any]) -> bool:
-    value = payload.get(rule.field)
-    return isinstance(value, str | int | float) and folded(str(value)) in rule.values
+    said = as_said(payload.get(rule.field))
+    return said is not None and folded(said) in rule.values
 
 
 def _fact(rule: FactRule, payload: Mapping[str, Any], report: Report, receipt: Receipt) -> Fact:

@@ -50,6 +50,13 @@ def text(payload: Mapping[str, Any], name: str, default: Any = REQUIRED, most: i
     return read or ("" if default is REQUIRED else str(default))
 
 
+def as_said(value: Any) -> str | None:
+    """A text or a number as it is compared; None where it is neither, or has more digits than are written out."""
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        return None
+    return str(value) if isinstance(value, str | int | float) else None
+
+
 def written(number: float, name: str) -> str:
     """A float as it was meant: whole without a fraction of nothing, and with all its digits.
 

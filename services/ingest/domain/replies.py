@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
+from services.ingest.domain.fields import as_said
 from services.ingest.domain.paths import Path, read_path
 from services.ingest.domain.webhook import Reply
 
@@ -59,5 +60,4 @@ def _filled(value: Any, payload: Any) -> Any:
 
 
 def _said(payload: Any, path: str) -> str:
-    found = read_path(path).get(payload)
-    return str(found)[:LONGEST] if isinstance(found, str | int | float) else ""
+    return (as_said(read_path(path).get(payload)) or "")[:LONGEST]

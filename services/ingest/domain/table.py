@@ -10,7 +10,7 @@ from buuta.errors import BadItem
 from buuta.model.statuses import Direction
 from services.ingest.domain.codes import folded
 from services.ingest.domain.details import Details
-from services.ingest.domain.fields import LONGEST, code
+from services.ingest.domain.fields import LONGEST, as_said, code
 from services.ingest.domain.notes import Notes
 from services.ingest.domain.origins import Origin, Part, names_of
 from services.ingest.domain.recipe import Report
@@ -42,7 +42,8 @@ class Ignored:
     def holds(self, payload: Any) -> bool:
         """Whether the payload is one of these."""
         found = self.origin.value(payload)
-        return isinstance(found, str | int) and folded(str(found)) in self.values
+        said = None if isinstance(found, float) else as_said(found)
+        return said is not None and folded(said) in self.values
 
 
 @dataclass(frozen=True)
@@ -167,9 +168,10 @@ class Table:
         found = origin.value(payload)
         if isinstance(origin, Part):
             return found is not None
-        said = "" if found is None else folded(str(found)) if isinstance(found, str | int | float) else None
-        if said in SAID or said in DENIED:
-            return said in SAID
+        said = "" if found is None else as_said(found)
+        word = None if said is None else folded(said)
+        if word in SAID or word in DENIED:
+            return word in SAID
         raise BadItem(f"{field}_invalid", f"{names_of(origin)} must be true or false", field)
 
     def _apart(self, payload: Any) -> Apart:
