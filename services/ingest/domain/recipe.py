@@ -184,7 +184,8 @@ def settled(report: Report, receipt: Receipt) -> Report:
     Raises:
         BadItem: `time_out_of_range`.
     """
-    return report._replace(time=receipt.zones.settled(report.time, report.facility))
+    time = receipt.zones.settled(report.time, report.facility)
+    return report if time is report.time else report._replace(time=time)
 
 
 def when(report: Report) -> BusinessTime:
