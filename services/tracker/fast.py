@@ -96,7 +96,8 @@ def not_later(scans: ScanColumns, stored: Mapping[str, Parcel], gaps: Gaps) -> s
             slow.add(key)
         else:
             greatest[key] = occurred_at
-            begins.setdefault(key, occurred_at + gaps.of_key(key))
+            if key not in begins:
+                begins[key] = occurred_at + gaps.of_key(key)
     return slow
 
 
@@ -155,8 +156,7 @@ def _too_many(keys: Sequence[str], stored: Mapping[str, Parcel]) -> Iterator[str
 
 def _odd_rows(batch: Any) -> list[int]:
     """Rows of corrections, of parcels that posts share, of days without a clock, of parts that go back, and of
-    scans
-    whose time cannot be believed."""
+    scans whose time cannot be believed."""
     # As floats: the difference of two numbers that somebody made up must not wrap around.
     times = ("received_at", "occurred_at")
     age = pc.subtract(*(batch.column(name).cast(pa.float64(), safe=False) for name in times))

@@ -22,6 +22,7 @@ LAST_DAY: Final = 2**20 - 1
 LEAST: Final = LATENESS_MINUTES[0]
 MINUTES: Final = 2**16
 """More than there are minutes that are told apart, so that carrier, day and minutes fit one number."""
+LOOKED_AT: Final = ("carrier", "reporter", "occurred_at", "received_at", "day_only")
 Lateness = tuple[str, date, int]
 """Carrier, day of receipt in Vietnam, and within how many minutes."""
 
@@ -29,7 +30,7 @@ Lateness = tuple[str, date, int]
 def lateness(batch: Any) -> Counter[Lateness]:
     """Counts of some scans' lateness; `batch` holds `ScanEvent` columns."""
     counts: Counter[Lateness] = Counter()
-    batch = batch.filter(pc.invert(batch.column("day_only")))
+    batch = batch.select(LOOKED_AT).filter(pc.invert(batch.column("day_only")))
     carriers = pc.coalesce(batch.column("reporter"), batch.column("carrier")).dictionary_encode()
     names = carriers.dictionary.to_pylist()
     day = pc.add(pc.multiply(carriers.indices.cast(pa.int64()), LAST_DAY + 1), _days(batch))

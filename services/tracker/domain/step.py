@@ -75,7 +75,7 @@ def advance(parcel: Parcel, scan: Seen, undone: int = 0) -> Joined | None:
 
 def _take(parcel: Parcel, status: str, scan: Seen, undone: int) -> Joined | None:
     """Be in the status that a scan means; returns what joins the live set."""
-    _, reason, _, _, occurred_at, _, _, _, province, carrier, reporter, *_ = scan
+    _, reason, _, _, occurred_at, _, _, _, province, carrier, reporter, _, _, _ = scan
     before = parcel.status
     milestone, in_a_row, _, moves, ended_as = RULES[status]
     limit = next_expected_ms(carrier, parcel.service, status)
@@ -196,7 +196,7 @@ def _arrive(parcel: Parcel, status: str, scan: Seen) -> None:
 
     What says no place, bars nothing.
     """
-    _, _, _, _, occurred_at, _, _, _, province, _, reporter, *_ = scan
+    _, _, _, _, occurred_at, _, _, _, province, _, reporter, _, _, _ = scan
     if reporter is not None:
         _credit(parcel, status, reporter)
     before, since = parcel.province, parcel.last_at
@@ -209,7 +209,7 @@ def _arrive(parcel: Parcel, status: str, scan: Seen) -> None:
 
 def _deliver(parcel: Parcel, scan: Seen) -> str:
     """Note how it was handed over; returns the outcome. Of one delivery a better known mode is not given up."""
-    _, _, declared, _, occurred_at, _, distance, proof, *_ = scan
+    _, _, declared, _, occurred_at, _, distance, proof, _, _, _, _, _, _ = scan
     waited_at_point, went_out = parcel.status == READY_AT_POINT, WENT_OUT in parcel.live
     if not (went_out or waited_at_point or parcel.status == DELIVERED):
         find(parcel, NO_ROUND_BEFORE_DELIVERY)
@@ -224,7 +224,7 @@ def _deliver(parcel: Parcel, scan: Seen) -> str:
 
 def _question_attempt(parcel: Parcel, scan: Seen) -> None:
     """What a careful clerk would ask about a failed attempt."""
-    _, _, _, _, _, _, distance, *_ = scan
+    _, _, _, _, _, _, distance, _, _, _, _, _, _, _ = scan
     if WENT_OUT not in parcel.live:
         find(parcel, NO_ROUND_BEFORE_ATTEMPT)
     if distance == FAR:
