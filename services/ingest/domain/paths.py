@@ -37,7 +37,7 @@ class Path:
         ends = [place for place, step in enumerate(self.steps, 1) if step is EACH]
         return self.steps[: ends[-1]] if ends else ()
 
-    @property
+    @cached_property
     def last(self) -> str:
         """What it is called where a value is missing or wrong."""
         return next((step for step in reversed(self.steps) if isinstance(step, str)), self.text)

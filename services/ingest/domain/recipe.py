@@ -283,7 +283,9 @@ def _reason(recipe: Recipe, report: Report, row: CodeRow) -> Reason | None:
     if report.reason is not None:
         return report.reason
     if report.raw_reason:
-        raw = recipe.reason_spellings.get(folded(report.raw_reason), report.raw_reason)
+        raw = report.raw_reason
+        if raw not in recipe.reasons:
+            raw = recipe.reason_spellings.get(folded(raw), raw)
         return recipe.reasons.get(raw, Reason.UNKNOWN)
     return row.reason
 

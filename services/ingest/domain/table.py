@@ -67,7 +67,7 @@ class Table:
             return None
         notes = Notes()
         spare = self._spare(payload, notes)
-        if self._has_details:
+        if self._details_readers:
             spare["details"] = self._details(payload, notes)
         return Report(
             number=self._read(payload, "number"),
@@ -79,31 +79,34 @@ class Table:
 
     def _spare(self, payload: Any, notes: Notes) -> dict[str, Any]:
         """The fields that need not be there, as a report names them; what does not fit is left out, with a note."""
-        found: dict[str, Any] = {}
-        for field, name, read in self._readers:
-            try:
-                found[name] = read(self, payload, field)
-            except BadItem as bad:
-                notes.left_out(field, bad)
+        found = self._found(self._readers, payload, notes)
         if len(found.get("place", "")) > LONGEST:
             found["place"] = notes.cut("place", found["place"], LONGEST)
         return found
 
+    def _found(self, readers: Sequence["Reader"], payload: Any, notes: Notes) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for field, name, read in readers:
+            try:
+                found[name] = read(self, payload, field)
+            except BadItem as bad:
+                notes.left_out(field, bad)
+        return found
+
     @cached_property
-    def _readers(self) -> Sequence[tuple[str, str, Callable[["Table", Any, str], Any]]]:
+    def _readers(self) -> Sequence["Reader"]:
         return [(field, *SPARE[field]) for field in SPARE if field in self.fields]
 
     @cached_property
-    def _has_details(self) -> bool:
-        return not self.fields.keys().isdisjoint(DETAILS)
+    def _details_readers(self) -> Sequence["Reader"]:
+        return [(field, field, SPARE_DETAILS[field]) for field in DETAILS if field in self.fields]
+
+    @cached_property
+    def _has_apart(self) -> bool:
+        return not self.fields.keys().isdisjoint(APART)
 
     def _details(self, payload: Any, notes: Notes) -> Details | None:
-        found: dict[str, Any] = {}
-        for field in self.fields.keys() & {*DETAILS}:
-            try:
-                found[field] = SPARE_DETAILS[field](self, payload, field)
-            except BadItem as bad:
-                notes.left_out(field, bad)
+        found = self._found(self._details_readers, payload, notes)
         latitude, longitude = (found.get(each) for each in MOST_DEGREES)
         is_whole = latitude is not None and longitude is not None
         proof = found.get("proof")
@@ -166,6 +169,8 @@ class Table:
         if origin is None:
             return False
         found = origin.value(payload)
+        if isinstance(found, bool):
+            return found
         if isinstance(origin, Part):
             return found is not None
         said = "" if found is None else as_said(found)
@@ -176,7 +181,7 @@ class Table:
 
     def _apart(self, payload: Any) -> Apart:
         """What of the time stands in fields of its own."""
-        if self.fields.keys().isdisjoint(APART):
+        if not self._has_apart:
             return NOTHING
         return Apart(*(self._moment(payload, field) for field in APART))
 
@@ -197,7 +202,10 @@ class Table:
         raise BadItem("attempt_invalid", "an attempt is a number from 1 to 99", field)
 
 
-SPARE: Final[Mapping[str, tuple[str, Callable[[Table, Any, str], Any]]]] = {
+Read = Callable[[Table, Any, str], Any]
+Reader = tuple[str, str, Read]
+"""A field, how a report names it, and how it is read."""
+SPARE: Final[Mapping[str, tuple[str, Read]]] = {
     "place": ("place", Table._text),
     "reason": ("raw_reason", Table._read),
     "facility": ("facility", Table._code),
@@ -210,7 +218,7 @@ SPARE: Final[Mapping[str, tuple[str, Callable[[Table, Any, str], Any]]]] = {
     "partial_return": ("partial_return", Table._flag),
 }
 """Fields that need not be there: how a report names each, and how it is read."""
-SPARE_DETAILS: Final[Mapping[str, Callable[[Table, Any, str], Any]]] = {
+SPARE_DETAILS: Final[Mapping[str, Read]] = {
     **dict.fromkeys(DETAILS, Table._read),
     **dict.fromkeys(MOST_DEGREES, Table._degrees),
     "note": Table._text,
