@@ -1,6 +1,8 @@
 """Ingest's HTTP doors as a test sees them."""
 
+import contextlib
 import json
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,6 +21,8 @@ from services.ingest.wiring import Ground, Pools, build_intake
 from tests.integration.parts import everything
 from tests.waiting import until
 
+Wire = Callable[[Any], contextlib.AbstractAsyncContextManager[tuple[Any, Any]]]
+"""How a service is made: `wire` of its `app.py`."""
 GOOD = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30:00+07:00"}
 
 
@@ -75,6 +79,16 @@ def inside(client: httpx.AsyncClient) -> httpx.AsyncClient:
 def operations(app: Any) -> httpx.AsyncClient:
     """The operations port of an app."""
     return httpx.AsyncClient(transport=httpx.ASGITransport(app.state.operations), base_url="http://inside")
+
+
+@contextlib.asynccontextmanager
+async def served(wire: Wire, own: SharedSettings) -> AsyncIterator[httpx.AsyncClient]:
+    """A service in this process, asked as over HTTP: what it fails with is an answer. It is ready."""
+    async with wire(own) as (app, _):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+            await until(lambda: ready(client), "the service is ready")
+            yield client
 
 
 async def ready(client: httpx.AsyncClient) -> bool:

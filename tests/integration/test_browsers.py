@@ -18,6 +18,7 @@ from services.ingest.storage import Carrier, add_carrier
 from services.portal.app import wire
 from services.portal.doors import tracking
 from services.portal.settings import PortalSettings
+from tests.integration.doors import served
 from tests.integration.parts import chunk, worker
 from tests.scans import scan
 
@@ -118,14 +119,12 @@ async def test_too_many_guesses_and_an_error_of_ours_are_pages(
 
 
 async def test_what_the_edge_refuses_is_a_page_too(settings: SharedSettings, pool: Any) -> None:
-    async with wire(PortalSettings(**settings.model_dump())) as (app, _):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://portal") as client:
-            answer = await client.post(
-                "/v1/parcels",
-                content=b"x" * 70_000,
-                headers={"Accept": BROWSER, "Content-Type": "text/plain"},
-            )
+    async with served(wire, PortalSettings(**settings.model_dump())) as client:
+        answer = await client.post(
+            "/v1/parcels",
+            content=b"x" * 70_000,
+            headers={"Accept": BROWSER, "Content-Type": "text/plain"},
+        )
     assert answer.status_code == 413
     assert tables("vi")["error"]["413"] in answer.text
 
@@ -133,11 +132,9 @@ async def test_what_the_edge_refuses_is_a_page_too(settings: SharedSettings, poo
 async def test_services_without_pages_answer_a_browser_by_a_page_all_the_same(
     settings: SharedSettings, pool: Any
 ) -> None:
-    async with wire_ingest(IngestSettings(**settings.model_dump())) as (app, _):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
-            page = await client.get("/", headers={"Accept": BROWSER, "Accept-Language": "en"})
-            document = await client.get("/")
+    async with served(wire_ingest, IngestSettings(**settings.model_dump())) as client:
+        page = await client.get("/", headers={"Accept": BROWSER, "Accept-Language": "en"})
+        document = await client.get("/")
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
     assert tables("en")["error"]["404"] in page.text
     assert document.headers["content-type"] == PROBLEM

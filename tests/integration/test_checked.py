@@ -3,7 +3,6 @@
 import hashlib
 from typing import Any, Final
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as how
@@ -28,6 +27,7 @@ from services.ingest.storage import Carrier, add_carrier
 from services.notifier.domain.rules import TOLD
 from services.portal.app import wire
 from services.portal.settings import PortalSettings
+from tests.integration.doors import served
 from tests.integration.parts import chunk, worker
 from tests.scans import MORNING, scan
 
@@ -113,13 +113,11 @@ async def test_no_scan_that_passes_is_refused_by_the_table_the_page_or_the_wordi
 
 
 async def _shown(parcels: set[tuple[str, str]], settings: SharedSettings) -> None:
-    async with wire(PortalSettings(**settings.model_dump())) as (app, _):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://portal") as client:
-            for carrier, number in sorted(parcels):
-                for language in ("vi", "en"):
-                    page = await client.get(f"/t/{carrier}/{number}", params={"lang": language})
-                    assert page.status_code == 200, (carrier, number)
+    async with served(wire, PortalSettings(**settings.model_dump())) as client:
+        for carrier, number in sorted(parcels):
+            for language in ("vi", "en"):
+                page = await client.get(f"/t/{carrier}/{number}", params={"lang": language})
+                assert page.status_code == 200, (carrier, number)
 
 
 def _worded(each: Scan) -> None:

@@ -17,8 +17,7 @@ from services.ingest.storage import Carrier
 from services.portal.app import wire as wire_portal
 from services.portal.settings import PortalSettings
 from services.portal.storage import add_shipper
-from tests.integration.doors import add_carrier, inside, ready
-from tests.waiting import until
+from tests.integration.doors import add_carrier, inside, served
 
 PUBLIC = (
     "/v1/webhooks/",
@@ -81,23 +80,18 @@ async def ingest(settings: SharedSettings, pool: Any) -> AsyncIterator[Walked]:
         "epcis": (await add_carrier(pool, Carrier("gs1", "GS1", "epcis")))[0],
         "operator": await operators.add(pool, "desk"),
     }
-    async with wire_ingest(IngestSettings(**settings.model_dump())) as (app, _):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
-            await until(lambda: ready(client), "ingest is ready")
-            walked = Walked(client, (await inside(client).get("/openapi.json")).json(), keys)
-            walked.token = token
-            yield walked
+    async with served(wire_ingest, IngestSettings(**settings.model_dump())) as client:
+        walked = Walked(client, (await inside(client).get("/openapi.json")).json(), keys)
+        walked.token = token
+        yield walked
 
 
 @pytest.fixture
 async def portal(settings: SharedSettings, pool: Any) -> AsyncIterator[Walked]:
     await add_carrier(pool, Carrier("ghn", "GHN", "buuta"))
     keys = {"plain": await add_shipper(pool, "shop", "Shop")}
-    async with wire_portal(PortalSettings(**settings.model_dump())) as (app, _):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://portal") as client:
-            yield Walked(client, (await inside(client).get("/openapi.json")).json(), keys)
+    async with served(wire_portal, PortalSettings(**settings.model_dump())) as client:
+        yield Walked(client, (await inside(client).get("/openapi.json")).json(), keys)
 
 
 @pytest.fixture(params=["ingest", "portal"])

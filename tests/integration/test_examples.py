@@ -22,8 +22,7 @@ from services.ingest.storage import Carrier
 from services.portal.app import wire as wire_portal
 from services.portal.settings import PortalSettings
 from services.portal.storage import add_shipper
-from tests.integration.doors import add_carrier, inside, ready
-from tests.waiting import until
+from tests.integration.doors import add_carrier, inside, served
 
 SENT: Final = {"post", "put", "patch"}
 DONE: Final = {200, 201, 202}
@@ -65,21 +64,16 @@ async def ingest(settings: SharedSettings, pool: Any) -> AsyncIterator[Api]:
     for code in ("ems", "emsevt", "ghn", "ghtk", "viettelpost"):
         keys[code] = (await add_carrier(pool, Carrier(code, code, code)))[1]
     await add_shipper(pool, "shop", "Shop")
-    async with wire_ingest(IngestSettings(**settings.model_dump())) as (app, _):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
-            await until(lambda: ready(client), "ingest is ready")
-            yield Api(client, (await inside(client).get("/openapi.json")).json(), keys)
+    async with served(wire_ingest, IngestSettings(**settings.model_dump())) as client:
+        yield Api(client, (await inside(client).get("/openapi.json")).json(), keys)
 
 
 @pytest.fixture
 async def portal(settings: SharedSettings, pool: Any) -> AsyncIterator[Api]:
     await add_carrier(pool, Carrier("ghn", "GHN", "buuta"))
     keys = {"shipper_key": await add_shipper(pool, "shop", "Shop")}
-    async with wire_portal(PortalSettings(**settings.model_dump())) as (app, _):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://portal") as client:
-            yield Api(client, (await inside(client).get("/openapi.json")).json(), keys)
+    async with served(wire_portal, PortalSettings(**settings.model_dump())) as client:
+        yield Api(client, (await inside(client).get("/openapi.json")).json(), keys)
 
 
 @pytest.fixture(params=["ingest", "portal"])

@@ -22,6 +22,7 @@ from services.portal.domain.periods import Asked, Period, parts
 from services.portal.settings import PortalSettings
 from services.tracker.domain.figures import Cell
 from services.tracker.storage import add_to_cells, add_transit
+from tests.integration.doors import served
 
 CELLS = """
 insert into rate_cells (slot, carrier, service, province, commune, day, accepted, delivered_to_address)
@@ -43,10 +44,8 @@ YEAR = Period(date(2025, 1, 17), date(2025, 12, 29))
 @contextlib.asynccontextmanager
 async def portal(settings: SharedSettings, seconds: float) -> AsyncIterator[httpx.AsyncClient]:
     own = PortalSettings(**settings.model_dump() | {"figures_seconds": seconds})
-    async with wire(own) as (app, _):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://portal") as made:
-            yield made
+    async with served(wire, own) as made:
+        yield made
 
 
 @pytest.fixture

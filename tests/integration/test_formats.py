@@ -20,10 +20,9 @@ from services.ingest.settings import IngestSettings
 from services.ingest.storage import Carrier
 from tests.golden import PAIRS, WEBHOOK_PAIRS, Pair, named
 from tests.integration.command import buuta
-from tests.integration.doors import add_carrier, inside, intake_on, log, quarantined, ready
+from tests.integration.doors import add_carrier, inside, intake_on, log, quarantined, served
 from tests.integration.parts import producer_on
 from tests.unit.test_carriers import GHN
-from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +45,8 @@ def more(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def client(settings: SharedSettings, pool: Any, more: Path) -> AsyncIterator[httpx.AsyncClient]:
     own = IngestSettings(**settings.model_dump() | {"ingest_recipes": more})
-    async with wire(own) as (app, _):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
-            await until(lambda: ready(client), "ingest is ready")
-            yield client
+    async with served(wire, own) as client:
+        yield client
 
 
 @pytest.mark.parametrize(("recipe", "pair"), WEBHOOK_PAIRS, ids=named)
@@ -290,14 +286,11 @@ async def test_a_carrier_whose_tables_are_not_loaded_hears_to_send_again(
     settings: SharedSettings, pool: Any, door: str
 ) -> None:
     key, token = await add_carrier(pool, Carrier("hoptac", "A cooperative", "hoptac"))
-    async with wire(IngestSettings(**settings.model_dump())) as (app, _):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
-            await until(lambda: ready(client), "ingest is ready")
-            headers = {"Authorization": f"Bearer {key}"}
-            body = REPORT if "webhooks" in door else [ITEM]
-            answer = await client.post(door.format(token=token), json=body, headers=headers)
-            wrong = await client.post("/v1/webhooks/bw_wrong/hoptac", json=REPORT)
+    async with served(wire, IngestSettings(**settings.model_dump())) as client:
+        headers = {"Authorization": f"Bearer {key}"}
+        body = REPORT if "webhooks" in door else [ITEM]
+        answer = await client.post(door.format(token=token), json=body, headers=headers)
+        wrong = await client.post("/v1/webhooks/bw_wrong/hoptac", json=REPORT)
     assert (answer.status_code, answer.json()["code"]) == (503, "format_away"), answer.text
     assert answer.headers["Retry-After"]
     assert (wrong.status_code, wrong.json()["code"]) == (404, "webhook_unknown")

@@ -16,6 +16,7 @@ from services.portal.app import wire
 from services.portal.publishing import CountedBy, publish
 from services.portal.settings import PortalSettings
 from services.portal.storage import add_shipper
+from tests.integration.doors import served
 from tests.integration.parts import chunk, everything, worker
 from tests.scans import registration, scan
 from tests.waiting import until
@@ -49,10 +50,8 @@ async def portal(settings: SharedSettings, pool: Any) -> AsyncIterator[Portal]:
     for code in ("ghn", "vnp"):
         await add_carrier(pool, Carrier(code, code, "buuta"))
     key = await add_shipper(pool, "shop", "Shop")
-    async with wire(PortalSettings(**settings.model_dump())) as (app, _):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://portal") as client:
-            yield Portal(client, key)
+    async with served(wire, PortalSettings(**settings.model_dump())) as client:
+        yield Portal(client, key)
 
 
 async def track(settings: SharedSettings, pool: Any, records: list[Any], start: int = 0) -> None:

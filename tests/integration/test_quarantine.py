@@ -5,8 +5,6 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
-
 from buuta.model.scan import Registration, Scan
 from buuta.model.statuses import Status
 from buuta.settings import SharedSettings
@@ -20,7 +18,7 @@ from services.ingest.quarantine.shelter import Shelter, Topic
 from services.ingest.settings import IngestSettings
 from services.portal.storage import add_shipper
 from tests.integration.command import buuta
-from tests.integration.doors import GOOD, Door, inside, log, quarantined, ready
+from tests.integration.doors import GOOD, Door, inside, log, quarantined, served
 from tests.integration.parts import chunk, database_away, everything, waits_for_a_lock, worker
 from tests.scans import HOUR, MORNING, registration, scan
 from tests.unit.test_carriers import GHN
@@ -180,17 +178,14 @@ async def test_a_refused_payload_of_any_size_fails_no_neighbour_while_postgresql
     door: Door, settings: SharedSettings, pool: Any
 ) -> None:
     own = IngestSettings(**settings.model_dump() | {"ingest_body_bytes": 3_000_000})
-    async with wire(own) as (app, _):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
-            await until(lambda: ready(client), "ingest is ready")
-            own_door = Door(client, door.secrets)
-            assert (await own_door.scans([GOOD])).status_code == 200
-            async with database_away(settings):
-                answer = await own_door.scans([GOOD, {"x": "a" * 2_000_000}])
-                assert (answer.status_code, [each["result"] for each in answer.json()]) == (
-                    200, ["accepted", "rejected"],
-                )  # fmt: skip
+    async with served(wire, own) as client:
+        own_door = Door(client, door.secrets)
+        assert (await own_door.scans([GOOD])).status_code == 200
+        async with database_away(settings):
+            answer = await own_door.scans([GOOD, {"x": "a" * 2_000_000}])
+            assert (answer.status_code, [each["result"] for each in answer.json()]) == (
+                200, ["accepted", "rejected"],
+            )  # fmt: skip
 
 
 async def test_how_much_waits_and_since_when_is_measured_by_carrier_and_reason(

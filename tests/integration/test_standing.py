@@ -23,7 +23,7 @@ from services.portal.limits import MOST_VERSIONS
 from services.portal.settings import PortalSettings
 from services.portal.storage import add_shipper
 from tests.integration.command import buuta
-from tests.integration.doors import Door, add_carrier
+from tests.integration.doors import Door, add_carrier, served
 from tests.integration.parts import chunk, everything, waits_for_a_lock, worker
 from tests.integration.test_portal import log
 from tests.scans import scan
@@ -64,10 +64,8 @@ async def opened(settings: SharedSettings, pool: Any, **limits: Any) -> AsyncIte
             code,
         )
     keys = {code: await add_shipper(pool, code, code) for code in ("shop", "other", "third", "greedy")}
-    async with wire(PortalSettings(**settings.model_dump(), **limits)) as (app, _):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://portal") as client:
-            yield Shops(client, keys)
+    async with served(wire, PortalSettings(**settings.model_dump(), **limits)) as client:
+        yield Shops(client, keys)
 
 
 @pytest.fixture

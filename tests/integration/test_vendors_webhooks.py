@@ -22,8 +22,7 @@ from services.ingest.storage import Carrier, add_carrier
 from tests.examples import EXAMPLE_PAIRS, EXAMPLES, FOLDER, SECRET, request_of
 from tests.golden import named
 from tests.integration.command import buuta
-from tests.integration.doors import inside, log, quarantined, ready
-from tests.waiting import until
+from tests.integration.doors import inside, log, quarantined, served
 
 LOCAL = {
     "byget": (
@@ -56,11 +55,8 @@ def more(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def client(settings: SharedSettings, pool: Any, more: Path) -> AsyncIterator[httpx.AsyncClient]:
     own = IngestSettings(**settings.model_dump() | {"ingest_recipes": more})
-    async with wire(own) as (app, _):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
-            await until(lambda: ready(client), "ingest is ready")
-            yield client
+    async with served(wire, own) as client:
+        yield client
 
 
 def smith_on(settings: SharedSettings, pool: Any) -> Locksmith:
