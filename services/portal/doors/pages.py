@@ -13,7 +13,6 @@ from buuta.telemetry import metrics
 from buuta.web.browsers import error_key, language_of
 from buuta.web.problems import Problem
 from buuta.wording import words
-from services.portal.places import place_name, unit_name
 
 FILES: Final = Path(__file__).parents[1]
 HEADERS: Final = {
@@ -32,10 +31,6 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.globals.update(
-    place_name=place_name, unit_name=unit_name,
-    percent=lambda share: "–" if share is None else f"{share * 100:.1f} %",
-)  # fmt: skip
 
 
 class _Static(StaticFiles):
