@@ -9,12 +9,11 @@ table flags it. What on the way back is reported as delivered was handed to the 
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from buuta.model.statuses import RANK, Direction, Status
 from buuta.model.steering import steering_ms
-from buuta.model.zones import zone_of
+from buuta.model.zones import local
 
 RETURN: Final = Direction.RETURN.value
 GOES_BACK: Final = frozenset({Status.RETURN_PENDING.value, Status.RETURNING.value, Status.RETURNED.value})
@@ -86,8 +85,7 @@ def _came_before(line: Line, newest: Line | None) -> bool:
     """Whether a scan of a day without a clock came before the newest that day, and so turns nothing."""
     if newest is None or line.row["provisional"] or not line.row["day_only"]:
         return False
-    zone = zone_of(line.row["zone"]) or UTC
-    day, known = (datetime.fromtimestamp(each.at / 1000, zone).date() for each in (line, newest))
+    day, known = (local(each.at, line.row["zone"]).date() for each in (line, newest))
     return day == known and RANK[line.status] < RANK[newest.status]
 
 

@@ -87,6 +87,11 @@ def one_zone(zones: Iterable[str | None]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+def local(ms: int, zone: str | None = None) -> datetime:
+    """Clock and calendar of a zone at a UTC millisecond; of a zone that this machine does not know those of UTC."""
+    return datetime.fromtimestamp(ms / 1000, zone_of(zone) or UTC)
+
+
 def told_time(ms: int, zone: str | None = None, *, day_only: bool = False) -> str:
     """A time as people read it, `24/11/2026 16:25`; a day without its clock is `24/11/2026`.
 
@@ -94,7 +99,7 @@ def told_time(ms: int, zone: str | None = None, *, day_only: bool = False) -> st
     must be that of the place, whatever the page's: elsewhere its last millisecond lies in another day. A zone that
     this machine does not know is told in UTC, by that name.
     """
-    moment = datetime.fromtimestamp(ms / 1000, zone_of(zone) or UTC)
+    moment = local(ms, zone)
     if day_only:
         return f"{moment:%d/%m/%Y}"
     minutes = _minutes(moment)
@@ -111,7 +116,7 @@ def offset_name(minutes: int) -> str:
 
 def offset_at(ms: int, zone: str | None) -> int:
     """Minutes that the clocks of a zone are ahead of UTC at a UTC millisecond."""
-    return _minutes(datetime.fromtimestamp(ms / 1000, zone_of(zone) or UTC))
+    return _minutes(local(ms, zone))
 
 
 def _minutes(moment: datetime) -> int:

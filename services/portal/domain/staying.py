@@ -1,11 +1,11 @@
 """Staying at a point: since when a parcel waits there, and the last day on which it is kept."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import takewhile
 
 from buuta.model.ways import Line
-from buuta.model.zones import zone_of
+from buuta.model.zones import local
 
 
 def last_day(current: Line, timeline: Sequence[Line], days: int) -> str:
@@ -16,7 +16,7 @@ def last_day(current: Line, timeline: Sequence[Line], days: int) -> str:
     confirmed = [line for line in timeline if line is current or not line.row["provisional"]]
     before = confirmed[confirmed.index(current) :]
     *_, arrived = takewhile(lambda line: _is_there(line, current), before)
-    first = datetime.fromtimestamp(arrived.at / 1000, zone_of(current.row["zone"]) or UTC)
+    first = local(arrived.at, current.row["zone"])
     return f"{first + timedelta(days=days):%d/%m/%Y}"
 
 

@@ -1,11 +1,11 @@
 """Calendar days at a place: Vietnam's where no zone is said."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
 from buuta.model.times import DAY_MS, VIETNAM_MINUTES
-from buuta.model.zones import zone_of
+from buuta.model.zones import local
 
 LAST_DAY: Final = 99_999
 """Days after the first of 1970 up to which days are told apart (in 2243): times may be anything."""
@@ -16,9 +16,7 @@ def day_number(ms: int, zone: str | None) -> int:
     if zone is None:
         number = (ms + VIETNAM_MINUTES * 60_000) // DAY_MS
     else:
-        within = min(max(ms, 0), LAST_DAY * DAY_MS)
-        moment = datetime.fromtimestamp(within / 1000, zone_of(zone) or UTC)
-        number = (moment.date() - date(1970, 1, 1)).days
+        number = (_local(ms, zone).date() - date(1970, 1, 1)).days
     return min(max(number, 0), LAST_DAY)
 
 
@@ -26,9 +24,12 @@ def day_begins(ms: int, zone: str | None) -> int:
     """The first UTC millisecond of the calendar day at the place of another."""
     if zone is None:
         return day_number(ms, None) * DAY_MS - VIETNAM_MINUTES * 60_000
-    within = min(max(ms, 0), LAST_DAY * DAY_MS)
-    moment = datetime.fromtimestamp(within / 1000, zone_of(zone) or UTC)
-    return round(moment.replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000)
+    midnight = _local(ms, zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    return round(midnight.timestamp() * 1000)
+
+
+def _local(ms: int, zone: str) -> datetime:
+    return local(min(max(ms, 0), LAST_DAY * DAY_MS), zone)
 
 
 @lru_cache(maxsize=4096)
