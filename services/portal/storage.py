@@ -33,7 +33,7 @@ from shippers left join access_keys on kind = 'shipper' and holder = code group 
 
 @dataclass(frozen=True)
 class Tracked:
-    """A parcel and its timeline, newest first, as rows: the scans that steer its state.
+    """A parcel's row, and its timeline, newest first: the scans that steer its state.
 
     Of a number that was used before, only what is of the parcel that has it now. `name` is what the operator
     calls the carrier; `facilities` are those of the timeline that the directory has.
@@ -44,13 +44,13 @@ class Tracked:
     number: str
     key: str
     parcel: Any
-    timeline: Sequence[Any]
+    timeline: Sequence[ways.Line]
     facilities: Mapping[Place, Any]
 
     @property
     def offset_minutes(self) -> int:
         """The offset from UTC that was given with the scan that gave the state."""
-        line = state_line(self.parcel, ways.lines(self.timeline))
+        line = state_line(self.parcel, self.timeline)
         return VIETNAM_MINUTES if line is None else int(line.row["offset_minutes"])
 
 
@@ -66,10 +66,10 @@ async def find(con: Any, carrier: str, number: str, long: LongTimelines) -> Trac
         parcel = await con.fetchrow(PARCEL, key)
         if parcel is None:
             return None
-        scans = [line.row for line in ways.lines(_steering(await timeline(con, parcel, long)))]
+        lines = ways.lines(_steering(await timeline(con, parcel, long)))
         name = None if known is None else known["name"]
-        facilities = await _facilities(con, {place_of(scan, carrier) for scan in scans if scan["facility"]})
-        return Tracked(carrier, name, number, key, parcel, scans, facilities)
+        places = {place_of(line.row, carrier) for line in lines if line.row["facility"]}
+        return Tracked(carrier, name, number, key, parcel, lines, await _facilities(con, places))
 
 
 async def _facilities(con: Any, places: Collection[Place]) -> dict[Place, Any]:

@@ -20,7 +20,7 @@ COLUMNS: Final = """status, reason, delivery_mode, provisional, occurred_at, off
   encode(corrects_event_id, 'hex') as corrects_event_id,
   correction_kind, received_at, reporter"""
 ALL: Final = f"""
-select {COLUMNS} from scans where parcel_key = $1 and {STEERING_MS} >= $2 order by occurred_at desc, event_id
+select {COLUMNS} from scans where parcel_key = $1 and {STEERING_MS} >= $2
 """  # noqa: S608 - names of our own
 FIRST_RECEIVED: Final = f"""
 select {COLUMNS} from (
@@ -30,7 +30,6 @@ select {COLUMNS} from (
   ) as turns where turn <= {MOST_SCANS} order by turn, received_at, event_id limit {MOST_SCANS}
 ) as first_received
 where {STEERING_MS} >= $2
-order by occurred_at desc, event_id
 """  # noqa: S608 - names of our own
 Rows = Sequence[Any]
 Read = Callable[[], Awaitable[Rows]]
@@ -85,7 +84,7 @@ class LongTimelines:
 
 
 async def timeline(con: Any, parcel: Any, long: LongTimelines) -> Rows:
-    """The scans of a parcel that may steer, newest first; `parcel` is its row.
+    """The scans of a parcel that may steer, in any order; `parcel` is its row.
 
     Raises:
         Problem: as `LongTimelines.of`.

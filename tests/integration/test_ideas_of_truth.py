@@ -341,7 +341,7 @@ async def test_a_number_used_again_is_another_parcel_on_its_page_and_in_the_figu
     async with pool.acquire() as con:
         page = await find(con, "ghn", "Z82BS", LongTimelines())
     assert page is not None
-    assert [each["status"] for each in page.timeline] == ["in_transit", "accepted"]
+    assert [each.status for each in page.timeline] == ["in_transit", "accepted"]
     cells = await pool.fetch("select province, accepted, delivered_to_address from rate_cells order by day")
     assert [tuple(cell) for cell in cells if cell["accepted"]] == [("01", 1, 1), ("unknown", 1, 0)]
     assert (await live_by_consumer(settings))["Z82BS"].keys() == {

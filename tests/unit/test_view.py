@@ -30,7 +30,9 @@ def scanned(status: str, hour: float = 0, **more: Any) -> dict[str, Any]:
 
 
 def shown(parcel: dict[str, Any], *scans: dict[str, Any], language: Any = "vi") -> Page:
-    return page_of(Known(parcel, scans, known_carrier("ghn", "GHN", language), "ghn", FACILITIES), language)
+    return page_of(
+        Known(parcel, lines(scans), known_carrier("ghn", "GHN", language), "ghn", FACILITIES), language
+    )
 
 
 def test_the_head_tells_place_and_clock_of_the_scan_that_gave_the_state() -> None:

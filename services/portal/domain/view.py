@@ -7,26 +7,24 @@ the state, not of a newer one that changed nothing.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import time, timedelta
 from typing import Any, Final, NamedTuple
 
 from buuta.model import ways
 from buuta.model.statuses import DEADLINE_LETTER, Deadline, Direction, Reason, Status
-from buuta.model.steering import steering_ms
 from buuta.model.times import iso_text
-from buuta.model.zones import offset_name, one_zone, told_time, zone_of
+from buuta.model.zones import local, offset_at, offset_name, one_zone, told_time
 from buuta.wording.carriers import KnownCarrier
 from buuta.wording.words import Language, next_step, status_word, word
 from services.portal.domain.staying import last_day
 from services.portal.places import place_name
 
-BACK: Final = frozenset({Status.RETURN_PENDING, Status.RETURNING, Status.RETURNED})
 OVER: Final = frozenset({
     Status.DELIVERED, Status.RETURNED, Status.CANCELLED, Status.DAMAGED, Status.LOST, Status.COMPENSATED,
     Status.EXPIRED,
 })  # fmt: skip
 """After these nothing is promised or late any more; nor is it on the way back."""
-BAD: Final = BACK | {
+BAD: Final = ways.GOES_BACK | {
     Status.ATTEMPT_FAILED, Status.HELD, Status.CANCELLED, Status.DAMAGED, Status.LOST, Status.PICKUP_FAILED,
 }  # fmt: skip
 INVITED: Final = frozenset({Status.ATTEMPT_FAILED, Status.READY_AT_POINT, Status.HELD})
@@ -91,10 +89,10 @@ class Page:
 
 
 class Known(NamedTuple):
-    """What is known of a parcel: its row, the scans that steer it, its carrier, and facilities by their place."""
+    """What is known of a parcel: its row, its timeline, newest first, its carrier, and facilities by place."""
 
     parcel: Mapping[str, Any]
-    scans: Sequence[Mapping[str, Any]]
+    timeline: Sequence[ways.Line]
     carrier: KnownCarrier
     code: str
     facilities: Mapping[Place, Mapping[str, Any]]
@@ -110,25 +108,24 @@ def state_line(parcel: Mapping[str, Any], timeline: Sequence[ways.Line]) -> ways
 
 def page_of(known: Known, language: Language) -> Page:
     """A parcel's page in a language."""
-    return _Teller(known, ways.lines(known.scans), language).page()
+    return _Teller(known, language).page()
 
 
 class _Teller:
     """One page, made."""
 
-    def __init__(self, known: Known, timeline: Sequence[ways.Line], language: Language) -> None:
+    def __init__(self, known: Known, language: Language) -> None:
         self._known = known
         self._parcel = known.parcel
-        self._timeline = timeline
-        self._current = state_line(known.parcel, timeline)
-        self._state = None if self._current is None else self._current.row
+        self._timeline = known.timeline
+        self._current = state_line(known.parcel, known.timeline)
         self._language = language
-        self._zone = one_zone(line.row["zone"] for line in timeline) if timeline else None
+        self._zone = one_zone(line.row["zone"] for line in known.timeline)
         self._status: str | None = known.parcel["status"]
 
     def page(self) -> Page:
         """The page."""
-        parcel, state = self._parcel, self._state
+        parcel, current = self._parcel, self._current
         heading, help_ = self._heading()
         return Page(
             carrier=self._known.carrier,
@@ -136,9 +133,9 @@ class _Teller:
             help=help_,
             tone=self._tone(),
             reason=None if parcel["reason"] is None else self._word("reason", parcel["reason"]),
-            when=None if state is None else self._when(state),
-            moment=None if state is None else _moment(state),
-            place="" if state is None else self._place(state),
+            when=None if current is None else self._when(current),
+            moment=None if current is None else _moment(current),
+            place="" if current is None else self._place(current.row),
             reported=self._reported(),
             attempts=parcel["attempts"],
             invitations=self._invitations(),
@@ -207,7 +204,7 @@ class _Teller:
         if self._status is None or self._status in OVER:
             return None
         passed = self._parcel["overdue"]
-        if DEADLINE_LETTER[Deadline.DELAYED] in passed and self._status not in BACK:
+        if DEADLINE_LETTER[Deadline.DELAYED] in passed and self._status not in ways.GOES_BACK:
             return self._page_word("delayed")
         waits = DEADLINE_LETTER[Deadline.STUCK], DEADLINE_LETTER[Deadline.STALE]
         return self._page_word("stuck") if any(letter in passed for letter in waits) else None
@@ -215,12 +212,12 @@ class _Teller:
     def _promise(self) -> str | None:
         """By when, as a day or as a clock on a day; nothing once it is over or goes back."""
         at = self._parcel["promised_at"]
-        if at is None or self._status in OVER or self._status in BACK:
+        if at is None or self._status in OVER or self._status in ways.GOES_BACK:
             return None
         if self._parcel["direction"] == Direction.RETURN:
             return None
         # A promise is made for the address, which lies in Vietnam.
-        due = datetime.fromtimestamp(at / 1000, zone_of(None))
+        due = local(at)
         if due.time() == time():
             due -= timedelta(minutes=1)
         if due.time() >= END_OF_DAY:
@@ -239,8 +236,7 @@ class _Teller:
         zone = self._zone
         if zone is None:
             return None
-        moment = datetime.fromtimestamp(self._timeline[0].at / 1000, zone_of(zone) or UTC)
-        minutes = round((moment.utcoffset() or timedelta()).total_seconds() / 60)
+        minutes = offset_at(self._timeline[0].at, zone)
         city = zone.rpartition("/")[2].replace("_", " ")
         return self._page_word("zone").format(zone=f"{city} ({offset_name(minutes)})")
 
@@ -249,17 +245,17 @@ class _Teller:
         return Line(
             label=self._label(line.status, scan),
             reason=None if scan["reason"] is None else self._word("reason", scan["reason"]),
-            when=self._when(scan),
-            moment=_moment(scan),
+            when=self._when(line),
+            moment=_moment(line),
             place=self._place(scan),
             provisional=scan["provisional"],
             current=line is self._current,
         )
 
-    def _when(self, scan: Mapping[str, Any]) -> str:
+    def _when(self, line: ways.Line) -> str:
         """The clock of the page's zone; a day is the place's own."""
-        zone = scan["zone"] if scan["day_only"] else self._zone
-        return told_time(_at(scan), zone, day_only=scan["day_only"])
+        day_only = line.row["day_only"]
+        return told_time(line.at, line.row["zone"] if day_only else self._zone, day_only=day_only)
 
     def _place(self, scan: Mapping[str, Any]) -> str:
         row = self._facility(scan)
@@ -275,13 +271,8 @@ def place_of(scan: Mapping[str, Any], carrier: str) -> Place:
     return Place(scan["reporter"] or carrier, scan["facility"] or "")
 
 
-def _at(scan: Mapping[str, Any]) -> int:
-    """By which time a scan steers and is told, UTC milliseconds: nothing happened after it was received."""
-    return steering_ms(scan["occurred_at"], scan["received_at"])
-
-
-def _moment(scan: Mapping[str, Any]) -> str:
-    """A scan's time for machines, as HTML's `time` has it."""
-    if scan["day_only"]:
-        return f"{datetime.fromtimestamp(_at(scan) / 1000, zone_of(scan['zone']) or UTC):%Y-%m-%d}"
-    return iso_text(_at(scan), scan["offset_minutes"])
+def _moment(line: ways.Line) -> str:
+    """A line's time for machines, as HTML's `time` has it."""
+    if line.row["day_only"]:
+        return f"{local(line.at, line.row['zone']):%Y-%m-%d}"
+    return iso_text(line.at, line.row["offset_minutes"])

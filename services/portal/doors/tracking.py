@@ -246,7 +246,7 @@ def as_json(tracked: Tracked) -> TrackedParcel:
         overdue=[kind for kind, letter in DEADLINE_LETTER.items() if letter in row["overdue"]],
         promised_at=moment("promised_at"), destination_province=row["dest_province"],
         destination_commune=row["dest_commune"],
-        timeline=[_entry(line) for line in ways.lines(tracked.timeline)],
+        timeline=[_entry(line) for line in tracked.timeline],
     )  # fmt: skip
 
 
