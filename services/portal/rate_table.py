@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from buuta.errors import BadItem
 from services.portal.places import unit_name
@@ -27,24 +27,44 @@ SORTS: Final[dict[str, Callable[[Rate], Any]]] = {
 USUAL: Final = "carrier"
 
 
-def in_order(rates: Iterable[Rate], sort: str) -> list[Rate]:
-    """The rows in an order; what has no value comes last either way.
+class Order(NamedTuple):
+    """By which of `SORTS` rows are sorted, and whether the greatest comes first."""
+
+    by: str
+    downwards: bool = False
+
+    @property
+    def turned(self) -> "Order":
+        """The other way round."""
+        return self._replace(downwards=not self.downwards)
+
+    def __str__(self) -> str:
+        return f"-{self.by}" if self.downwards else self.by
+
+
+def order_of(sort: str) -> Order:
+    """The order that is asked for.
 
     Raises:
         BadItem: nothing is sorted by that.
     """
-    name, backwards = sort.removeprefix("-"), sort.startswith("-")
-    if name not in SORTS:
+    order = Order(sort.removeprefix("-"), sort.startswith("-"))
+    if order.by not in SORTS:
         raise BadItem(
             "sort_unknown",
             f"sort is one of {', '.join(SORTS)}, with a minus before it for downwards",
             "sort",
         )
-    value = SORTS[name]
+    return order
+
+
+def in_order(rates: Iterable[Rate], order: Order) -> list[Rate]:
+    """The rows in an order; what has no value comes last either way."""
+    value = SORTS[order.by]
     by_place = sorted(rates, key=lambda rate: (rate.carrier or "", rate.province or ""))
     known = [rate for rate in by_place if value(rate) is not None]
     return [
-        *sorted(known, key=value, reverse=backwards),
+        *sorted(known, key=value, reverse=order.downwards),
         *(rate for rate in by_place if value(rate) is None),
     ]
 

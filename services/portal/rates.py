@@ -35,26 +35,25 @@ class RateReader:
         Raises:
             Problem: the figures are busy, or what was asked took too long.
         """
-        hours, found = await asyncio.gather(
+        hours, (rows, beside) = await asyncio.gather(
             self._transit.of(Question(asked.period, asked.service)), self._read(asked)
         )
         settings = self._settings
         most = settings.most_unknown_share
 
         def made() -> Rates:
-            rows = found.pop("rows")
             return Rates(
                 first_day=asked.period.first, last_day=asked.period.last, service=asked.service,
                 counts_too=sorted(settings.choices), most_unknown_share=most, transit_as_of=hours.as_of,
                 total=total(rows, settings.choices, most),
-                rates=[rate(row, hours, settings.choices, most) for row in rows], **found,
+                rates=[rate(row, hours, settings.choices, most) for row in rows], **beside,
             )  # fmt: skip
 
         # Hundreds of carriers by provinces: not on the event loop.
         return await asyncio.to_thread(made)
 
-    async def _read(self, asked: Asked) -> dict[str, Any]:
-        """Sums, lateness, days without a report, and what was published."""
+    async def _read(self, asked: Asked) -> tuple[list[Any], dict[str, Any]]:
+        """Sums; and beside them lateness, days without a report, and what was published."""
         until = min(asked.period.last, today() - timedelta(days=1))
         async with self._figures.snapshot() as con:
             rows = await reading.rates(con, asked)
@@ -63,8 +62,7 @@ class RateReader:
             names = await reading.names(con)
             made = await publishing.published(con)
         window = self._settings.cohort_window_days
-        return {
-            "rows": rows,
+        return rows, {
             "lateness": [Lateness(**each) for each in late],
             "missing": [Missing(**asdict(gap)) for gap in gaps],
             "names": names,

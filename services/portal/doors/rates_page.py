@@ -19,7 +19,7 @@ from services.portal.doors.pages import page
 from services.portal.doors.rates import AskedFor
 from services.portal.places import unit_name
 from services.portal.rate_answers import Rates
-from services.portal.rate_table import SORTS, USUAL, as_csv, in_order, without_provinces
+from services.portal.rate_table import SORTS, USUAL, Order, as_csv, in_order, order_of, without_provinces
 from services.portal.rates import RateReader
 
 Sort = Annotated[
@@ -54,16 +54,16 @@ def router(reader: RateReader) -> APIRouter:
 
     @routes.get("/rates", response_class=HTMLResponse, include_in_schema=False)
     async def rates_page(request: Request, asked: AskedFor, sort: Sort = USUAL) -> HTMLResponse:
-        in_order([], sort)
+        order = order_of(sort)
         found = await reader.of(asked)
-        return await asyncio.to_thread(_page, request, asked, found, sort)
+        return await asyncio.to_thread(_page, request, asked, found, order)
 
     @routes.get("/v1/rates.csv", summary="The rates as a table", response_class=Response, responses=ANSWERS)
     async def rates_csv(asked: AskedFor, sort: Sort = USUAL) -> Response:
         """The rows of `/v1/rates` as CSV in UTF-8, a column a field, with the names of carriers and provinces."""
-        in_order([], sort)
+        order = order_of(sort)
         found = await reader.of(asked)
-        text = await asyncio.to_thread(as_csv, found, in_order(found.rates, sort))
+        text = await asyncio.to_thread(as_csv, found, in_order(found.rates, order))
         name = f"buuta-rates-{found.first_day}-{found.last_day}.csv"
         return Response(
             text, media_type=CSV, headers={"Content-Disposition": f'attachment; filename="{name}"'}
@@ -72,20 +72,20 @@ def router(reader: RateReader) -> APIRouter:
     return routes
 
 
-def _page(request: Request, asked: Asked, found: Rates, sort: str) -> HTMLResponse:
+def _page(request: Request, asked: Asked, found: Rates, order: Order) -> HTMLResponse:
     language = language_of(request)
     rows = found.rates
     if asked.carrier is None and asked.province is None:
         rows = without_provinces(rows)
     query = _query(asked, language)
-    shown = in_order(rows, sort)
+    shown = in_order(rows, order)
     if found.total is not None and len(rows) > 1 and asked.carrier is None:
         shown.insert(0, found.total)
     return page(
         request, "rates",
-        figures=found, rows=shown, asked=asked, sort=sort, say=Spoken(language),
+        figures=found, rows=shown, asked=asked, say=Spoken(language),
         query=urlencode(query), carrier_name=lambda code: _carrier(found, code, language),
-        link=lambda **more: f"?{urlencode({**query, **more})}", heads=_heads(query, sort),
+        link=lambda **more: f"?{urlencode({**query, **more})}", heads=_heads(query, order),
         carriers=_by_name(Choice(code, _carrier(found, code, language)) for code in _codes(found, asked)),
         provinces=_by_name(Choice(code, unit.name) for code, unit in units().items() if unit.province is None),
         province_name=unit_name,
@@ -101,18 +101,15 @@ def _query(asked: Asked, language: Language) -> dict[str, str]:
     return {name: value for name, value in said.items() if value}
 
 
-def _heads(query: dict[str, str], sort: str) -> dict[str, Column]:
+def _heads(query: dict[str, str], order: Order) -> dict[str, Column]:
     """The columns by what they are sorted by; a second click turns the order round."""
-    now = {sort.removeprefix("-"): "descending" if sort.startswith("-") else "ascending"}
-    return {
-        name: Column(f"?{urlencode({**query, 'sort': _next(name, sort)})}", now.get(name, "none"))
-        for name in SORTS
-    }
-
-
-def _next(name: str, sort: str) -> str:
-    first, second = (name, f"-{name}") if name in BY_TEXT else (f"-{name}", name)
-    return second if sort == first else first
+    heads = {}
+    for name in SORTS:
+        first = Order(name, downwards=name not in BY_TEXT)
+        then = first.turned if order == first else first
+        way = "none" if name != order.by else "descending" if order.downwards else "ascending"
+        heads[name] = Column(f"?{urlencode({**query, 'sort': str(then)})}", way)
+    return heads
 
 
 def _carrier(found: Rates, code: str, language: Language) -> str:
