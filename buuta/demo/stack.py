@@ -145,9 +145,10 @@ async def running(
         await sms.start()
         ports = {service: _port(preferred.get(service)) for service in SERVICES}
         inside = {service: _port(INSIDE[service] if preferred else None) for service in SERVICES}
-        stack = Stack({}, database, broker, mail, sms, ports, folder, inside=inside, inbox=inbox)
+        own = {"BUUTA_MASTER_KEY": secrets.token_hex(32)}
+        stack = Stack(own, database, broker, mail, sms, ports, folder, inside=inside, inbox=inbox)
         stack.inbox_port = _port(INBOX_PORT if preferred else None)
-        stack.env = {**os.environ, **_variables(stack), **(more or {})}
+        stack.env = {**os.environ, **variables(stack), **(more or {})}
         try:
             await _prepare(stack)
             for service in services:
@@ -167,15 +168,16 @@ def _port(preferred: int | None) -> int:
     return free_port()
 
 
-def _variables(stack: Stack) -> dict[str, str]:
+def variables(stack: Stack) -> dict[str, str]:
+    """What a process of Buuta must be told to work on this stack."""
     return {
         "BUUTA_KAFKA": stack.broker.address,
-        **{f"BUUTA_{name.upper()}": str(value) for name, value in stack.broker.settings.items()},
+        **{f"BUUTA_{name.upper()}": str(value).lower() for name, value in stack.broker.settings.items()},
         "BUUTA_DATABASE": stack.database.url,
-        "BUUTA_MASTER_KEY": secrets.token_hex(32),
+        "BUUTA_MASTER_KEY": stack.env["BUUTA_MASTER_KEY"],
+        "BUUTA_PORTAL_URL": stack.url("portal"),
         "BUUTA_SMTP_PORT": str(stack.mail.port),
         "BUUTA_SMPP_PORT": str(stack.sms.port),
-        "BUUTA_PORTAL_URL": stack.url("portal"),
     }
 
 

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from buuta.demo.stack import INBOX_PORT, INSIDE, PREFERRED, SERVICES, Stack
+from buuta.demo.stack import INBOX_PORT, INSIDE, PREFERRED, SERVICES, Stack, variables
 
-ENV_FILE: Final = "demo.env"
 PUBLIC: Final = {"ingest": "the carriers' door", "portal": "pages, the shippers' API"}
 
 
@@ -20,14 +19,11 @@ def inbox_url(stack: Stack) -> str:
 
 def exports(stack: Stack) -> dict[str, str]:
     """Variables for a shell in which README's commands are typed: addresses, keys, and what `buuta` needs."""
-    broker = {f"BUUTA_{name.upper()}": str(value).lower() for name, value in stack.broker.settings.items()}
     return {
         "INGEST": stack.url("ingest"), "PORTAL": stack.url("portal"), "INBOX": inbox_url(stack),
         "GHN": stack.keys["ghn"][1], "GHTK": stack.keys["ghtk"][1], "VNP": stack.keys["vnp"][0],
         "SHOP": stack.shipper_key,
-        "BUUTA_KAFKA": stack.broker.address, **broker, "BUUTA_DATABASE": stack.database.url,
-        "BUUTA_MASTER_KEY": stack.env["BUUTA_MASTER_KEY"], "BUUTA_PORTAL_URL": stack.url("portal"),
-        "BUUTA_SMTP_PORT": str(stack.mail.port), "BUUTA_SMPP_PORT": str(stack.sms.port),
+        **variables(stack),
     }  # fmt: skip
 
 
