@@ -17,7 +17,7 @@ from buuta.errors import BuutaError
 from buuta.settings import SharedSettings, is_loopback
 from buuta.storage.migrate import missing
 from buuta.storage.unlocking import FIND, locked_vault
-from buuta.streaming.topics import together, warnings
+from buuta.streaming.topics import Part, differences, together
 from services.ingest.domain.recipe import Recipe
 from services.notifier.settings import NotifierSettings
 
@@ -52,6 +52,16 @@ class Found:
     fix: str = ""
 
 
+TOPICS: Final[Mapping[Part, tuple[State, str]]] = {
+    Part.TOPIC: (State.MISSING, "buuta topics create"),
+    Part.PARTITIONS: (
+        State.MISSING,
+        "set BUUTA_PARTITIONS to what the topic has; more of them: buuta partitions copy, then move",
+    ),
+    Part.COPIES: (State.LOOK, "kafka-reassign-partitions of Kafka adds copies"),
+    Part.SETTING: (State.LOOK, "kafka-configs of Kafka changes it"),
+}
+"""How much it matters what of a topic differs, and what mends it."""
 Look = Callable[[], Awaitable[list[Found]]]
 
 
@@ -199,26 +209,17 @@ async def kafka(own: SharedSettings) -> list[Found]:
     """Kafka and its topics: missing, of another number of partitions, with too few copies or another setting."""
     try:
         async with asyncio.timeout(4 * SECONDS):
-            said = await warnings(own)
+            differing = await differences(own)
     except (BuutaError, TimeoutError, OSError) as away:
         says = f"it does not answer: {because(away)}" if not isinstance(away, BuutaError) else str(away)
         return lacks("Kafka", says, "start Kafka 4 or newer, and set BUUTA_KAFKA")
+    if not differing:
+        return [*ok("Kafka", "it answers"), *ok("topics", "all are there as they should be")]
     found = ok("Kafka", "it answers")
-    for sentence in together(said):
-        found += _topic(sentence)
-    return found if said else [*found, *ok("topics", "all are there as they should be")]
-
-
-def _topic(sentence: str) -> list[Found]:
-    """What is said of a topic, with what mends it."""
-    if sentence.endswith(" is missing"):
-        return lacks("topics", sentence, "buuta topics create")
-    if " partitions and not " in sentence:
-        fix = "set BUUTA_PARTITIONS to what the topic has; more of them: buuta partitions copy, then move"
-        return lacks("topics", sentence, fix)
-    if "one copy" in sentence or "copies" in sentence:
-        return look_at("topics", sentence, "kafka-reassign-partitions of Kafka adds copies")
-    return look_at("topics", sentence, "kafka-configs of Kafka changes it")
+    for part, (state, fix) in TOPICS.items():
+        said = together([each.sentence for each in differing if each.part is part])
+        found += [Found(state, "topics", sentence, fix) for sentence in said]
+    return found
 
 
 async def registry(own: SharedSettings) -> list[Found]:

@@ -3,7 +3,9 @@
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from enum import Enum, auto
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -21,6 +23,28 @@ class Topic:
     name: str
     partitions: int
     configs: Mapping[str, str]
+
+
+class Part(Enum):
+    """What of a topic may differ."""
+
+    TOPIC = auto()
+    COPIES = auto()
+    PARTITIONS = auto()
+    SETTING = auto()
+
+
+class Difference(NamedTuple):
+    """What of a topic is unsafe or not as it is wanted, as a sentence without its subject."""
+
+    topic: str
+    part: Part
+    says: str
+
+    @property
+    def sentence(self) -> str:
+        """The whole sentence."""
+        return f"{self.topic} {self.says}"
 
 
 DAYS_MS = 86_400_000
@@ -97,11 +121,22 @@ async def warnings(settings: SharedSettings) -> list[str]:
     Raises:
         KafkaAway: no broker answers.
     """
+    return [each.sentence for each in await differences(settings)]
+
+
+async def differences(settings: SharedSettings) -> list[Difference]:
+    """The same, told apart by what differs.
+
+    Raises:
+        KafkaAway: no broker answers.
+    """
     wanted = topics(settings)
     async with _admin(settings) as admin:
         # Asking a broker for a topic by its name may make it.
         there = set(await admin.list_topics())
-        absent = [f"{topic.name} is missing" for topic in wanted if topic.name not in there]
+        absent = [
+            Difference(topic.name, Part.TOPIC, "is missing") for topic in wanted if topic.name not in there
+        ]
         wanted = [topic for topic in wanted if topic.name in there]
         if not wanted:
             return absent
@@ -110,9 +145,9 @@ async def warnings(settings: SharedSettings) -> list[str]:
         asked = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in wanted]
         configs = dict(_configs(await admin.describe_configs(asked)))
     return absent + [
-        sentence
+        difference
         for topic in wanted
-        for sentence in _differences(
+        for difference in _differences(
             settings, topic, copies.get(topic.name, []), configs.get(topic.name, {})
         )
     ]
@@ -139,19 +174,20 @@ def _configs(answers: Any) -> Iterator[tuple[str, dict[str, str]]]:
 
 def _differences(
     settings: SharedSettings, topic: Topic, partitions: Any, configs: Mapping[str, str]
-) -> Iterator[str]:
+) -> Iterator[Difference]:
+    differs = partial(Difference, topic.name)
     copies = min((len(each["replicas"]) for each in partitions), default=0)
     if copies == 1:
         wanted = "; set BUUTA_REPLICATION to 3" if settings.replication == 1 else ""
-        yield f"{topic.name} has one copy: what a broker loses is lost{wanted}"
+        yield differs(Part.COPIES, f"has one copy: what a broker loses is lost{wanted}")
     if copies != settings.replication and copies != 1:
-        yield f"{topic.name} has {copies} copies and not {settings.replication}"
+        yield differs(Part.COPIES, f"has {copies} copies and not {settings.replication}")
     if len(partitions) != topic.partitions:
-        yield f"{topic.name} has {len(partitions)} partitions and not {topic.partitions}"
+        yield differs(Part.PARTITIONS, f"has {len(partitions)} partitions and not {topic.partitions}")
     for name, value in topic.configs.items():
         found = configs.get(name)
         if found is not None and found != value:
-            yield f"{topic.name} has {name}={found} and not {value}"
+            yield differs(Part.SETTING, f"has {name}={found} and not {value}")
 
 
 def _created(name: str, code: int) -> bool:
