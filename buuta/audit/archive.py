@@ -19,11 +19,11 @@ import pyarrow.parquet as pq
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from buuta.causes import because
 from buuta.contracts.codec import Codec
 from buuta.contracts.columns import Decoded, decode_chunk
 from buuta.errors import KafkaAway, LogChanged
 from buuta.settings import SharedSettings
+from buuta.streaming.away import unanswered
 from buuta.streaming.chunk import Chunk, chunk_of
 from buuta.streaming.ends import read_ends
 from services.tracker.early import early_places, without
@@ -159,7 +159,7 @@ async def _reading(settings: SharedSettings, topic: str) -> AsyncIterator[Any]:
         await consumer.start()
         yield consumer
     except KafkaError as away:
-        raise KafkaAway(f"Kafka does not answer: {because(away)}. Is BUUTA_KAFKA right?") from away
+        raise unanswered(away) from away
     finally:
         await consumer.stop()
 

@@ -17,12 +17,12 @@ from aiokafka.errors import KafkaError
 
 from buuta.audit.archive import log_chunks, log_ends
 from buuta.audit.recompute import CONSUMER, LONG
-from buuta.causes import because
 from buuta.contracts.codec import Codec
 from buuta.contracts.columns import decode_chunk
 from buuta.contracts.fit import unfit
-from buuta.errors import BadItem, KafkaAway
+from buuta.errors import BadItem
 from buuta.settings import SharedSettings
+from buuta.streaming.away import unanswered
 from buuta.streaming.chunk import Chunk
 from buuta.streaming.dead_letters import DeadLetters, dead_places
 from buuta.streaming.producer import Pair, Producer, partition_of
@@ -164,7 +164,7 @@ class Move:
             await admin.start()
             await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, self._old, closed)])
         except KafkaError as away:
-            raise KafkaAway(f"Kafka does not answer: {because(away)}. Is BUUTA_KAFKA right?") from away
+            raise unanswered(away) from away
         finally:
             await admin.close()
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from buuta.causes import because
-from buuta.errors import BadItem, KafkaAway, Unsendable
+from buuta.errors import BadItem, Unsendable
 from buuta.settings import SharedSettings
+from buuta.streaming.away import unanswered
 from buuta.streaming.chunk import Chunk
 from buuta.streaming.ends import read_ends
 from buuta.streaming.producer import Producer
@@ -89,7 +89,7 @@ async def letters(settings: SharedSettings) -> AsyncIterator[Letter]:
                 record = await consumer.getone()
             yield _letter(record)
     except (TimeoutError, KafkaError) as away:
-        raise KafkaAway(f"Kafka does not answer: {because(away)}. Is BUUTA_KAFKA right?") from away
+        raise unanswered(away) from away
     finally:
         await consumer.stop()
 

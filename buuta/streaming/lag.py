@@ -11,10 +11,9 @@ from typing import Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from buuta.causes import because
-from buuta.errors import KafkaAway
 from buuta.settings import SharedSettings
 from buuta.storage.background import run_forever
+from buuta.streaming.away import unanswered
 from buuta.streaming.chunk import Chunk
 from buuta.streaming.ends import read_ends
 from buuta.streaming.worker import ChunkWorker
@@ -115,7 +114,7 @@ async def behind(settings: SharedSettings, positions: Mapping[Place, int]) -> di
             await consumer.start()
             return await _behind(consumer, positions)
     except (TimeoutError, KafkaError) as away:
-        raise KafkaAway(f"Kafka does not answer: {because(away)}. Is BUUTA_KAFKA right?") from away
+        raise unanswered(away) from away
     finally:
         await consumer.stop()
 

@@ -21,6 +21,7 @@ from buuta.causes import because
 from buuta.errors import KafkaAway, Unsendable
 from buuta.settings import SharedSettings
 from buuta.storage.background import run_forever, until_done
+from buuta.streaming.away import unanswered
 from buuta.telemetry.ending import end
 from buuta.telemetry.health import Readiness
 
@@ -111,7 +112,7 @@ class Producer:
             await self._end(kafka)
             if isinstance(away, TimeoutError | KafkaError):
                 self._readiness.waits("kafka", f"Kafka does not answer: {because(away)}")
-                raise KafkaAway(f"Kafka does not answer: {because(away)}. Is BUUTA_KAFKA right?") from away
+                raise unanswered(away) from away
             raise
         self._kafka = kafka
         self._readiness.reached("kafka")

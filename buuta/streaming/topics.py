@@ -12,8 +12,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from buuta.causes import because
-from buuta.errors import KafkaAway, Retry
+from buuta.errors import Retry
 from buuta.settings import SharedSettings
+from buuta.streaming.away import unanswered
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ async def _admin(settings: SharedSettings) -> AsyncIterator[Any]:
         await admin.start()
         yield admin
     except KafkaError as away:
-        raise KafkaAway(f"Kafka does not answer: {because(away)}. Is BUUTA_KAFKA right?") from away
+        raise unanswered(away) from away
     finally:
         await admin.close()
 
