@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from buuta.cli.admin import with_database
+from buuta.cli.admin import with_named
 from buuta.cli.connect import connected
 from buuta.cli.listing import Json, Listing, show
 from buuta.cli.names import Named, must_exist
@@ -25,11 +25,16 @@ Overlap = Annotated[
 ]
 
 
-def with_keys(kind: Holder, work: Callable[[AccessKeys], Awaitable[Result]]) -> Result:
-    """Do some work on keys in one transaction, in the name of whoever runs the command."""
+def with_keys(kind: Holder, holder: str, work: Callable[[AccessKeys], Awaitable[Result]]) -> Result:
+    """Do some work on a holder's keys in one transaction, in the name of whoever runs the command.
+
+    Raises:
+        BadItem: there is no such holder.
+    """
 
     async def run() -> Result:
         async with connected(load(SharedSettings)) as pool, pool.acquire() as con, con.transaction():
+            await must_exist(con, Named(kind), holder)
             return await work(AccessKeys(con, kind, getpass.getuser()))
 
     return asyncio.run(run())
@@ -54,15 +59,13 @@ def key_commands(kind: Holder) -> typer.Typer:
     @keys.command("add")
     def add(holder: Name, days: Days = None) -> None:
         """Make a key beside those that there are; it is shown once and kept as a hash."""
-        _known(kind, holder)
         ends = None if days is None else datetime.now(UTC) + timedelta(days=days)
-        show_key(with_keys(kind, lambda own: own.make(holder, ends)))
+        show_key(with_keys(kind, holder, lambda own: own.make(holder, ends)))
 
     @keys.command("rotate")
     def rotate(holder: Name, overlap_hours: Overlap = 24) -> None:
         """Make a new key; until the overlap ends old and new ones hold."""
-        _known(kind, holder)
-        made = with_keys(kind, lambda own: own.rotate(holder, overlap_hours * 3600))
+        made = with_keys(kind, holder, lambda own: own.rotate(holder, overlap_hours * 3600))
         if made is None:
             raise BadItem("key_unknown", f"{holder!r} has no valid key: buuta {kind} key add {holder}")
         show_key(made)
@@ -71,27 +74,20 @@ def key_commands(kind: Holder) -> typer.Typer:
     @keys.command("revoke")
     def revoke(holder: Name, number: Annotated[int, typer.Argument(help="The key's number.")]) -> None:
         """End a key at once."""
-        _known(kind, holder)
-        if not with_keys(kind, lambda own: own.expire(holder, number, 0)):
+        if not with_keys(kind, holder, lambda own: own.expire(holder, number, 0)):
             raise BadItem("key_unknown", f"{holder!r} has no valid key {number}: buuta {kind} key list")
         typer.echo(f"Key {number} has ended.")
 
     @keys.command("list")
     def list_(holder: Some = None, as_json: Json = False) -> None:
         """List keys with their ends and last uses."""
-        _known(kind, holder)
-        rows = with_database(lambda pool: keys_of(pool, kind, holder))
+        rows = with_named(Named(kind), holder, lambda pool: keys_of(pool, kind, holder))
         show(Listing(("key", kind, "since", "until", "last used"), [tuple(row) for row in rows]), as_json)
 
     @keys.command("changes")
     def changes(holder: Some = None, as_json: Json = False) -> None:
         """Show what was done with keys, when, and by whom."""
-        _known(kind, holder)
-        rows = with_database(lambda pool: changes_of(pool, kind, holder))
+        rows = with_named(Named(kind), holder, lambda pool: changes_of(pool, kind, holder))
         show(Listing(("when", "key", kind, "what", "by"), [tuple(row) for row in rows]), as_json)
 
     return keys
-
-
-def _known(kind: Holder, holder: str | None) -> None:
-    with_database(lambda pool: must_exist(pool, Named(kind), holder))

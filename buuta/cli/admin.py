@@ -10,6 +10,7 @@ from rich.console import Console
 
 from buuta.cli.connect import connected
 from buuta.cli.listing import Json, Listing, show
+from buuta.cli.names import Named, must_exist
 from buuta.errors import BadItem
 from buuta.settings import SharedSettings, load
 from buuta.storage.migrate import migrate as apply_migrations
@@ -32,6 +33,20 @@ def with_database(work: Callable[[Any], Awaitable[Result]]) -> Result:
             return await work(pool)
 
     return asyncio.run(run())
+
+
+def with_named(kind: Named, name: str | None, work: Callable[[Any], Awaitable[Result]]) -> Result:
+    """Run `work` with a pool, once it is known that there is one of that name; None is any.
+
+    Raises:
+        BadItem: there is none.
+    """
+
+    async def checked(pool: Any) -> Result:
+        await must_exist(pool, kind, name)
+        return await work(pool)
+
+    return with_database(checked)
 
 
 def with_vault(work: Callable[[Any, Vault], Awaitable[Result]]) -> Result:

@@ -15,7 +15,7 @@ from buuta.audit.carrier_page import page
 from buuta.audit.samples import MINUTE_MS, Wanted, sample
 from buuta.cli import polls, recipes, register
 from buuta.cli.access import overlap
-from buuta.cli.admin import with_database
+from buuta.cli.admin import with_database, with_named
 from buuta.cli.conformance import carrier_check, known_zone
 from buuta.cli.connect import connected
 from buuta.cli.formats import folder_of, format_named
@@ -44,12 +44,17 @@ Code = Annotated[str, typer.Argument(help="The carrier's code.")]
 NAMES: Final = {Kind.API: "API key", Kind.WEBHOOK: "webhook token", Kind.SIGNING: "key id"}
 
 
-def with_locksmith(work: Callable[[Locksmith], Awaitable[Result]]) -> Result:
-    """Do some work on keys in one transaction, in the name of whoever runs the command."""
+def with_locksmith(work: Callable[[Locksmith], Awaitable[Result]], carrier: str | None = None) -> Result:
+    """Do some work on keys in one transaction, in the name of whoever runs the command.
+
+    Raises:
+        BadItem: there is no such carrier, where one is named.
+    """
 
     async def run() -> Result:
         settings = load(IngestSettings)
         async with connected(settings) as pool, pool.acquire() as con:
+            await must_exist(con, Named.CARRIER, carrier)
             vault = await open_vault(con, settings)
             async with con.transaction():
                 return await work(Locksmith(con, vault, getpass.getuser()))
@@ -143,8 +148,7 @@ def key_rotate(
     ] = 24,
 ) -> None:
     """Make a new key for each that is valid; until the overlap ends old and new ones hold."""
-    _must_exist(code)
-    made = with_locksmith(lambda smith: smith.rotate(code, overlap_hours * 3600))
+    made = with_locksmith(lambda smith: smith.rotate(code, overlap_hours * 3600), code)
     if not made:
         raise BadItem("key_unknown", f"{code!r} has no valid key: buuta carrier key add {code}")
     _show_keys(made)
@@ -175,12 +179,11 @@ def key_add(
     ] = None,
 ) -> None:
     """Make a key beside those that there are; it is shown once and kept as a hash."""
-    _must_exist(code)
     vendor_secret = _vendor_secret(kind, vendor_secret_file)
     ends = None if days is None else datetime.now(UTC) + timedelta(days=days)
     limits = Limits(per_second, per_day)
     cut = Cut(kind, tuple(scope or Scope), _networks(network or ()), sandbox, limits, ends, vendor_secret)
-    _show_keys([with_locksmith(lambda smith: smith.make(code, cut))])
+    _show_keys([with_locksmith(lambda smith: smith.make(code, cut), code)])
 
 
 def _vendor_secret(kind: Kind, file: Path | None) -> str | None:
@@ -221,7 +224,6 @@ def key_list(
         "refused",
         "last used",
     )
-    _must_exist(code)
     rows = [
         (
             row["id"],
@@ -235,7 +237,7 @@ def key_list(
             int(row["refused"] or 0),
             row["last_at"],
         )
-        for row in with_database(lambda pool: keys_of(pool, code))
+        for row in with_named(Named.CARRIER, code, lambda pool: keys_of(pool, code))
     ]
     show(Listing(columns, rows), as_json)
 
@@ -245,22 +247,16 @@ def key_changes(
     code: Annotated[str | None, typer.Argument(help="Only this carrier's.")] = None, as_json: Json = False
 ) -> None:
     """Show what was done with keys, when, and by whom."""
-    _must_exist(code)
-    rows = with_database(lambda pool: changes_of(pool, code))
+    rows = with_named(Named.CARRIER, code, lambda pool: changes_of(pool, code))
     show(Listing(("when", "key", "carrier", "kind", "what", "by"), [tuple(row) for row in rows]), as_json)
 
 
 @key.command("revoke")
 def key_revoke(code: Code, number: Annotated[int, typer.Argument(help="The key's number.")]) -> None:
     """End a key; it stops within five seconds."""
-    _must_exist(code)
-    if not with_locksmith(lambda smith: smith.expire(code, number, 0)):
+    if not with_locksmith(lambda smith: smith.expire(code, number, 0), code):
         raise BadItem("key_unknown", f"{code} has no valid key {number}: buuta carrier key list {code}")
     console.print(f"Key {number} has ended.")
-
-
-def _must_exist(code: str | None) -> None:
-    with_database(lambda pool: must_exist(pool, Named.CARRIER, code))
 
 
 def _show_keys(made: Sequence[Shown]) -> None:

@@ -1,12 +1,12 @@
 """Findings: what a careful clerk would ask a carrier about."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from buuta.cli.admin import with_database
+from buuta.cli.admin import with_named
 from buuta.cli.listing import Json, Listing, show
-from buuta.cli.names import Named, must_exist
+from buuta.cli.names import Named
 from services.tracker.domain.findings import FINDINGS
 
 COUNT = """
@@ -29,11 +29,7 @@ def findings(
     scan or a correction takes it back.
     """
 
-    async def work(pool: Any) -> Any:
-        await must_exist(pool, Named.CARRIER, carrier)
-        return await pool.fetch(COUNT, carrier)
-
-    rows = with_database(work)
+    rows = with_named(Named.CARRIER, carrier, lambda pool: pool.fetch(COUNT, carrier))
     counted = {(row["carrier"], row["letter"]): row for row in rows}
     cells = [
         (code, finding.name, row["parcels"], row["example"], finding.says)

@@ -7,9 +7,9 @@ import typer
 from rich.console import Console
 
 from buuta.cli.access import key_commands
-from buuta.cli.admin import with_database
+from buuta.cli.admin import with_database, with_named
 from buuta.cli.listing import Json, Listing, show
-from buuta.cli.names import Named, must_exist
+from buuta.cli.names import Named
 from buuta.errors import BadItem
 from buuta.storage.access import Holder
 from services.ingest.registry import operators
@@ -51,8 +51,7 @@ def list_(as_json: Json = False) -> None:
 @operator.command("end")
 def end(name: Name) -> None:
     """End all of an operator's keys at once."""
-    with_database(lambda pool: must_exist(pool, Named.OPERATOR, name))
-    if not with_database(lambda pool: operators.end(pool, name, getpass.getuser())):
+    if not with_named(Named.OPERATOR, name, lambda pool: operators.end(pool, name, getpass.getuser())):
         raise BadItem(
             "operator_unknown", f"operator {name!r} has no valid key: buuta operator key list {name}"
         )

@@ -1,5 +1,6 @@
 """Whose word counts: which shippers a carrier knows, and registrations that another's goes before."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from getpass import getuser
 from typing import Annotated, Any
@@ -8,7 +9,7 @@ import structlog
 import typer
 from rich.console import Console
 
-from buuta.cli.admin import with_database, with_vault
+from buuta.cli.admin import with_database, with_named, with_vault
 from buuta.cli.listing import Json, Listing, show
 from buuta.cli.names import Named, must_exist
 from buuta.contracts import registry
@@ -34,18 +35,24 @@ LISTED = 1_000
 
 def link(code: Shipper, carrier: Carrier) -> None:
     """Say that a carrier knows a shipper: what it registers there from now on is confirmed."""
-    with_database(lambda pool: _both_exist(pool, code, carrier))
-    with_database(lambda pool: standing.link(pool, code, carrier))
+    _with_both(code, carrier, standing.link)
     log.info("shipper_linked", shipper=code, carrier=carrier, by=getuser())
     console.print(f"{carrier} knows {code}: what it registers or changes from now on is confirmed.")
 
 
 def unlink(code: Shipper, carrier: Carrier) -> None:
     """Say that a carrier does not know a shipper any more."""
-    with_database(lambda pool: _both_exist(pool, code, carrier))
-    with_database(lambda pool: standing.unlink(pool, code, carrier))
+    _with_both(code, carrier, standing.unlink)
     log.info("shipper_unlinked", shipper=code, carrier=carrier, by=getuser())
     console.print(f"What {code} registers or changes at {carrier} from now on is not confirmed by a link.")
+
+
+def _with_both(code: str, carrier: str, change: Callable[[Any, str, str], Awaitable[object]]) -> None:
+    async def work(pool: Any) -> None:
+        await _both_exist(pool, code, carrier)
+        await change(pool, code, carrier)
+
+    with_database(work)
 
 
 async def _both_exist(pool: Any, code: str, carrier: str) -> None:
@@ -78,7 +85,6 @@ def unconfirmed(
 ) -> None:
     """List registrations that another's goes before: whose parcels somebody else registered, too."""
     at = At(now_ms(), load(PortalSettings).epoch_gap_days * DAY_MS)
-    with_database(lambda pool: must_exist(pool, Named.CARRIER, carrier))
     rows = [
         (
             row["registration_id"],
@@ -87,7 +93,9 @@ def unconfirmed(
             row["number"],
             datetime.fromtimestamp(row["registered_at"] / 1000, UTC),
         )
-        for row in with_database(lambda pool: standing.behind(pool, carrier, LISTED, at))
+        for row in with_named(
+            Named.CARRIER, carrier, lambda pool: standing.behind(pool, carrier, LISTED, at)
+        )
     ]
     show(Listing(("registration", "shipper", "carrier", "number", "since"), rows), as_json)
 
