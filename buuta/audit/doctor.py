@@ -19,6 +19,7 @@ from buuta.storage.migrate import missing
 from buuta.storage.unlocking import FIND, locked_vault
 from buuta.streaming.topics import Part, differences, together
 from services.ingest.domain.recipe import Recipe
+from services.notifier.channels.email import client_of, enter
 from services.notifier.settings import NotifierSettings
 
 OLDEST_POSTGRESQL: Final = 16
@@ -240,18 +241,10 @@ async def registry(own: SharedSettings) -> list[Found]:
 async def mail_relay(own: NotifierSettings) -> list[Found]:
     """The mail relay: whether it is there, and takes our user and password; no mail is sent."""
     where = f"{own.smtp_host}:{own.smtp_port}"
-    client = aiosmtplib.SMTP(
-        hostname=own.smtp_host,
-        port=own.smtp_port,
-        timeout=SECONDS,
-        use_tls=False,
-        start_tls=own.smtp_starttls,
-    )
+    client = client_of(own, SECONDS)
     try:
         async with asyncio.timeout(2 * SECONDS):
-            await client.connect()
-            if own.smtp_user:
-                await client.login(own.smtp_user, own.smtp_password.get_secret_value())
+            await enter(client, own)
     except aiosmtplib.SMTPResponseException as refused:
         return lacks(
             "mail relay", f"{where} answers {refused.code}", "set BUUTA_SMTP_USER and BUUTA_SMTP_PASSWORD"

@@ -39,6 +39,25 @@ class _Talk:
         return FATES.get(code // 100, self.silence)
 
 
+def client_of(settings: NotifierSettings, seconds: float) -> aiosmtplib.SMTP:
+    """A client of the mail relay, not connected yet, that waits so long for each answer."""
+    return aiosmtplib.SMTP(
+        hostname=settings.smtp_host, port=settings.smtp_port, timeout=seconds,
+        use_tls=False, start_tls=settings.smtp_starttls,
+    )  # fmt: skip
+
+
+async def enter(client: aiosmtplib.SMTP, settings: NotifierSettings) -> None:
+    """Connect, and say who we are where the relay wants to know.
+
+    Raises:
+        aiosmtplib.SMTPException, OSError: it does not answer, or does not let us in.
+    """
+    await client.connect()
+    if settings.smtp_user:
+        await client.login(settings.smtp_user, settings.smtp_password.get_secret_value())
+
+
 class EmailChannel:
     """One SMTP conversation a message: whatever breaks it before DATA breaks nothing else.
 
@@ -54,10 +73,7 @@ class EmailChannel:
     async def submit(self, letter: Letter) -> Submission:
         """Hand a message to the relay, within one time limit; from DATA on, silence means that nobody knows."""
         settings, talk, content = self._settings, _Talk(), self._message(letter).as_bytes()
-        client = aiosmtplib.SMTP(
-            hostname=settings.smtp_host, port=settings.smtp_port, timeout=settings.provider_timeout,
-            use_tls=False, start_tls=settings.smtp_starttls,
-        )  # fmt: skip
+        client = client_of(settings, settings.provider_timeout)
         try:
             # The client's own limit is for each answer, of which a conversation has ten; and a relay may drip.
             async with asyncio.timeout(settings.provider_timeout):
@@ -76,9 +92,7 @@ class EmailChannel:
     async def _converse(
         self, client: aiosmtplib.SMTP, letter: Letter, content: bytes, talk: _Talk
     ) -> Submission:
-        await client.connect()
-        if self._settings.smtp_user:
-            await client.login(self._settings.smtp_user, self._settings.smtp_password.get_secret_value())
+        await enter(client, self._settings)
         await client.mail(self._settings.mail_from)
         talk.is_of_message = True
         await client.rcpt(letter.address)
