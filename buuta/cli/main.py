@@ -19,7 +19,7 @@ MODULES: Final = {
     "demo": "demo",
     "tracker": "services", "notifier": "services", "portal": "services", "ingest": "services",
     "config": "config", "doctor": "doctor", "migrate": "admin", "topics": "admin", "messages": "admin",
-    "track": "look", "details": "look", "forget": "look", "findings": "findings", "rebuild": "rebuild",
+    "track": "look", "details": "vaulted", "forget": "vaulted", "findings": "findings", "rebuild": "rebuild",
     "carrier": "carriers", "facility": "facilities", "shipper": "shippers", "operator": "operators",
     "keys": "keys", "quarantine": "quarantine", "dead-letters": "dead_letters", "stuck": "stuck",
     "partitions": "moves", "rates": "rates", "log": "rates", "retention": "retention",
