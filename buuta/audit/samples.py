@@ -131,8 +131,13 @@ def _mapped(value: Any, leaf: Leaf) -> Any:
     return leaf(value)
 
 
+def form_of(payload: Mapping[str, Any]) -> str:
+    """A form as carriers send it: GHTK does not escape the + of the offset."""
+    return "&".join(f"{name}={quote(str(value), safe='+:')}" for name, value in payload.items())
+
+
 def _written(recipe: Recipe, payload: Any) -> str:
     if recipe.webhook is not None and recipe.webhook.body == "form":
-        return "&".join(f"{name}={quote(str(value), safe='+:')}" for name, value in payload.items())
+        return form_of(payload)
     whole = payload if recipe.webhook is not None else [payload]
     return json.dumps(whole, ensure_ascii=False)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
-from urllib.parse import quote
 
 import httpx
 import structlog
 
+from buuta.audit.samples import form_of
 from buuta.demo.journeys import Day, Parcel, Post
 from buuta.demo.stack import Stack
 from buuta.model.times import VIETNAM
@@ -142,10 +142,10 @@ class Play:
         if post.carrier == "ghn":
             answer = await self._post(url, json=post.body)
         else:
-            # GHTK does not escape the + of the offset.
-            form = "&".join(f"{name}={quote(str(value), safe='+:')}" for name, value in post.body.items())
             answer = await self._post(
-                url, content=form, headers={"Content-Type": "application/x-www-form-urlencoded"}
+                url,
+                content=form_of(post.body),
+                headers={"Content-Type": "application/x-www-form-urlencoded"},
             )
         body = answer.json()
         self.ledger.note(post, body if answer.status_code == 200 else {"result": "rejected"})
