@@ -14,7 +14,7 @@ from buuta.causes import because
 from buuta.cli.formats import format_named
 from buuta.errors import BadItem, Retry
 from buuta.model.scan import Scan
-from buuta.model.zones import VIETNAM_ZONE, Zones, is_zone, named_unless_vietnam, one_zone, told_time
+from buuta.model.zones import VIETNAM_ZONE, Zones, is_zone, named_unless_vietnam, one_zone, told_among
 from buuta.telemetry.clock import now_ms
 from services.ingest.domain.document import document_of
 from services.ingest.domain.recipe import Receipt, Recipe
@@ -107,8 +107,7 @@ def _meaning(verdict: Verdict, zone: str | None) -> str:
 
 
 def _when(scan: Scan, zone: str | None) -> str:
-    """The time in the zone of all that is printed; a day is the place's."""
-    return told_time(scan.occurred_at, scan.zone if scan.day_only else zone, day_only=scan.day_only)
+    return told_among(scan.occurred_at, scan.zone, zone, day_only=scan.day_only)
 
 
 def _say(line: str) -> None:

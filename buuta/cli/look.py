@@ -14,7 +14,7 @@ from buuta.cli.listing import Json, Listing, show
 from buuta.errors import BadItem, Retry
 from buuta.model.identifiers import CARRIER
 from buuta.model.times import ms_of
-from buuta.model.zones import one_zone, told_time
+from buuta.model.zones import one_zone, told_among
 from services.portal.domain.search import Sought, sought
 
 console = Console()
@@ -100,9 +100,8 @@ def _what(scan: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _when(scan: dict[str, Any], zone: str | None) -> str:
-    """The time in the zone of the whole timeline; a day is the place's."""
     at = ms_of(datetime.fromisoformat(scan["occurred_at"]))
-    return told_time(at, scan["zone"] if scan["day_only"] else zone, day_only=scan["day_only"])
+    return told_among(at, scan["zone"], zone, day_only=scan["day_only"])
 
 
 def add_to(app: typer.Typer) -> None:

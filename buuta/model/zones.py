@@ -106,6 +106,11 @@ def told_time(ms: int, zone: str | None = None, *, day_only: bool = False) -> st
     return f"{moment:%d/%m/%Y %H:%M}" + ("" if minutes == VIETNAM_MINUTES else f" ({offset_name(minutes)})")
 
 
+def told_among(ms: int, own: str | None, shared: str | None, *, day_only: bool) -> str:
+    """A time among others (`told_time`): in the zone that they share (`one_zone`); a day is its own place's."""
+    return told_time(ms, own if day_only else shared, day_only=day_only)
+
+
 def offset_name(minutes: int) -> str:
     """An offset from UTC as people read it: `UTC+9`, `UTC-3:30`, `UTC`."""
     if not minutes:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from buuta.model import ways
 from buuta.model.statuses import DEADLINE_LETTER, Deadline, Direction, Reason, Status
 from buuta.model.times import iso_text
-from buuta.model.zones import local, offset_at, offset_name, one_zone, told_time
+from buuta.model.zones import local, offset_at, offset_name, one_zone, told_among, told_time
 from buuta.wording.carriers import KnownCarrier
 from buuta.wording.words import Language, next_step, status_word, word
 from services.portal.domain.staying import last_day
@@ -253,9 +253,7 @@ class _Teller:
         )
 
     def _when(self, line: ways.Line) -> str:
-        """The clock of the page's zone; a day is the place's own."""
-        day_only = line.row["day_only"]
-        return told_time(line.at, line.row["zone"] if day_only else self._zone, day_only=day_only)
+        return told_among(line.at, line.row["zone"], self._zone, day_only=line.row["day_only"])
 
     def _place(self, scan: Mapping[str, Any]) -> str:
         row = self._facility(scan)
