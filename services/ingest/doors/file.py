@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import dropwhile, islice
 from pathlib import Path
 from typing import Any, Final
@@ -193,7 +194,7 @@ def parse_of(recipe: Recipe, columns: Sequence[str]) -> Parse:
         return lambda line: recipe.parse(_checked(Line(line), [*number, *code], time))
     own = f"; or those of {recipe.title}: {_names(recipe)}" if recipe.columns else ""
     check_required(columns, REQUIRED, COLUMNS, own)
-    return _read
+    return partial(_read, known_as(columns, COLUMNS))
 
 
 def names_of(recipe: Recipe) -> Sequence[str]:
@@ -238,9 +239,11 @@ def _checked(line: Mapping[str, Any], names: Sequence[str], times: Sequence[str]
     return line
 
 
-def _read(line: Mapping[str, Any]) -> Reported:
-    """A line as an item: empty cells are left out, truth is read, and columns that are not ours are not."""
-    names = known_as(line, COLUMNS)
+def _read(names: Mapping[str, str], line: Mapping[str, Any]) -> Reported:
+    """A line as an item: empty cells are left out, truth is read, and columns that are not ours are not.
+
+    `names` are the fields by the columns that hold them.
+    """
     item: dict[str, Any] = {}
     for name, value in _checked(Line(line), IDENTIFYING, REQUIRED[2:]).items():
         text, field_name = str(value or "").strip(), names.get(name)
