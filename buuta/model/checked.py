@@ -25,7 +25,7 @@ from buuta.model.statuses import (
     Reason,
     Status,
 )
-from buuta.model.times import EARLIEST, LATEST
+from buuta.model.times import END_MS, FIRST_MS
 from buuta.model.zones import is_zone
 
 MOST_OFFSET: Final = 14 * 60
@@ -71,7 +71,6 @@ def _flag(value: object) -> bool:
     return type(value) is bool
 
 
-_FIRST, _END = (round(moment.timestamp() * 1000) for moment in (EARLIEST, LATEST))
 RULES: Final = (
     Rule("event_id", _like(EVENT_ID), "32 hex digits"),
     Rule("carrier", _like(CARRIER), "a carrier's code"),
@@ -83,11 +82,14 @@ RULES: Final = (
     Rule("corrects_event_id", _optional(_like(EVENT_ID)), "32 hex digits: the event id of your scan"),
     Rule("correction_kind", _optional(_among(CorrectionKind)), "did_not_occur or incorrect_data"),
     Rule(
-        "occurred_at", _between(_FIRST, _END - 1), "a time of the years 2000 to 2099", "time_out_of_range"
+        "occurred_at",
+        _between(FIRST_MS, END_MS - 1),
+        "a time of the years 2000 to 2099",
+        "time_out_of_range",
     ),
     Rule("offset_minutes", _between(-MOST_OFFSET, MOST_OFFSET), "an offset from UTC from -14:00 to +14:00"),
     Rule("offset_source", _among(OffsetSource), "carrier or assumed"),
-    Rule("received_at", _between(0, _END - 1), "a time before the year 2100", "time_out_of_range"),
+    Rule("received_at", _between(0, END_MS - 1), "a time before the year 2100", "time_out_of_range"),
     Rule("facility", _optional(_text(is_facility)), WANTED["facility"]),
     Rule("province", _optional(_like(UNITS["province"])), WANTED["province"]),
     Rule("commune", _optional(_like(UNITS["commune"])), WANTED["commune"]),
@@ -139,9 +141,9 @@ def _own_fit(scan: Scan) -> bool:
         and EVENT_ID.fullmatch(scan.event_id)
         and is_number(scan.number)
         and type(scan.occurred_at) is int
-        and _FIRST <= scan.occurred_at < _END
+        and FIRST_MS <= scan.occurred_at < END_MS
         and type(scan.received_at) is int
-        and 0 <= scan.received_at < _END
+        and 0 <= scan.received_at < END_MS
     )
 
 
