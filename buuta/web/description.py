@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,10 +61,10 @@ def server_of(app: Any, request: Request) -> str:
 
 def _groups(said: Mapping[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
     """The operations by their first tag, in the order in which tags come up."""
-    operations = list(_operations(said))
-    order = {tag: place for place, tag in enumerate(dict.fromkeys(each["tag"] for each in operations))}
-    operations.sort(key=lambda each: order[each["tag"]])
-    return [(tag, list(some)) for tag, some in groupby(operations, key=lambda each: each["tag"])]
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for each in _operations(said):
+        groups.setdefault(each["tag"], []).append(each)
+    return [*groups.items()]
 
 
 def _operations(said: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

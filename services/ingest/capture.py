@@ -245,15 +245,19 @@ class _Capture:
         held_for_codes = iter(reading.held)
         for step, answer in zip(steps, reading.answers, strict=True):
             if answer.result is Result.QUARANTINED:
-                whole = step.whole if isinstance(step, One) else self._places.get(step.event_id)
+                whole = self._whole(step)
                 code = "" if whole is None else shown_code(code_of(whole.event))
                 mark = f"#{next(held_for_codes).code_hash.hex()}"
                 yield Waiting(None if whole is None else whole.place, code, mark)
 
+    def _whole(self, step: One | Change) -> Whole | None:
+        """The event of the document that a step is of; None where that came before."""
+        return step.whole if isinstance(step, One) else self._places.get(step.event_id)
+
     def _warn(self, steps: Iterable[One | Change], reading: Reading) -> None:
         """What is said of events that are captured: copies that differ, and what was left out of them."""
         for step, answer in zip(steps, reading.answers, strict=True):
-            whole = step.whole if isinstance(step, One) else self._places.get(step.event_id)
+            whole = self._whole(step)
             if whole is None:
                 continue
             if answer.code == COPY_DIFFERS and isinstance(step, One):

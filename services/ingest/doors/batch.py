@@ -1,6 +1,7 @@
 """Bodies of many items: a JSON array, NDJSON or an Avro container; packed by gzip or zstd, or not."""
 
 import io
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
@@ -23,8 +24,6 @@ MOST_FIELDS: Final = 100
 LONGEST_SCHEMA: Final = 50_000
 LONGEST_HEADER: Final = 60_000
 """Bytes before the first block: the header is read as a whole, and no other thread goes on meanwhile."""
-MARK: Final = b"\xef\xbb\xbf"
-"""UTF-8's byte order mark."""
 MOST_BLANK: Final = 10
 """So many empty lines an item."""
 HEADER: Final = fastavro.parse_schema(
@@ -66,7 +65,7 @@ def read_batch(content_type: str, body: bytes, most: int) -> Sequence[Any]:
             than `most` items.
     """
     kind = content_type.partition(";")[0].strip().lower() or JSON
-    if kind not in READERS and body.removeprefix(MARK).lstrip()[:1] in (b"[", b"{"):
+    if kind not in READERS and body.removeprefix(BOM_UTF8).lstrip()[:1] in (b"[", b"{"):
         kind = JSON
     reader = READERS.get(kind)
     if reader is None:
@@ -107,7 +106,7 @@ def _array(body: bytes, most: int) -> Sequence[Any]:
 def _lines(body: bytes, most: int) -> Sequence[Any]:
     """One by one: a body of empty lines is not taken apart into millions."""
     found: list[Any] = []
-    for count, line in enumerate(io.BytesIO(body.removeprefix(MARK))):
+    for count, line in enumerate(io.BytesIO(body.removeprefix(BOM_UTF8))):
         if len(found) > most or count > MOST_BLANK * most:
             raise Problem(413, "too_many_items", f"send at most {most} items at once, and no empty lines")
         if line.strip():

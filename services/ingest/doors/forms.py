@@ -4,6 +4,7 @@ A body that begins like JSON is JSON; one that begins with `--` a multipart form
 """
 
 import re
+from codecs import BOM_UTF8
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -12,8 +13,6 @@ from buuta.web.problems import Problem
 from services.ingest.domain.webhook import Webhook
 
 MOST_FIELDS: Final = 1_000
-MARK: Final = b"\xef\xbb\xbf"
-"""UTF-8's byte order mark, which a spreadsheet or an editor put before the text."""
 JSON: Final = (b"{", b"[", b'"')
 FORM: Final = re.compile(rb"[=&]")
 NAME: Final = re.compile(rb"""\bname="?([^";\r\n]*)"?""", re.IGNORECASE)
@@ -26,7 +25,7 @@ def read_text_body(webhook: Webhook, body: bytes) -> Any:
     Raises:
         Problem: it is none of these, or has too many fields.
     """
-    plain = body.removeprefix(MARK).lstrip()
+    plain = body.removeprefix(BOM_UTF8).lstrip()
     if plain.startswith(b"--"):
         fields = _multipart(plain)
     elif plain.startswith(JSON) or b"\x00" in plain[:4] or not FORM.search(plain):
