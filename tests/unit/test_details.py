@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from services.ingest.domain.details import Details, bucket, metres
 from services.ingest.domain.item import read_item
-from services.ingest.domain.origins import found_at
+from services.ingest.domain.origins import Found
+from services.ingest.domain.paths import read_path
 from services.ingest.domain.table import Table
 
 ITEM = {"number": "Z82BS", "code": "delivered", "occurred_at": "2026-11-24T09:30:00+07:00"}
@@ -79,7 +80,7 @@ def test_what_is_wrong_is_left_out_and_said_without_repeating_it(
 
 
 TABLE = Table(
-    {name: found_at(path) for name, path in {
+    {name: Found(read_path(path)) for name, path in {
         "number": "so", "code": "ma", "time": "luc", "latitude": "vi_tri.vd", "longitude": "vi_tri.kd",
         "note": "ghi_chu", "proof": "anh", "digital_address": "dia_chi_so"}.items()},
 )  # fmt: skip

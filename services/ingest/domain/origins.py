@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from services.ingest.domain.fields import text
-from services.ingest.domain.paths import Path, read_path
+from services.ingest.domain.paths import Path
 from services.ingest.domain.patterns import Pattern
 
 ANY: Final = "*"
@@ -150,12 +150,6 @@ class Constant:
     def read(self, payload: Any, most: int) -> str:
         """It."""
         return self.said
-
-
-def found_at(*paths: str) -> Origin:
-    """What lies at the first of these paths at which something does."""
-    found = [Found(read_path(path)) for path in paths]
-    return found[0] if len(found) == 1 else First(found)
 
 
 def names_of(origin: Origin) -> str:

@@ -19,7 +19,6 @@ from services.ingest.domain.patterns import Pattern
 PLACES: Final = ("header", "query", "field")
 WORDS: Final = ("body", "secret", "timestamp", "method", "path")
 PLACEHOLDER: Final = re.compile(r"\{([a-z]+)(?::([^{}]{1,200}))?\}")
-ALGORITHMS: Final = ("md5", "sha1", "sha256", "sha512")
 ENCODINGS: Final[Mapping[str, Callable[[bytes], str]]] = {
     "hex": bytes.hex,
     "base64": lambda made: b64encode(made).decode(),

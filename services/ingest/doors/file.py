@@ -191,7 +191,7 @@ def parse_of(recipe: Recipe, columns: Sequence[str]) -> Parse:
     """
     if _is_own_form(recipe, columns):
         number, code, time = ([*names] for names in recipe.columns[:3])
-        return lambda line: recipe.parse(_checked(Line(line), [*number, *code], time))
+        return lambda line: recipe.parse(_checked(Line(_whole_line(line)), [*number, *code], time))
     own = f"; or those of {recipe.title}: {_names(recipe)}" if recipe.columns else ""
     check_required(columns, REQUIRED, COLUMNS, own)
     return partial(_read, known_as(columns, COLUMNS))
@@ -226,12 +226,17 @@ def _names(recipe: Recipe) -> str:
     return ", ".join(" or ".join(names) for names in recipe.columns)
 
 
-def _checked(line: Mapping[str, Any], names: Sequence[str], times: Sequence[str]) -> Mapping[str, Any]:
-    """The same, if it can be read; `names` are the columns of numbers and codes, `times` those of the time."""
+def _whole_line(line: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same, if it can be read by its columns."""
     if BROKEN in line:
         raise BadItem("line_unreadable", line[BROKEN])
     if SURPLUS in line:
         raise BadItem("line_invalid", "the line has more cells than the header")
+    return line
+
+
+def _checked(line: Mapping[str, Any], names: Sequence[str], times: Sequence[str]) -> Mapping[str, Any]:
+    """The same, if no cell has lost what it said; `names` are those of numbers and codes, `times` of the time."""
     for name in names:
         whole_digits(name, line.get(name) or "")
     for name in times:
@@ -245,8 +250,8 @@ def _read(names: Mapping[str, str], line: Mapping[str, Any]) -> Reported:
     `names` are the fields by the columns that hold them.
     """
     item: dict[str, Any] = {}
-    for name, value in _checked(Line(line), IDENTIFYING, REQUIRED[2:]).items():
+    for name, value in _whole_line(line).items():
         text, field_name = str(value or "").strip(), names.get(name)
         if text and field_name:
             item[field_name] = BOOLEANS.get(text.lower(), text) if field_name in FLAGS else text
-    return read_item(item)
+    return read_item(_checked(item, IDENTIFYING, REQUIRED[2:]))
