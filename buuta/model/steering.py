@@ -11,7 +11,7 @@ that share a parcel take back what they reported themselves.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -60,7 +60,7 @@ case when occurred_at > received_at + {FUTURE_MS} then received_at else occurred
 def doubt_of(occurred_at: int, received_at: int, *, day_only: bool = False) -> Doubt:
     """How far a scan's time can be believed. A day alone has its last millisecond, and may be told before it is
     over."""
-    if occurred_at < received_at - OLDEST_MS:
+    if is_too_old(occurred_at, received_at):
         return Doubt.TOO_OLD
     ahead = FUTURE_MS + DAY_MS if day_only else FUTURE_MS
     return Doubt.AHEAD if occurred_at > received_at + ahead else Doubt.NONE
@@ -81,20 +81,23 @@ def first_received(scans: Iterable[Scan]) -> list[Scan]:
     return [scan for *_, scan in sorted(by_turn, key=lambda each: each[:3])[: MOST_SCANS + 1]]
 
 
-def steering(scans: Iterable[Facts]) -> set[str]:
+def steering(scans: Iterable[Facts | Scan]) -> set[str]:
     """The event ids of the scans that steer, of all scans of a parcel (each event id once)."""
     by_id = {scan.event_id: scan for scan in scans}
     void = voided(by_id)
-    return {
-        event_id
-        for event_id, scan in by_id.items()
-        if event_id not in void
+    return {event_id for event_id, scan in by_id.items() if does_steer(scan, void)}
+
+
+def does_steer(scan: Facts | Scan, void: Collection[str]) -> bool:
+    """Whether a scan steers, where corrections take back those whose event ids are `void`."""
+    return (
+        scan.event_id not in void
         and scan.correction_kind != DID_NOT_OCCUR
         and not is_too_old(scan.occurred_at, scan.received_at)
-    }
+    )
 
 
-def voided(by_id: Mapping[str, Facts]) -> set[str]:
+def voided(by_id: Mapping[str, Facts | Scan]) -> set[str]:
     """Scans that a correction takes back; a scan is void exactly if a correction that stands names it.
 
     Corrections that correct one another in a circle cancel out: none of them takes an effect away.

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Final
 
 from buuta.model.scan import Scan
-from buuta.model.steering import doubt_of
+from buuta.model.steering import Doubt, doubt_of
 
 NO_SCANS: Final[Mapping[str, Scan]] = {}
 _says = attrgetter(
@@ -27,10 +27,11 @@ def merged(one: Scan, other: Scan) -> Scan:
     content, so that the choice does not depend on which copy came first."""
     if one == other:
         return one
-    return min(one, other, key=lambda each: (_doubt(each), each.received_at, content(each)))
+    return min(one, other, key=lambda each: (doubt(each), each.received_at, content(each)))
 
 
-def _doubt(scan: Scan) -> int:
+def doubt(scan: Scan) -> Doubt:
+    """How far a scan's time can be believed."""
     return doubt_of(scan.occurred_at, scan.received_at, day_only=scan.day_only)
 
 

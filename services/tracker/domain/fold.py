@@ -6,7 +6,6 @@ than all that is known may take a step alone (`step.py`): the result is the same
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from operator import attrgetter
 from typing import Final, NamedTuple
 
 from buuta.model.milestone import Milestone
@@ -14,15 +13,13 @@ from buuta.model.scan import Scan
 from buuta.model.steering import (
     MOST_SCANS,
     Doubt,
-    Facts,
-    doubt_of,
+    does_steer,
     first_received,
-    is_too_old,
-    steering,
     steering_ms,
+    voided,
 )
 from buuta.model.ways import Order, business_order
-from services.tracker.domain.copies import differing, distinct
+from services.tracker.domain.copies import differing, distinct, doubt
 from services.tracker.domain.days import day_begins
 from services.tracker.domain.deadlines import Passed, Silence
 from services.tracker.domain.epochs import NO_PAPERS, Epoch, Papers, epochs
@@ -39,9 +36,6 @@ from services.tracker.domain.step import step
 from services.tracker.domain.undone import NOTHING_TAKEN_BACK, TakenBack, taken_back
 
 DOUBTFUL: Final = {Doubt.AHEAD: TIME_AHEAD, Doubt.TOO_OLD: TIME_OUT_OF_RANGE}
-_corrects = attrgetter("corrects_event_id", "correction_kind")
-NO_CORRECTION: Final = (None, None)
-_facts = attrgetter(*Facts._fields)
 
 
 class Folded(NamedTuple):
@@ -60,9 +54,9 @@ def fold(scans: Iterable[Scan], papers: Papers = NO_PAPERS) -> Folded:
     scans = list(scans)
     everything = distinct(scans)
     by_id, surplus = _can_steer(everything)
-    steers, undone = _steers(by_id)
+    steering, undone = _steering(by_id)
     parcels, live = list[Parcel](), list[Milestone]()
-    parts = epochs(steers, papers)
+    parts = epochs(steering, papers)
     for number, epoch in enumerate(parts, 1):
         folded, lives = _fold_epoch(number, epoch, papers.passed, undone)
         parcels.append(folded)
@@ -104,15 +98,11 @@ def _ends_silence(scan: Scan) -> int:
     return day_begins(scan.occurred_at, scan.zone) + 1 if scan.day_only else scan.occurred_at
 
 
-def _steers(by_id: Mapping[str, Scan]) -> tuple[list[Scan], TakenBack]:
+def _steering(by_id: Mapping[str, Scan]) -> tuple[list[Scan], TakenBack]:
     """The scans that steer, in business order, with the time by which they do; and what was taken back of them."""
-    steers, undone = list(by_id.values()), NOTHING_TAKEN_BACK
-    if any(_corrects(scan) != NO_CORRECTION for scan in by_id.values()):
-        facts = [Facts(*_facts(scan)) for scan in by_id.values()]
-        steers = [by_id[event_id] for event_id in steering(facts)]
-        undone = taken_back(by_id)
-    timed = [_timed(scan) for scan in steers if not is_too_old(scan.occurred_at, scan.received_at)]
-    return sorted(timed, key=_business_order), undone
+    void = voided(by_id)
+    timed = [_timed(scan) for scan in by_id.values() if does_steer(scan, void)]
+    return sorted(timed, key=_business_order), taken_back(by_id, void) if void else NOTHING_TAKEN_BACK
 
 
 def _business_order(scan: Scan) -> Order:
@@ -145,9 +135,8 @@ def _note(parcel: Parcel, by_id: Mapping[str, Scan]) -> None:
         parcel.awaits_scan |= corrected is None
         if corrected is not None and corrected.reporter != scan.reporter:
             find(parcel, CORRECTS_ANOTHERS)
-    doubts = {doubt_of(scan.occurred_at, scan.received_at, day_only=scan.day_only) for scan in scans}
-    for doubt in doubts & DOUBTFUL.keys():
-        find(parcel, DOUBTFUL[doubt])
+    for each in set(map(doubt, scans)) & DOUBTFUL.keys():
+        find(parcel, DOUBTFUL[each])
 
 
 def latest(live: Sequence[Milestone]) -> Milestone | None:

@@ -6,12 +6,12 @@ came: of two reports of one delivery one may be withdrawn, and nobody hears of t
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from buuta.model.scan import Scan
-from buuta.model.steering import DID_NOT_OCCUR, Facts, is_too_old, voided
+from buuta.model.steering import DID_NOT_OCCUR, is_too_old
 from services.tracker.domain.rules import RULES
 
 
@@ -33,9 +33,11 @@ class TakenBack:
 NOTHING_TAKEN_BACK: Final = TakenBack()
 
 
-def taken_back(by_id: Mapping[str, Scan]) -> TakenBack:
-    """What corrections that stand have taken back of a key's scans, and not put in another's place."""
-    void = voided({event_id: _facts(scan) for event_id, scan in by_id.items()})
+def taken_back(by_id: Mapping[str, Scan], void: Collection[str]) -> TakenBack:
+    """What corrections that stand have taken back of a key's scans, and not put in another's place.
+
+    `void` are the event ids of the scans that are taken back (`steering.voided`).
+    """
     first = dict[str, int]()
     for event_id, scan in by_id.items():
         corrected = by_id.get(scan.corrects_event_id or "")
@@ -64,10 +66,3 @@ def _is_gone(corrected: Scan, by: Scan) -> bool:
 def _kind(scan: Scan) -> str | None:
     milestone = RULES[scan.status].milestone
     return None if milestone is None else milestone.kind
-
-
-def _facts(scan: Scan) -> Facts:
-    return Facts(
-        scan.event_id, scan.corrects_event_id, scan.correction_kind, scan.occurred_at, scan.received_at,
-        scan.reporter,
-    )  # fmt: skip
