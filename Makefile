@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+WORKERS ?= 2
+PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
@@ -22,10 +24,10 @@ run: .venv/ready ## Run the whole backbone here, with carriers that report; Ctrl
 	$(BIN)/buuta demo
 
 test: .venv/ready ## Test all that needs only the wheels
-	$(BIN)/pytest -m "not java and not java21 and not browser and not slow and not long"
+	$(PYTEST) -m "not java and not java21 and not browser and not slow and not long"
 
 test-all: .venv/ready ## Test all that CI tests; what needs a missing tool is skipped with its reason
-	$(BIN)/pytest -m "not long"
+	$(PYTEST) -m "not long"
 
 test-long: .venv/ready ## Test what takes minutes each, too
 	$(BIN)/pytest -m long

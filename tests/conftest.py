@@ -6,7 +6,7 @@ import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import hypothesis
@@ -37,14 +37,20 @@ hypothesis.settings.load_profile("house")
 warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"(faust|mode)\..*")
 
 
+STACKS: Final = ("tests/chaos/", "tests/e2e/")
+"""Tests of whole stacks, which fill a core and count seconds: one at a time, by whatever number of workers."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what this machine has no tools for, and say which."""
+    """Skip what this machine has no tools for, and say which; tell pytest-xdist which tests one worker runs."""
     tools = {
         "java": (maven.available(), "needs Java 17 and Maven"),
         "java21": (apicurio.runs_here(), "needs Java 21 and Maven"),
         "browser": (shutil.which("chromium") is not None, "needs Chromium"),
     }
     for item in items:
+        file = item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group("stacks" if file.startswith(STACKS) else file))
         for name, (here, reason) in tools.items():
             if item.get_closest_marker(name) and not here:
                 item.add_marker(pytest.mark.skip(reason=reason))

@@ -1,5 +1,6 @@
 """Fetching Java programs from Maven Central into a cache of the user's, once."""
 
+import fcntl
 import re
 import shutil
 import subprocess
@@ -17,25 +18,20 @@ def available() -> bool:
 
 
 def fetch(pom: Path, name: str) -> Path:
-    """The folder with a pom's dependencies; fetched by Maven the first time."""
+    """The folder with a pom's dependencies; fetched by Maven the first time, by one process of those that ask."""
     folder = CACHE / name
-    if not (folder / "complete").exists():
-        subprocess.run(
-            [
-                "mvn",
-                "-q",
-                "-B",
-                "-Dstyle.color=never",
-                "-f",
-                str(pom),
-                "dependency:copy-dependencies",
-                f"-DoutputDirectory={folder}",
-            ],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        (folder / "complete").touch()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            _copy(pom, folder)
+            (folder / "complete").touch()
     return folder
+
+
+def _copy(pom: Path, folder: Path) -> None:
+    command = ["mvn", "-q", "-B", "-Dstyle.color=never", "-f", str(pom), "dependency:copy-dependencies"]
+    subprocess.run([*command, f"-DoutputDirectory={folder}"], check=True, stdout=subprocess.DEVNULL)
 
 
 @cache

@@ -41,7 +41,7 @@ ITEM = {
 
 def container(schema: Any, records: list[Any], codec: str = "null") -> bytes:
     target = io.BytesIO()
-    fastavro.writer(target, schema, records, codec=codec)
+    fastavro.writer(target, schema, records, codec=codec, sync_marker=bytes(16))
     return target.getvalue()
 
 

@@ -64,7 +64,7 @@ ALGORITHMS = get_args(tables.SignatureTable.model_fields["algorithm"].annotation
 
 @pytest.mark.parametrize(
     "word",
-    [*REQUIRED, *OPTIONAL, *Status, *ALGORITHMS, *ENCODINGS, *SECRETS, *(set(DeliveryMode) - {"unknown"})],
+    [*REQUIRED, *OPTIONAL, *Status, *ALGORITHMS, *ENCODINGS, *SECRETS, *(each for each in DeliveryMode if each != "unknown")],
 )
 def test_every_word_that_may_be_written_is_named(word: str) -> None:
     assert f"`{word}`" in TEXT
