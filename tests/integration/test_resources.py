@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,9 @@ from tests.waiting import until
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 2 MB that PostgreSQL may write to; needs the right to mount."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+def small_disk() -> Iterator[Path]:
+    """A disk of 2 MB that PostgreSQL, which is another user, may write to; needs the right to mount."""
+    disk = Path(tempfile.mkdtemp(prefix="buuta-disk-"))
     if (
         os.geteuid()
         or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], check=False).returncode
