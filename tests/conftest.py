@@ -41,6 +41,7 @@ STACKS: Final = ("tests/chaos/", "tests/e2e/")
 """Tests of whole stacks, which fill a core and count seconds: one at a time, by whatever number of workers."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what this machine has no tools for, and say which; tell pytest-xdist which tests one worker runs."""
     tools = {
