@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
+from xdist.scheduler import LoadScopeScheduling
 
 from buuta.embedded import apicurio, maven
 from buuta.embedded.broker import EmbeddedBroker
@@ -41,17 +42,26 @@ STACKS: Final = ("tests/chaos/", "tests/e2e/")
 """Tests of whole stacks, which fill a core and count seconds: one at a time, by whatever number of workers."""
 
 
-@pytest.hookimpl(tryfirst=True)
+class Files(LoadScopeScheduling):  # type: ignore[misc]
+    """Which tests one worker runs: those of a file, and those of all whole stacks."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "stacks" if nodeid.startswith(STACKS) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Files:
+    """Share the tests out among `make test`'s workers."""
+    return Files(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what this machine has no tools for, and say which; tell pytest-xdist which tests one worker runs."""
+    """Skip what this machine has no tools for, and say which."""
     tools = {
         "java": (maven.available(), "needs Java 17 and Maven"),
         "java21": (apicurio.runs_here(), "needs Java 21 and Maven"),
         "browser": (shutil.which("chromium") is not None, "needs Chromium"),
     }
     for item in items:
-        file = item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group("stacks" if file.startswith(STACKS) else file))
         for name, (here, reason) in tools.items():
             if item.get_closest_marker(name) and not here:
                 item.add_marker(pytest.mark.skip(reason=reason))
