@@ -50,7 +50,7 @@ async def buuta(ground: Ground, run: Run) -> float:
 
 
 def _tracker(ground: Ground, name: str, env: Mapping[str, str]) -> Child:
-    port = {"BUUTA_PORT": str(free_port())}
+    port = {"BUUTA_OPERATIONS_PORT": str(free_port())}
     return Child([sys.executable, "-m", "services.tracker"], ground.folder / f"{name}.log", {**env, **port})
 
 
