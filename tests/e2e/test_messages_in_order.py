@@ -30,10 +30,12 @@ SEED = 20261130
 HANOI = ("01", "00070")
 RTHROTTLED = 0x58
 """SMPP 3.4, 5.1.3."""
+MOST_THROTTLED = 2
+"""So often one message may be: the pauses after it grow, and a third would be longer than a test waits."""
 
 
 class SlowSmsc(SmsSink):
-    """An SMSC that takes up to so many seconds for an answer, and of so large a share nothing at the first time."""
+    """An SMSC that takes up to so many seconds for an answer, and throttles so large a share of what comes."""
 
     def __init__(self, slowest: float, throttled: float) -> None:
         super().__init__()
@@ -41,7 +43,7 @@ class SlowSmsc(SmsSink):
         self.throttled = throttled
         self.asked = 0
         self._chance = random.Random(SEED)
-        self._throttled = set[tuple[str, bytes]]()
+        self._throttled = Counter[tuple[str, bytes]]()
         self._answering: set[asyncio.Task[None]] = set()
 
     async def _receive(self) -> None:
@@ -54,9 +56,9 @@ class SlowSmsc(SmsSink):
 
     async def _answer(self, event: Any) -> None:
         await asyncio.sleep(self._chance.random() * self.slowest)
-        first = (event.destination_addr, bytes(event.short_message)) not in self._throttled
-        if first and self._chance.random() < self.throttled:
-            self._throttled.add((event.destination_addr, bytes(event.short_message)))
+        message = (event.destination_addr, bytes(event.short_message))
+        if self._throttled[message] < MOST_THROTTLED and self._chance.random() < self.throttled:
+            self._throttled[message] += 1
             event.reject(RTHROTTLED)
             return
         self.pieces += 1

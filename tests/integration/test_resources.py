@@ -32,6 +32,7 @@ def small_disk() -> Iterator[Path]:
         os.geteuid()
         or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], check=False).returncode
     ):
+        disk.rmdir()
         pytest.skip("needs the right to mount a tmpfs")
     owner = pwd.getpwnam("nobody")
     os.chown(disk, owner.pw_uid, owner.pw_gid)

@@ -181,7 +181,9 @@ def test_any_chunking_tells_the_same_live_set(
                 assert (key in told) == (action == "amended")
                 told[key] = milestone
         before = after
-    assert told == {(each.epoch, each.kind, each.occurrence): each for each in fold(scans)[1]}
+    live = fold(scans)[1]
+    assert told == {(each.epoch, each.kind, each.occurrence): each for each in live}
+    assert len(told) == len(live)
 
 
 @given(reused_journeys())
