@@ -57,6 +57,11 @@ def as_said(value: Any) -> str | None:
     return str(value) if isinstance(value, str | int | float) else None
 
 
+def as_exact(value: Any) -> str | None:
+    """The same of a text or a whole number; None of a float, too."""
+    return None if isinstance(value, float) else as_said(value)
+
+
 def written(number: float, name: str) -> str:
     """A float as it was meant: whole without a fraction of nothing, and with all its digits.
 

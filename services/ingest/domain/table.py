@@ -10,7 +10,7 @@ from buuta.errors import BadItem
 from buuta.model.statuses import Direction
 from services.ingest.domain.codes import folded
 from services.ingest.domain.details import Details
-from services.ingest.domain.fields import LONGEST, as_said, code
+from services.ingest.domain.fields import LONGEST, as_exact, as_said, code
 from services.ingest.domain.notes import Notes
 from services.ingest.domain.origins import Origin, Part, names_of
 from services.ingest.domain.recipe import Report
@@ -41,8 +41,7 @@ class Ignored:
 
     def holds(self, payload: Any) -> bool:
         """Whether the payload is one of these."""
-        found = self.origin.value(payload)
-        said = None if isinstance(found, float) else as_said(found)
+        said = as_exact(self.origin.value(payload))
         return said is not None and folded(said) in self.values
 
 

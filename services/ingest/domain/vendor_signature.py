@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from buuta.errors import Forbidden
-from services.ingest.domain.fields import as_said
+from services.ingest.domain.fields import as_exact
 from services.ingest.domain.paths import Path, read_path
 from services.ingest.domain.patterns import Pattern
 
@@ -66,8 +66,7 @@ class Where:
 
 
 def _field(seen: Seen, where: Where) -> str:
-    found = where.path.get(seen.fields)
-    return "" if isinstance(found, float) else as_said(found) or ""
+    return as_exact(where.path.get(seen.fields)) or ""
 
 
 FINDERS: Final[Mapping[str, Callable[[Seen, Where], str]]] = {
